@@ -1,0 +1,2 @@
+//! The command `shardscale-client`.
+fn main() {}

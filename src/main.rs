@@ -1,0 +1,2 @@
+//! The command `shardscale`.
+fn main() {}

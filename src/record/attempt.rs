@@ -1,0 +1,313 @@
+//! `attempt-N/`: one execution of a job script, and what can be said of how it ended.
+//!
+//! Each execution gets a folder of its own, so that running a script again destroys nothing.
+
+use std::fs;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+
+use super::progress::{self, Progress};
+use super::server::Server;
+use super::status::{self, Event};
+use super::{files, samples};
+
+const PREFIX: &str = "attempt-";
+
+/// The store's password in an attempt directory, mode 0600.
+pub const PASSWORD_FILE: &str = "password";
+
+/// `client-error.json`: the first rank that failed, written by that rank.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClientError {
+    pub schema: u32,
+    pub rank: u32,
+    pub host: String,
+    /// What the rank was doing: `put_tensor`, `unpack_tensor`, `connect`, `verify`, `write samples`, ...
+    pub op: String,
+    /// `host:port` or the socket's path, where a server was involved.
+    pub endpoint: Option<String>,
+    pub payload_bytes: Option<u64>,
+    pub iteration: Option<u32>,
+    pub cause: String,
+}
+
+impl ClientError {
+    pub const FILE: &str = "client-error.json";
+}
+
+/// Why an attempt did not end well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailureKind {
+    /// The store never served.
+    StoreStart,
+    /// A server ended while it was needed.
+    StoreDied,
+    /// A rank said why it gave up.
+    ClientError,
+    /// Ranks ended without a word: killed, or never started.
+    RankDied,
+    /// TERM: the time limit, or somebody cancelled the job.
+    Terminated,
+    /// The script could not prepare the run.
+    Script,
+    /// No end is recorded: the job runs still, or script and node were killed at once.
+    Unfinished,
+}
+
+impl FailureKind {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            FailureKind::StoreStart => "store did not start",
+            FailureKind::StoreDied => "store died",
+            FailureKind::ClientError => "client error",
+            FailureKind::RankDied => "rank died",
+            FailureKind::Terminated => "terminated",
+            FailureKind::Script => "script failed",
+            FailureKind::Unfinished => "unfinished",
+        }
+    }
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    Done,
+    Failed { kind: FailureKind, detail: String },
+}
+
+/// Everything small that an attempt left; the samples are read apart.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    pub number: u32,
+    pub path: PathBuf,
+    pub events: Vec<Event>,
+    pub progress: Option<Progress>,
+    pub client_error: Option<ClientError>,
+    pub servers: Vec<Server>,
+    /// Small files that are there and cannot be read; each a message that names the file.
+    pub damaged: Vec<String>,
+}
+
+/// The attempts in a run directory as (number, path), earliest first.
+pub fn list(run_dir: &Path) -> Result<Vec<(u32, PathBuf)>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(run_dir).with_context(|| format!("cannot read {}", run_dir.display()))? {
+        let entry = entry.with_context(|| format!("cannot read {}", run_dir.display()))?;
+        let number = entry.file_name().to_str().and_then(|name| name.strip_prefix(PREFIX)?.parse().ok());
+        if let Some(number) = number
+            && entry.path().is_dir()
+        {
+            found.push((number, entry.path()));
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Makes the folder of the next attempt, mode 0700, and returns its path.
+///
+/// Two scripts that start at once get two folders: mkdir decides.
+pub fn create_next(run_dir: &Path) -> Result<PathBuf> {
+    let first = list(run_dir)?.last().map_or(1, |(number, _)| number + 1);
+    for number in first..first + 1000 {
+        let path = run_dir.join(format!("{PREFIX}{number}"));
+        match fs::DirBuilder::new().mode(0o700).create(&path) {
+            Ok(()) => return Ok(path),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error).with_context(|| format!("cannot create {}", path.display())),
+        }
+    }
+    bail!("cannot find a free attempt folder in {}", run_dir.display())
+}
+
+impl Attempt {
+    /// Reads what `path` holds. Damaged small files do not hide the others: they are listed in `damaged`.
+    pub fn read(number: u32, path: &Path, servers_expected: u32) -> Attempt {
+        let mut damaged = Vec::new();
+        let events = keep(files::read_text(&path.join(status::FILE)), &mut damaged);
+        let progress = keep(files::read_json(&path.join(progress::FILE)), &mut damaged);
+        let client_error = keep(files::read_json(&path.join(ClientError::FILE)), &mut damaged);
+        let servers = (0..servers_expected).filter_map(|index| keep(Server::read(path, index), &mut damaged)).collect();
+        Attempt {
+            number,
+            path: path.to_owned(),
+            events: status::parse(&events.unwrap_or_default()),
+            progress,
+            client_error,
+            servers,
+            damaged,
+        }
+    }
+
+    /// Path of the samples, whether or not they exist.
+    pub fn samples(&self) -> PathBuf {
+        self.path.join(samples::FILE)
+    }
+
+    /// How it ended, in words that a person can act on.
+    pub fn outcome(&self) -> Outcome {
+        let Some(last) = self.events.last() else {
+            let detail = "nothing is recorded but the folder: see job-*.log beside it".to_owned();
+            return Outcome::Failed { kind: FailureKind::Unfinished, detail };
+        };
+        if last.word == status::DONE {
+            return Outcome::Done;
+        }
+        if last.word != status::FAILED {
+            let detail = format!(
+                "no end is recorded after `{}`{}: it still runs, or it was killed together with its script",
+                last.word,
+                self.how_far()
+            );
+            return Outcome::Failed { kind: FailureKind::Unfinished, detail };
+        }
+        let (stage, rest) = last.detail.split_once(' ').unwrap_or((&last.detail, ""));
+        let dead_server = self.servers.iter().find(|server| server.exit.as_ref().is_some_and(|exit| !exit.asked));
+        let (kind, cause) = match (stage, dead_server, &self.client_error) {
+            ("terminated", _, _) => {
+                (FailureKind::Terminated, "TERM reached the job: time limit or cancelled".to_owned())
+            }
+            ("store", _, _) => (FailureKind::StoreStart, "see store.log in the attempt folder".to_owned()),
+            (_, Some(server), _) => (FailureKind::StoreDied, describe_exit(server)),
+            (_, None, Some(error)) => (FailureKind::ClientError, error.to_string()),
+            ("client", None, None) => (
+                FailureKind::RankDied,
+                "ranks ended without a message: see client.log in the attempt folder".to_owned(),
+            ),
+            _ => (FailureKind::Script, "see job-*.log in the run folder".to_owned()),
+        };
+        let rest = if rest.is_empty() { String::new() } else { format!(" ({rest})") };
+        Outcome::Failed { kind, detail: format!("{cause}{}{rest}", self.how_far()) }
+    }
+
+    fn how_far(&self) -> String {
+        self.progress.as_ref().map_or(String::new(), |progress| {
+            format!(", {} of {} sizes measured", progress.sizes_done, progress.sizes_total)
+        })
+    }
+}
+
+/// Takes a readable value, or notes why there is none.
+fn keep<T>(read: Result<Option<T>>, damaged: &mut Vec<String>) -> Option<T> {
+    read.unwrap_or_else(|error| {
+        damaged.push(format!("{error:#}"));
+        None
+    })
+}
+
+fn describe_exit(server: &Server) -> String {
+    let how = match server.exit.as_ref().map(|exit| (exit.signal, exit.code)) {
+        Some((Some(signal), _)) => format!("signal {signal}"),
+        Some((None, Some(code))) => format!("exit status {code}"),
+        _ => "an unknown cause".to_owned(),
+    };
+    format!("server {} on {} ended by {how}", server.index, server.host)
+}
+
+impl std::fmt::Display for ClientError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "rank {} on {} in {}", self.rank, self.host, self.op)?;
+        if let Some(bytes) = self.payload_bytes {
+            write!(f, " of {}", super::units::show_bytes(bytes))?;
+        }
+        if let Some(iteration) = self.iteration {
+            write!(f, ", iteration {iteration}")?;
+        }
+        if let Some(endpoint) = &self.endpoint {
+            write!(f, ", server {endpoint}")?;
+        }
+        write!(f, ": {}", self.cause)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn attempt(status: &str) -> (tempfile::TempDir, Attempt) {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(status::FILE), status).unwrap();
+        let attempt = Attempt::read(1, folder.path(), 3);
+        (folder, attempt)
+    }
+
+    fn kind(attempt: &Attempt) -> FailureKind {
+        match attempt.outcome() {
+            Outcome::Failed { kind, .. } => kind,
+            Outcome::Done => panic!("is done"),
+        }
+    }
+
+    #[test]
+    fn attempts_are_numbered_on_and_private() {
+        use std::os::unix::fs::PermissionsExt;
+        let run = tempfile::tempdir().unwrap();
+        fs::create_dir(run.path().join("attempt-9")).unwrap();
+        fs::create_dir(run.path().join("attempt-x")).unwrap();
+        let path = create_next(run.path()).unwrap();
+        assert!(path.ends_with("attempt-10"));
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
+        assert_eq!(list(run.path()).unwrap().iter().map(|(n, _)| *n).collect::<Vec<_>>(), [9, 10]);
+    }
+
+    #[test]
+    fn the_last_event_decides() {
+        assert_eq!(attempt("1 started\n9 done\n").1.outcome(), Outcome::Done);
+        assert_eq!(kind(&attempt("1 started\n5 client-started\n").1), FailureKind::Unfinished);
+        assert_eq!(kind(&attempt("").1), FailureKind::Unfinished);
+        assert_eq!(kind(&attempt("1 started\n9 failed terminated rc=143\n").1), FailureKind::Terminated);
+        assert_eq!(kind(&attempt("1 started\n9 failed store rc=1\n").1), FailureKind::StoreStart);
+        assert_eq!(kind(&attempt("1 started\n9 failed client rc=137\n").1), FailureKind::RankDied);
+    }
+
+    #[test]
+    fn a_dead_server_explains_the_clients_error() {
+        let (folder, _) = attempt("1 started\n9 failed client rc=1\n");
+        let error = ClientError {
+            schema: 1,
+            rank: 3,
+            host: "cn4".into(),
+            op: "put_tensor".into(),
+            endpoint: Some("10.0.0.1:6780".into()),
+            payload_bytes: Some(1024),
+            iteration: Some(5),
+            cause: "connection reset".into(),
+        };
+        files::replace_json(&folder.path().join(ClientError::FILE), &error).unwrap();
+        let alone = Attempt::read(1, folder.path(), 3);
+        assert_eq!(kind(&alone), FailureKind::ClientError);
+        let text = "rank 3 on cn4 in put_tensor of 1 KiB, iteration 5, server 10.0.0.1:6780: connection reset";
+        assert!(matches!(alone.outcome(), Outcome::Failed { detail, .. } if detail.starts_with(text)));
+        let server = Server {
+            schema: 1,
+            index: 1,
+            host: "cn2".into(),
+            address: Some("10.0.0.2".into()),
+            port: Some(6780),
+            socket: None,
+            ifname: "hsn0".into(),
+            pid: 1,
+            cpus: "0-7".into(),
+            version: "redis 7.0.15".into(),
+            exit: Some(super::super::server::ServerExit { asked: false, code: None, signal: Some(9) }),
+        };
+        server.write(folder.path()).unwrap();
+        let both = Attempt::read(1, folder.path(), 3);
+        assert_eq!(kind(&both), FailureKind::StoreDied);
+        assert!(
+            matches!(both.outcome(), Outcome::Failed { detail, .. } if detail.contains("server 1 on cn2 ended by signal 9"))
+        );
+    }
+
+    #[test]
+    fn a_damaged_file_is_named_and_hides_nothing() {
+        let (folder, _) = attempt("1 started\n9 done\n");
+        fs::write(folder.path().join(progress::FILE), "{").unwrap();
+        let attempt = Attempt::read(1, folder.path(), 3);
+        assert_eq!(attempt.outcome(), Outcome::Done);
+        assert!(attempt.damaged[0].contains("progress.json is damaged"), "{:?}", attempt.damaged);
+    }
+}

@@ -1,0 +1,91 @@
+//! Reading and writing the record's small files: whole or not at all, with errors that name the file.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// Replaces `path` by `bytes` in one step: a reader sees the old file or the new one, never a part.
+///
+/// `mode` holds the permission bits of a new file, before the umask.
+pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
+    // the pid keeps two writers of one folder apart; the leading dot keeps walkers from taking it for a result
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let temporary = path.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
+    let written = write_new(&temporary, bytes, mode).and_then(|()| fs::rename(&temporary, path));
+    if written.is_err() {
+        let _ = fs::remove_file(&temporary);
+    }
+    written.with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn write_new(path: &Path, bytes: &[u8], mode: u32) -> std::io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_data()
+}
+
+/// Writes `value` as indented JSON with [`replace`].
+pub fn replace_json<T: Serialize>(path: &Path, value: &T) -> Result<()> {
+    let mut text = serde_json::to_vec_pretty(value).with_context(|| format!("cannot encode {}", path.display()))?;
+    text.push(b'\n');
+    replace(path, &text, 0o644)
+}
+
+/// Creates `path` with `value` as JSON, unless the file exists: then the first writer has won and `false` comes back.
+pub fn create_json_once<T: Serialize>(path: &Path, value: &T) -> Result<bool> {
+    let mut file = match File::create_new(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Ok(false),
+        other => other.with_context(|| format!("cannot create {}", path.display()))?,
+    };
+    serde_json::to_writer_pretty(&mut file, value)
+        .map_err(std::io::Error::from)
+        .and_then(|()| file.write_all(b"\n"))
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(true)
+}
+
+/// Reads a JSON file; `Ok(None)` where there is none.
+pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
+    let Some(text) = read_text(path)? else { return Ok(None) };
+    serde_json::from_str(&text).with_context(|| format!("{} is damaged", path.display())).map(Some)
+}
+
+/// Reads a text file; `Ok(None)` where there is none.
+pub fn read_text(path: &Path) -> Result<Option<String>> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_replacement_leaves_the_old_file_and_no_rest() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("status");
+        replace(&path, b"one", 0o644).unwrap();
+        let missing = folder.path().join("nowhere/status");
+        let error = replace(&missing, b"two", 0o644).unwrap_err();
+        assert!(format!("{error:#}").contains("nowhere/status"));
+        assert_eq!(fs::read(&path).unwrap(), b"one");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn the_first_of_two_errors_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("client-error.json");
+        assert!(create_json_once(&path, &1).unwrap());
+        assert!(!create_json_once(&path, &2).unwrap());
+        assert_eq!(read_json::<u32>(&path).unwrap(), Some(1));
+    }
+}

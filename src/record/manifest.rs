@@ -1,0 +1,188 @@
+//! `run.toml`: what one permutation is to measure, written by `gen`, read by everybody else.
+//!
+//! All metadata of a run comes from here and never from a folder's name. It holds no time and no path, so that the same
+//! inputs give the same bytes on every machine.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+
+use super::vocabulary::{Barrier, CpuBind, Deployment, KeyPlacement, Store, Transport, Wire};
+use super::{check_schema, files};
+
+/// Name of the manifest in a run directory.
+pub const FILE: &str = "run.toml";
+
+/// One permutation: one script, one run directory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    pub schema: u32,
+    /// The permutation's name: that of the script and of the run directory.
+    pub name: String,
+    pub site: String,
+    /// Name of the scheduler template that made the script: `slurm`, `pbs`, `none`.
+    pub scheduler: String,
+    /// Name of the launcher template: `srun`, `pals`, `openmpi`.
+    pub launcher: String,
+    pub job: Job,
+    pub sweep: Sweep,
+    pub expect: Expect,
+}
+
+/// The axes of a job: each combination is a permutation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Job {
+    pub deployment: Deployment,
+    /// Nodes on which the application runs.
+    pub client_nodes: u32,
+    /// Ranks on each of them.
+    pub clients_per_node: u32,
+    /// Nodes with a shard each; absent for a colocated store, which has one server on every client node.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub db_nodes: Option<u32>,
+    /// CPUs for each server.
+    pub db_cpus: u32,
+    pub cpu_bind: CpuBind,
+    /// Network interface that servers listen on; `lo` for a UNIX socket.
+    pub net_ifname: String,
+    pub transport: Transport,
+    pub store: Store,
+    /// I/O threads of each server.
+    pub io_threads: u32,
+    pub keys: KeyPlacement,
+    /// Counts from 1: the same measurement again.
+    pub repeat: u32,
+}
+
+/// What one launch of the client goes through.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sweep {
+    pub wire: Wire,
+    /// Sizes of the float32 tensors in bytes, in the order of measurement.
+    pub tensor_bytes: Vec<u64>,
+    /// Timed iterations for each size; each is one put_tensor and one unpack_tensor.
+    pub iterations: u32,
+    /// Iterations before them, kept and marked.
+    pub warmup: u32,
+    pub barrier: Barrier,
+    /// Every byte of every read is compared with what was written, outside the timed section.
+    pub verify: bool,
+}
+
+/// What `collect` holds the results against.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expect {
+    /// Nodes of the allocation.
+    pub nodes: u32,
+    /// MPI ranks of the client.
+    pub ranks: u32,
+    /// Store servers: shards, or one for each node.
+    pub servers: u32,
+    /// Requested wall time in seconds; absent where no scheduler ends the job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub walltime_s: Option<u32>,
+    /// Name of the site's queue row; absent where there is no queue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue: Option<String>,
+}
+
+impl Manifest {
+    /// The file's text.
+    pub fn to_toml(&self) -> Result<String> {
+        toml::to_string(self).with_context(|| format!("cannot encode the manifest of {}", self.name))
+    }
+
+    /// Reads `run.toml` of `run_dir`.
+    ///
+    /// # Errors
+    /// A missing, unreadable, newer or wrong file; the message names the path, and the line where there is one.
+    pub fn read(run_dir: &Path) -> Result<Manifest> {
+        let path = run_dir.join(FILE);
+        let text = files::read_text(&path)?
+            .with_context(|| format!("there is no {}: `shardscale gen` makes it", path.display()))?;
+        Self::parse(&text, &path.display().to_string())
+    }
+
+    /// Reads the text of a `run.toml`; `what` names it in errors.
+    pub fn parse(text: &str, what: &str) -> Result<Manifest> {
+        // the version first: a newer file may have fields that this reader would call unknown
+        #[derive(Deserialize)]
+        struct Version {
+            schema: u32,
+        }
+        let version: Version = toml::from_str(text).with_context(|| format!("{what} is no manifest"))?;
+        check_schema(version.schema, what)?;
+        toml::from_str(text).with_context(|| format!("{what} is damaged"))
+    }
+}
+
+/// A manifest for the tests of this crate and of the client: 2 nodes x 2 ranks against 3 shards.
+#[doc(hidden)]
+pub fn example() -> Manifest {
+    Manifest {
+        schema: super::SCHEMA,
+        name: "standard-n2x2-db3x1-none-hsn0-tcp-r1".into(),
+        site: "test".into(),
+        scheduler: "slurm".into(),
+        launcher: "srun".into(),
+        job: Job {
+            deployment: Deployment::Standard,
+            client_nodes: 2,
+            clients_per_node: 2,
+            db_nodes: Some(3),
+            db_cpus: 1,
+            cpu_bind: CpuBind::None,
+            net_ifname: "hsn0".into(),
+            transport: Transport::Tcp,
+            store: Store::Redis,
+            io_threads: 1,
+            keys: KeyPlacement::Hash,
+            repeat: 1,
+        },
+        sweep: Sweep {
+            wire: Wire::Auto,
+            tensor_bytes: vec![1024, 65536],
+            iterations: 10,
+            warmup: 2,
+            barrier: Barrier::Size,
+            verify: false,
+        },
+        expect: Expect { nodes: 5, ranks: 4, servers: 3, walltime_s: Some(600), queue: Some("batch".into()) },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_manifest_reads_back() {
+        let manifest = example();
+        assert_eq!(Manifest::parse(&manifest.to_toml().unwrap(), "run.toml").unwrap(), manifest);
+    }
+
+    #[test]
+    fn an_absent_value_is_absent_and_not_zero() {
+        let mut manifest = example();
+        manifest.job.deployment = Deployment::Colocated;
+        manifest.job.db_nodes = None;
+        let text = manifest.to_toml().unwrap();
+        assert!(!text.contains("db_nodes"), "{text}");
+        assert_eq!(Manifest::parse(&text, "run.toml").unwrap(), manifest);
+    }
+
+    #[test]
+    fn a_newer_schema_and_a_wrong_word_are_named() {
+        let newer = example().to_toml().unwrap().replace("schema = 1", "schema = 7\nunheard_of = 1");
+        let error = format!("{:#}", Manifest::parse(&newer, "out/x/run.toml").unwrap_err());
+        assert!(error.contains("out/x/run.toml has schema version 7"), "{error}");
+        let wrong = example().to_toml().unwrap().replace("\"tcp\"", "\"udp\"");
+        let error = format!("{:#}", Manifest::parse(&wrong, "out/x/run.toml").unwrap_err());
+        assert!(error.contains("allowed: tcp, uds"), "{error}");
+    }
+}

@@ -1,0 +1,43 @@
+//! The on-disk record: everything that `gen`, the job scripts, the client and `collect` tell each other.
+//!
+//! This module knows file names, formats and their versions. It must not know how scripts are made, how a tensor is
+//! timed or how a report looks; it uses neither MPI nor a scheduler.
+//!
+//! ```text
+//! out/NAME.sh                    the job script                                  gen
+//! out/NAME/run.toml              manifest: what is to be measured                gen            -> [`manifest`]
+//! out/NAME/job-*.log             what the scheduler caught of stdout and stderr  scheduler
+//! out/NAME/attempt-N/            one execution of the script, mode 0700          client begin   -> [`attempt`]
+//!     status                     one line an event, appended                     job script     -> [`status`]
+//!     progress.json              how far rank 0 is, replaced as a whole          client run     -> [`progress`]
+//!     samples.bin                every sample of every rank                      client run     -> [`samples`]
+//!     client-error.json          the first rank that failed                      client run     -> [`attempt`]
+//!     server-N.json              one store server: address, CPUs, how it ended   client serve   -> [`server`]
+//!     password                   of the store, mode 0600, removed at the end     client begin
+//!     store.log, client.log      what they printed                               job script
+//! out/report/                    the consolidated report                         collect
+//! ```
+//!
+//! A reader accepts its own [`SCHEMA`] and every earlier one, and says so when a file is newer than itself.
+
+pub mod attempt;
+pub mod files;
+pub mod manifest;
+pub mod progress;
+pub mod samples;
+pub mod server;
+pub mod status;
+pub mod units;
+pub mod vocabulary;
+
+/// Version of every file in this record. It grows when a reader of the old version would misread the new one.
+pub const SCHEMA: u32 = 1;
+
+/// Refuses a file that a newer ShardScale wrote; `what` names the file for the message.
+pub fn check_schema(found: u32, what: &str) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        (1..=SCHEMA).contains(&found),
+        "{what} has schema version {found}, this ShardScale reads 1 to {SCHEMA}: use the release that wrote it, or a newer one"
+    );
+    Ok(())
+}

@@ -1,0 +1,57 @@
+//! `server-N.json`: one store server, as the process that supervises it saw it.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+
+use super::files;
+
+/// One server: written when it answers, replaced when it has ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Server {
+    pub schema: u32,
+    /// Task number under the launcher, from 0.
+    pub index: u32,
+    pub host: String,
+    /// Address of the interface; absent where only a socket serves.
+    pub address: Option<String>,
+    pub port: Option<u16>,
+    /// Path of the UNIX socket, valid on `host` alone.
+    pub socket: Option<PathBuf>,
+    pub ifname: String,
+    /// Process id of the server on `host`.
+    pub pid: u32,
+    /// CPUs that the server may run on, as the kernel says: a list such as `0-7,64-71`.
+    pub cpus: String,
+    /// Program and version as it reports them, such as `redis 7.0.15`.
+    pub version: String,
+    /// How it ended; absent while it runs, or where its supervisor was killed too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit: Option<ServerExit>,
+}
+
+/// How a server ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerExit {
+    /// It was told to stop; an end without that is a failure of the run.
+    pub asked: bool,
+    pub code: Option<i32>,
+    pub signal: Option<i32>,
+}
+
+impl Server {
+    /// `server-N.json` of server `index`.
+    pub fn path(attempt: &Path, index: u32) -> PathBuf {
+        attempt.join(format!("server-{index}.json"))
+    }
+
+    pub fn write(&self, attempt: &Path) -> Result<()> {
+        files::replace_json(&Self::path(attempt, self.index), self)
+    }
+
+    /// Server `index` of the attempt; `Ok(None)` while it has not announced itself.
+    pub fn read(attempt: &Path, index: u32) -> Result<Option<Server>> {
+        files::read_json(&Self::path(attempt, index))
+    }
+}

@@ -1,0 +1,55 @@
+//! `status`: what the job script did, one line an event, appended; it outlives whatever kills the job.
+//!
+//! A line is `UNIX-SECONDS EVENT [DETAIL]`, written by the script's `mark` function. Only the node that runs the script
+//! writes it, so that no two hosts append to one file. The last word is `done`, or `failed STAGE DETAIL`; a file without
+//! either belongs to a job that still runs or that was killed together with its script.
+
+/// Name of the file in an attempt directory.
+pub const FILE: &str = "status";
+
+/// Events that scripts write.
+pub const STARTED: &str = "started";
+pub const STORE_STARTING: &str = "store-starting";
+pub const STORE_READY: &str = "store-ready";
+pub const CLIENT_STARTED: &str = "client-started";
+pub const CLIENT_ENDED: &str = "client-ended";
+pub const DONE: &str = "done";
+pub const FAILED: &str = "failed";
+
+/// One line of `status`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// Seconds since 1970 on the clock of the node that ran the script.
+    pub unix_s: u64,
+    pub word: String,
+    /// The rest of the line; empty where there is none.
+    pub detail: String,
+}
+
+/// Reads the whole file; lines that are no event (a torn last line, a stray message) are passed over.
+pub fn parse(text: &str) -> Vec<Event> {
+    let whole = &text[..text.rfind('\n').map_or(0, |end| end + 1)];
+    whole.lines().filter_map(parse_line).collect()
+}
+
+fn parse_line(line: &str) -> Option<Event> {
+    let mut words = line.splitn(3, ' ');
+    let unix_s = words.next()?.parse().ok()?;
+    let word = words.next()?.to_owned();
+    Some(Event { unix_s, word, detail: words.next().unwrap_or_default().to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_torn_last_line_is_no_event() {
+        let events = parse("1766400000 started job=7 host=cn1\n1766400003 store-ready\n17664000");
+        assert_eq!(events.len(), 2);
+        assert_eq!(events[0].detail, "job=7 host=cn1");
+        assert_eq!((events[1].word.as_str(), events[1].detail.as_str()), (STORE_READY, ""));
+        assert_eq!(parse("garbage\n\n1 done\n"), [Event { unix_s: 1, word: DONE.into(), detail: String::new() }]);
+        assert!(parse("").is_empty());
+    }
+}

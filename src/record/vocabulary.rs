@@ -1,0 +1,166 @@
+//! The closed sets of words that manifests, flags and reports share, each spelled in one place.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// Declares an enum whose values have one spelling in flags, TOML, JSON and CSV.
+macro_rules! vocabulary {
+    ($(#[$doc:meta])* $name:ident, $what:literal { $($(#[$vdoc:meta])* $variant:ident = $text:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum $name { $($(#[$vdoc])* $variant,)+ }
+
+        impl $name {
+            /// All values, in the order in which messages list them.
+            pub const ALL: &'static [$name] = &[$($name::$variant,)+];
+            /// The spellings, in the same order.
+            pub const NAMES: &'static [&'static str] = &[$($text,)+];
+
+            pub fn as_str(self) -> &'static str {
+                match self { $($name::$variant => $text,)+ }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.pad(self.as_str()) }
+        }
+
+        impl FromStr for $name {
+            type Err = String;
+            fn from_str(text: &str) -> Result<Self, String> {
+                Self::ALL.iter().copied().find(|value| value.as_str() == text).ok_or_else(|| {
+                    format!("{text:?} is not a {}; allowed: {}", $what, Self::NAMES.join(", "))
+                })
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> { to.serialize_str(self.as_str()) }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                let text = <std::borrow::Cow<'de, str>>::deserialize(from)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+vocabulary! {
+    /// Where the store runs.
+    Deployment, "deployment" {
+        /// Sharded over nodes of its own.
+        Standard = "standard",
+        /// One unsharded server on every application node.
+        Colocated = "colocated",
+    }
+}
+
+vocabulary! {
+    /// What carries the bytes between client and store.
+    Transport, "transport" {
+        Tcp = "tcp",
+        /// A UNIX domain socket; colocated only.
+        Uds = "uds",
+    }
+}
+
+vocabulary! {
+    /// The server program under test.
+    Store, "store" {
+        Redis = "redis",
+        Valkey = "valkey",
+        KeyDb = "keydb",
+    }
+}
+
+vocabulary! {
+    /// How a tensor is put into a command.
+    Wire, "wire" {
+        /// `redisai` where the server offers AI.TENSORSET, else `plain`.
+        Auto = "auto",
+        /// AI.TENSORSET / AI.TENSORGET as SmartRedis sends them.
+        RedisAi = "redisai",
+        /// SET / GET of dtype, shape and payload in one string value.
+        Plain = "plain",
+    }
+}
+
+vocabulary! {
+    /// How the keys of the ranks fall on the shards.
+    KeyPlacement, "key placement" {
+        /// SmartRedis's names; CRC16 decides, unevenly.
+        Hash = "hash",
+        /// Hash tags chosen so that ranks spread evenly over the shards.
+        Balanced = "balanced",
+    }
+}
+
+vocabulary! {
+    /// When the ranks wait for each other.
+    Barrier, "barrier" {
+        /// Never after the start.
+        None = "none",
+        /// Before each tensor size.
+        Size = "size",
+        /// Before each iteration.
+        Iteration = "iteration",
+    }
+}
+
+vocabulary! {
+    /// Who decides on which CPUs servers and ranks run.
+    CpuBind, "CPU binding" {
+        /// Nobody: the operating system moves them.
+        None = "none",
+        /// The scheduler or launcher, from the number of CPUs that each process asks for.
+        Scheduler = "scheduler",
+        /// ShardScale, by explicit masks.
+        Mask = "mask",
+    }
+}
+
+vocabulary! {
+    /// A timed operation.
+    Op, "operation" {
+        PutTensor = "put_tensor",
+        UnpackTensor = "unpack_tensor",
+    }
+}
+
+impl Op {
+    /// The code in samples.bin.
+    pub fn code(self) -> u16 {
+        match self {
+            Op::PutTensor => 0,
+            Op::UnpackTensor => 1,
+        }
+    }
+
+    pub fn from_code(code: u16) -> Option<Op> {
+        Op::ALL.iter().copied().find(|op| op.code() == code)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_reads_back_and_a_wrong_one_lists_what_is_allowed() {
+        for word in Transport::ALL {
+            assert_eq!(word.as_str().parse::<Transport>().as_ref(), Ok(word));
+        }
+        let error = "udp".parse::<Transport>().unwrap_err();
+        assert_eq!(error, "\"udp\" is not a transport; allowed: tcp, uds");
+    }
+
+    #[test]
+    fn op_codes_are_distinct() {
+        for op in Op::ALL {
+            assert_eq!(Op::from_code(op.code()), Some(*op));
+        }
+        assert_eq!(Op::from_code(99), None);
+    }
+}
