@@ -1,6 +1,18 @@
 //! ShardScale: job scripts for scaling runs of an in-memory tensor store, and reports of their results.
 //!
 //! `gen` and `collect` share the on-disk [`record`] and nothing else; the client (the package `shardscale-client`) uses
-//! that record and nothing else of this crate. Nothing here knows MPI or the store's protocol.
+//! that record and nothing else of this crate. Nothing here knows MPI or the store's protocol. In reading order:
+//!
+//! - [`record`]: the on-disk contract
+//! - [`site`]: what is true of a machine
+//! - [`study`]: axes, permutations and their names
+//! - [`placement`]: who sits on which CPU
+//! - [`script`]: a permutation's job script
+//! - [`generate`]: `shardscale gen`
 
+pub mod generate;
+pub mod placement;
 pub mod record;
+pub mod script;
+pub mod site;
+pub mod study;

@@ -150,7 +150,7 @@ impl Attempt {
     /// How it ended, in words that a person can act on.
     pub fn outcome(&self) -> Outcome {
         let Some(last) = self.events.last() else {
-            let detail = "nothing is recorded but the folder: see job-*.log beside it".to_owned();
+            let detail = "nothing is recorded but the folder: see the job's log beside it".to_owned();
             return Outcome::Failed { kind: FailureKind::Unfinished, detail };
         };
         if last.word == status::DONE {
@@ -177,7 +177,7 @@ impl Attempt {
                 FailureKind::RankDied,
                 "ranks ended without a message: see client.log in the attempt folder".to_owned(),
             ),
-            _ => (FailureKind::Script, "see job-*.log in the run folder".to_owned()),
+            _ => (FailureKind::Script, "see the job's log in the run folder".to_owned()),
         };
         let rest = if rest.is_empty() { String::new() } else { format!(" ({rest})") };
         Outcome::Failed { kind, detail: format!("{cause}{}{rest}", self.how_far()) }

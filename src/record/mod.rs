@@ -6,7 +6,7 @@
 //! ```text
 //! out/NAME.sh                    the job script                                  gen
 //! out/NAME/run.toml              manifest: what is to be measured                gen            -> [`manifest`]
-//! out/NAME/job-*.log             what the scheduler caught of stdout and stderr  scheduler
+//! out/NAME/job-*.log, *.OU       what the scheduler caught of stdout and stderr  scheduler
 //! out/NAME/attempt-N/            one execution of the script, mode 0700          client begin   -> [`attempt`]
 //!     status                     one line an event, appended                     job script     -> [`status`]
 //!     progress.json              how far rank 0 is, replaced as a whole          client run     -> [`progress`]

@@ -1,0 +1,156 @@
+//! The templates: those that ship, and those of a user's folder that win over them.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use rust_embed::RustEmbed;
+use tera::{Delimiters, Kwargs, State, Tera, Value};
+use walkdir::WalkDir;
+
+use super::shell;
+use crate::record::vocabulary::Deployment;
+
+/// The templates that ship with the program.
+#[derive(RustEmbed)]
+#[folder = "templates"]
+struct Builtin;
+
+const SUFFIX: &str = ".sh.tera";
+
+/// All templates, parsed.
+pub struct Library {
+    tera: Tera,
+}
+
+impl Library {
+    /// Parses the templates that ship and those under `config`'s `templates/`, which win.
+    ///
+    /// # Errors
+    /// A template that cannot be read or parsed; the message names it and shows where.
+    pub fn new(config: Option<&Path>) -> Result<Library> {
+        let mut sources: Vec<(String, String)> = Vec::new();
+        for name in Builtin::iter() {
+            let file = Builtin::get(&name).with_context(|| format!("the template {name} is gone"))?;
+            sources.push((name.into_owned(), String::from_utf8(file.data.into_owned())?));
+        }
+        if let Some(folder) = config.map(|folder| folder.join("templates")).filter(|folder| folder.is_dir()) {
+            for (name, text) in read_folder(&folder)? {
+                sources.retain(|(known, _)| *known != name);
+                sources.push((name, text));
+            }
+        }
+        let mut tera = Tera::new();
+        // Tera's own comment would begin in the middle of bash's ${#array[@]}
+        let delimiters = Delimiters { comment_start: "<#".into(), comment_end: "#>".into(), ..Delimiters::default() };
+        tera.set_delimiters(delimiters).map_err(|error| explain(&error))?;
+        tera.autoescape_on([SUFFIX]);
+        tera.set_escape_fn(shell::quote);
+        tera.register_filter("directive", |text: &str, _: Kwargs, _: &State<'_>| {
+            shell::directive(text).map(Value::safe_string).map_err(tera::Error::message)
+        });
+        tera.register_filter("comment", |text: &str, _: Kwargs, _: &State<'_>| {
+            Value::safe_string(&shell::comment(text))
+        });
+        tera.add_raw_templates(sources).map_err(|error| explain(&error)).context("a template is wrong")?;
+        Ok(Library { tera })
+    }
+
+    /// The template of a scheduler, such as `slurm`.
+    pub fn scheduler(&self, name: &str) -> Result<String> {
+        self.find("scheduler", name)
+    }
+
+    /// The template of a launcher, such as `srun`.
+    pub fn launcher(&self, name: &str) -> Result<String> {
+        self.find("launcher", name)
+    }
+
+    pub fn deployment(&self, deployment: Deployment) -> Result<String> {
+        self.find("deployment", deployment.as_str())
+    }
+
+    /// Renders a template as a whole.
+    pub fn whole(&self, template: &str, context: &tera::Context) -> Result<String> {
+        self.tera.render(template, context).map_err(|error| explain(&error))
+    }
+
+    /// Renders one block of a template.
+    pub fn part(&self, template: &str, block: &str, context: &tera::Context) -> Result<String> {
+        self.tera.render_block(template, block, context).map_err(|error| explain(&error))
+    }
+
+    fn find(&self, folder: &str, name: &str) -> Result<String> {
+        let template = format!("{folder}/{name}{SUFFIX}");
+        if self.tera.contains_template(&template) {
+            return Ok(template);
+        }
+        let prefix = format!("{folder}/");
+        let stem = |template: &str| Some(template.strip_prefix(&prefix)?.strip_suffix(SUFFIX)?.to_owned());
+        let mut known: Vec<String> = self.tera.get_template_names().filter_map(stem).collect();
+        known.sort();
+        bail!(
+            "there is no {folder} template {name:?}; there are: {}. A further one is a file templates/{template} in a folder \
+             given with --config",
+            known.join(", ")
+        )
+    }
+}
+
+fn read_folder(folder: &Path) -> Result<Vec<(String, String)>> {
+    let mut sources = Vec::new();
+    for entry in WalkDir::new(folder).sort_by_file_name() {
+        let entry = entry.with_context(|| format!("cannot read {}", folder.display()))?;
+        let name = entry.path().strip_prefix(folder)?.to_string_lossy().into_owned();
+        if entry.file_type().is_file() && name.ends_with(SUFFIX) {
+            let text = std::fs::read_to_string(entry.path())
+                .with_context(|| format!("cannot read the template {}", entry.path().display()))?;
+            sources.push((name, text));
+        }
+    }
+    Ok(sources)
+}
+
+/// Tera's own message hides its causes: say them all.
+fn explain(error: &tera::Error) -> anyhow::Error {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    anyhow!(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_template_inserts_is_quoted_even_where_its_author_forgot() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path().join("templates/scheduler")).unwrap();
+        std::fs::write(folder.path().join("templates/scheduler/mine.sh.tera"), "x={{ value }} n={{ number }}").unwrap();
+        let library = Library::new(Some(folder.path())).unwrap();
+        let mut context = tera::Context::new();
+        context.insert("value", "$(id)");
+        context.insert("number", &7);
+        let text = library.whole(&library.scheduler("mine").unwrap(), &context).unwrap();
+        assert_eq!(text, "x='$(id)' n=7");
+    }
+
+    #[test]
+    fn an_unknown_template_lists_the_known_ones_and_the_remedy() {
+        let error = Library::new(None).unwrap().scheduler("lsf").unwrap_err().to_string();
+        assert!(error.contains("\"lsf\"; there are: none, pbs, slurm"), "{error}");
+        assert!(error.contains("templates/scheduler/lsf.sh.tera"), "{error}");
+    }
+
+    #[test]
+    fn a_wrong_template_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path().join("templates/launcher")).unwrap();
+        std::fs::write(folder.path().join("templates/launcher/srun.sh.tera"), "{% block command %}{{ oops").unwrap();
+        let error = format!("{:#}", Library::new(Some(folder.path())).err().unwrap());
+        assert!(error.contains("launcher/srun.sh.tera"), "{error}");
+    }
+}

@@ -1,0 +1,80 @@
+//! Getting values into bash and into schedulers' directives without their becoming code.
+
+use std::io::Write;
+
+/// Quotes `text` as one word of bash; a word that needs no quotes gets none, so that scripts stay readable.
+///
+/// It is the escape function of all script templates: what a template inserts is quoted unless it is marked safe.
+pub fn quote(text: &str, to: &mut dyn Write) -> std::io::Result<()> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_./:=,+@%-".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        return to.write_all(text.as_bytes());
+    }
+    // inside single quotes bash knows no special character but the single quote itself
+    write!(to, "'{}'", text.replace('\'', r"'\''"))
+}
+
+/// Passes a value into a directive, where no shell and no quoting is at work.
+///
+/// # Errors
+/// A character that schedulers read differently or that could end the line.
+pub fn directive(text: &str) -> Result<&str, String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || " _./:=,+@%-[]*&|\"".contains(c);
+    match text.chars().find(|c| !plain(*c)) {
+        None => Ok(text),
+        Some(c) => Err(format!(
+            "{text:?} has {c:?}, which a scheduler's directive cannot hold; allowed: letters, digits, blank and _ . / : = , + @ % - [ ] * & | \""
+        )),
+    }
+}
+
+/// Makes a value fit a comment: one line.
+pub fn comment(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::process::Command;
+
+    fn quoted(text: &str) -> String {
+        let mut out = Vec::new();
+        quote(text, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn plain_words_stay_plain() {
+        assert_eq!(quoted("/lustre/out/standard-n4x48"), "/lustre/out/standard-n4x48");
+        assert_eq!(quoted(""), "''");
+        assert_eq!(quoted("a b"), "'a b'");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+        assert_eq!(quoted("$(id)`id`"), "'$(id)`id`'");
+        assert_eq!(quoted("~root"), "'~root'");
+    }
+
+    #[test]
+    fn directives_refuse_what_would_end_or_change_them() {
+        assert_eq!(directive("-l select=2:ncpus=64"), Ok("-l select=2:ncpus=64"));
+        for hostile in ["x\n#SBATCH -A y", "a#b", "$HOME", "`id`", "a;b", "a'b", "a\\b"] {
+            assert!(directive(hostile).is_err(), "{hostile:?}");
+        }
+    }
+
+    #[test]
+    fn a_comment_stays_on_its_line() {
+        assert_eq!(comment("a\nrm -rf b\r\u{1b}[0m"), "a rm -rf b  [0m");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn bash_reads_back_what_was_quoted(text in "[^\\x00]{0,40}") {
+            let script = format!("printf %s {}", quoted(&text));
+            let output = Command::new("bash").args(["-c", &script]).output().unwrap();
+            prop_assert_eq!(String::from_utf8_lossy(&output.stdout), text);
+        }
+    }
+}
