@@ -1,0 +1,322 @@
+//! `shardscale gen` as a user calls it: what it writes, what it refuses, and what its scripts look like.
+
+// helpers of a test may panic as tests may
+#![allow(clippy::unwrap_used)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+/// A folder for one test, and the program run in it.
+struct Cli {
+    folder: TempDir,
+}
+
+impl Cli {
+    fn new() -> Cli {
+        Cli { folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn out(&self) -> PathBuf {
+        self.folder.path().join("out")
+    }
+
+    fn run(&self, args: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_shardscale"));
+        command.current_dir(self.folder.path()).env_remove("SHARDSCALE_CONFIG").arg("gen").args(args);
+        command.output().unwrap()
+    }
+
+    /// Runs it, expects success, and returns stdout.
+    fn ok(&self, args: &[&str]) -> String {
+        let output = self.run(args);
+        assert!(output.status.success(), "{args:?}: {}", stderr(&output));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Runs it, expects exit code `code`, and returns stderr.
+    fn fails(&self, code: i32, args: &[&str]) -> String {
+        let output = self.run(args);
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {}", stderr(&output));
+        assert!(output.stdout.is_empty(), "stdout is data, and there is none");
+        stderr(&output)
+    }
+
+    fn scripts(&self) -> Vec<PathBuf> {
+        let mut scripts: Vec<PathBuf> = fs::read_dir(self.out()).unwrap().map(|entry| entry.unwrap().path()).collect();
+        scripts.retain(|path| path.extension().is_some_and(|extension| extension == "sh"));
+        scripts.sort();
+        scripts
+    }
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Compares `text` with a file under tests/golden/; BLESS=1 writes it instead.
+fn assert_golden(name: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    if std::env::var_os("BLESS").is_some() {
+        fs::write(&path, text).unwrap();
+    }
+    let golden = fs::read_to_string(&path).unwrap_or_default();
+    assert!(golden == text, "{name} differs from its golden; look at it and run with BLESS=1:\n{text}");
+}
+
+#[test]
+fn whole_scripts_are_as_they_were_approved() {
+    let cases: [(&str, &[&str]); 6] = [
+        (
+            "frontier-standard",
+            &["frontier", "--deployment=standard", "--client-nodes=4", "--db-nodes=3", "--account=abc123"],
+        ),
+        ("frontier-colocated", &["frontier", "--deployment=colocated", "--client-nodes=4", "--account=abc123"]),
+        ("frontier-scheduler", &["frontier", "--deployment=colocated", "--client-nodes=4", "--cpu-bind=scheduler"]),
+        (
+            "polaris-standard",
+            &["polaris", "--deployment=standard", "--client-nodes=10", "--db-nodes=1", "--account=abc"],
+        ),
+        (
+            "polaris-colocated",
+            &["polaris", "--deployment=colocated", "--client-nodes=10", "--cpu-bind=none", "--verify"],
+        ),
+        ("local-uds", &["local", "--deployment=colocated", "--transport=uds", "--clients-per-node=4"]),
+    ];
+    for (name, args) in cases {
+        let cli = Cli::new();
+        let args = [&["--client=/opt/shardscale/shardscale-client", "--site"], args].concat();
+        cli.ok(&args);
+        let scripts = cli.scripts();
+        assert_eq!(scripts.len(), 1, "{scripts:?}");
+        let text =
+            fs::read_to_string(&scripts[0]).unwrap().replace(&*cli.folder.path().to_string_lossy(), "/scratch/me");
+        assert_golden(&format!("{name}.sh"), &text);
+        let manifest = fs::read_to_string(scripts[0].with_extension("").join("run.toml")).unwrap();
+        assert_golden(&format!("{name}.toml"), &manifest);
+    }
+}
+
+#[test]
+fn every_site_deployment_and_binding_makes_clean_bash() {
+    for site in shardscale::site::builtin_names() {
+        for bind in shardscale::site::load(&site, None).unwrap().launch.cpu_bind {
+            let cli = Cli::new();
+            let bind = format!("--cpu-bind={bind}");
+            cli.ok(&[
+                "--site",
+                &site,
+                &bind,
+                "--deployment=standard,colocated",
+                "--transport=tcp,uds",
+                "--verify",
+                "--account=a",
+            ]);
+            let scripts = cli.scripts();
+            assert!(scripts.len() >= 4);
+            for script in &scripts {
+                let output = Command::new("bash").arg("-n").arg(script).output().unwrap();
+                assert!(output.status.success(), "{}: {}", script.display(), stderr(&output));
+            }
+            // as scripts of the shell that they name, with every warning on
+            let output = Command::new("shellcheck").args(&scripts).output();
+            let output = output.expect("shellcheck is needed: apt-get install shellcheck");
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+        }
+    }
+}
+
+#[test]
+fn directives_stand_together_right_behind_the_first_line() {
+    for (site, prefix) in [("frontier", "#SBATCH "), ("polaris", "#PBS ")] {
+        let cli = Cli::new();
+        cli.ok(&["--site", site, "--account=abc", "--directive=-M cluster"]);
+        for script in cli.scripts() {
+            let text = fs::read_to_string(script).unwrap();
+            assert!(!text.contains('\r') && text.starts_with("#!/bin/bash\n"));
+            let block: Vec<&str> = text.lines().skip(1).take_while(|line| line.starts_with(prefix)).collect();
+            assert!(block.len() >= 7, "{text}");
+            assert_eq!(
+                text.matches(prefix).count(),
+                block.len(),
+                "a directive behind the first command is ignored in silence"
+            );
+            assert!(block.contains(&format!("{prefix}-M cluster").as_str()));
+            assert!(block.iter().all(|line| !line.contains('$')), "schedulers expand nothing");
+        }
+    }
+}
+
+#[test]
+fn generating_again_touches_nothing() {
+    let cli = Cli::new();
+    let first = cli.ok(&["--site=frontier"]);
+    assert!(first.lines().count() == 16 && first.lines().all(|line| line.starts_with("new ")), "{first}");
+    let time = |path: &Path| fs::metadata(path).unwrap().modified().unwrap();
+    let before: Vec<_> =
+        cli.scripts().iter().map(|path| (time(path), time(&path.with_extension("").join("run.toml")))).collect();
+    let again = cli.ok(&["--site=frontier"]);
+    assert!(again.lines().all(|line| line.starts_with("unchanged ")), "{again}");
+    let after: Vec<_> =
+        cli.scripts().iter().map(|path| (time(path), time(&path.with_extension("").join("run.toml")))).collect();
+    assert_eq!(before, after);
+    let more = cli.ok(&["--site=frontier", "--client-nodes=4,8,16,32,64"]);
+    assert_eq!((more.matches("unchanged ").count(), more.matches("new ").count()), (16, 4), "{more}");
+    let changed = cli.ok(&["--site=frontier", "--walltime=01:00:00"]);
+    assert_eq!(changed.matches("changed ").count(), 16, "{changed}");
+}
+
+#[test]
+fn a_measured_run_is_never_overwritten() {
+    let cli = Cli::new();
+    let args = ["--site=local", "--deployment=standard", "--clients-per-node=2"];
+    cli.ok(&args);
+    let script = cli.scripts().remove(0);
+    let attempt = script.with_extension("").join("attempt-1");
+    fs::create_dir(&attempt).unwrap();
+    fs::write(attempt.join("samples.bin"), "x").unwrap();
+    fs::write(attempt.join("status"), "1 started\n2 done\n").unwrap();
+    let before = fs::read(&script).unwrap();
+    let error = cli.fails(1, &[&args[..], &["--iterations=7"]].concat());
+    assert!(error.contains("were measured with other parameters") && error.contains("--out"), "{error}");
+    assert_eq!(fs::read(&script).unwrap(), before);
+    // another path of the client changes the script alone: the measured run keeps the script that measured it
+    let kept = cli.ok(&[&args[..], &["--client=/elsewhere/client"]].concat());
+    assert!(kept.starts_with("measured "), "{kept}");
+    assert_eq!(fs::read(&script).unwrap(), before);
+}
+
+#[test]
+fn permutations_that_cannot_run_are_refused_before_anything_is_written() {
+    let cli = Cli::new();
+    let args = ["--site=frontier", "--deployment=colocated", "--client-nodes=4", "--clients-per-node=24,64"];
+    let error = cli.fails(1, &args);
+    assert!(error.contains("1 of 2 permutations cannot run, and nothing was written"), "{error}");
+    assert!(
+        error.contains(
+            "colocated-n4x64-db8-mask-lo-tcp-r1: 64 ranks + 8 DB CPUs = 72 cores on each node, but jobs may use 56"
+        ),
+        "{error}"
+    );
+    assert!(!cli.out().exists());
+    let output = cli.run(&[&args[..], &["--skip-refused"]].concat());
+    assert!(output.status.success() && stderr(&output).contains("refused   colocated-n4x64"));
+    assert_eq!(cli.scripts().len(), 1);
+}
+
+#[test]
+fn wrong_input_names_the_flag_what_was_given_and_what_is_allowed() {
+    let cli = Cli::new();
+    let cases: [(i32, &[&str], &[&str]); 13] = [
+        (2, &[], &["--site"]),
+        (1, &["--site=fronteer"], &["fronteer", "frontier, local, polaris", "--site ./mysite.toml"]),
+        (2, &["--site=local", "--deployment=std"], &["'std'", "standard, colocated"]),
+        (2, &["--site=local", "--client-nodes=4,x"], &["'x'", "--client-nodes"]),
+        (1, &["--site=local", "--client-nodes=0"], &["--client-nodes 0 is out of range", "1 to"]),
+        (1, &["--site=local", "--client-nodes=2"], &["site local has one node, not 2"]),
+        (2, &["--site=local", "--tensor-bytes=1022"], &["1022", "1020 would be"]),
+        (2, &["--site=local", "--tensor-bytes=big"], &["big", "8KiB"]),
+        (2, &["--site=frontier", "--walltime=2h"], &["2h", "HH:MM:SS"]),
+        (
+            1,
+            &["--site=frontier", "--walltime=09:00:00"],
+            &["no queue of frontier admits 8 nodes for 09:00:00", "batch-1-91"],
+        ),
+        (1, &["--site=frontier", "--queue=fast"], &["no queue \"fast\"", "extended"]),
+        (1, &["--site=frontier", "--net-ifname=ib0"], &["no interface \"ib0\"", "hsn0, hsn1, hsn2, hsn3"]),
+        (1, &["--site=polaris", "--cpu-bind=scheduler"], &["cannot bind with \"scheduler\"", "none, mask"]),
+    ];
+    for (code, args, needles) in cases {
+        let error = cli.fails(code, args);
+        for needle in needles {
+            assert!(error.contains(needle), "{args:?} should say {needle:?}: {error}");
+        }
+        assert!(!cli.out().exists(), "{args:?} wrote something");
+    }
+}
+
+#[test]
+fn hostile_values_reach_neither_shell_nor_directives() {
+    let cli = Cli::new();
+    for account in ["a\n#SBATCH -N 9", "$(touch pwned)", "a;b", "a'b"] {
+        let error = cli.fails(1, &["--site=frontier", "--account", account]);
+        assert!(error.contains("which a scheduler's directive cannot hold"), "{error}");
+    }
+    let error = cli.fails(1, &["--site=frontier", "--out=a b"]);
+    assert!(error.contains("a scheduler's directives can hold only paths"), "{error}");
+
+    // where nothing but bash reads them, they are quoted: the script runs and creates no file but its own
+    let hostile = "o'ut $(touch pwned) `touch pwned`";
+    let client = "./$(touch pwned);touch pwned";
+    cli.ok(&[
+        "--site=local",
+        "--deployment=standard",
+        "--clients-per-node=1",
+        "--out",
+        hostile,
+        "--client",
+        client,
+        "--store-server",
+        client,
+    ]);
+    let script = cli.folder.path().join(hostile).join("standard-n1x1-db3x1-none-lo-tcp-r1.sh");
+    let output = Command::new("bash").arg(&script).current_dir(cli.folder.path()).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("does not start"), "{}", stderr(&output));
+    assert!(!cli.folder.path().join("pwned").exists());
+}
+
+#[test]
+fn a_site_of_ones_own_is_a_file() {
+    let cli = Cli::new();
+    let frontier =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("site-configs/frontier.toml")).unwrap();
+    fs::write(cli.folder.path().join("mine.toml"), frontier.replace("name = \"frontier\"", "name = \"mine\"")).unwrap();
+    cli.ok(&["--site=./mine.toml", "--deployment=colocated", "--client-nodes=2"]);
+    assert!(fs::read_to_string(&cli.scripts()[0]).unwrap().contains("gen --site mine"));
+    fs::write(cli.folder.path().join("mine.toml"), frontier.replace("launcher = \"srun\"", "launcher = \"prun\""))
+        .unwrap();
+    let error = cli.fails(1, &["--site=mine.toml"]);
+    assert!(error.contains("no launcher template \"prun\"; there are: openmpi, pals, srun"), "{error}");
+    fs::write(cli.folder.path().join("mine.toml"), frontier.replace("cores = 64", "cores = many")).unwrap();
+    let error = cli.fails(1, &["--site=mine.toml"]);
+    assert!(error.contains("mine.toml is wrong") && error.contains("line "), "{error}");
+}
+
+#[test]
+fn a_second_gen_in_the_same_folder_is_kept_out() {
+    let cli = Cli::new();
+    fs::create_dir(cli.out()).unwrap();
+    let lock = fs::File::create(cli.out().join(".shardscale-gen.lock")).unwrap();
+    lock.lock().unwrap();
+    let error = cli.fails(1, &["--site=local"]);
+    assert!(error.contains("another `shardscale gen` is writing into") && error.contains("--out"), "{error}");
+    drop(lock);
+    cli.ok(&["--site=local"]);
+}
+
+#[test]
+fn two_gens_at_once_leave_whole_files() {
+    let cli = Cli::new();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| cli.run(&["--site=frontier"]));
+        }
+    });
+    let calm = cli.ok(&["--site=frontier"]);
+    assert!(calm.lines().all(|line| line.starts_with("unchanged ")), "{calm}");
+    let rest = fs::read_dir(cli.out())
+        .unwrap()
+        .filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().contains(".tmp"));
+    assert_eq!(rest.count(), 0);
+}
+
+#[test]
+fn an_out_that_cannot_be_made_is_named() {
+    let cli = Cli::new();
+    fs::write(cli.folder.path().join("file"), "").unwrap();
+    let error = cli.fails(1, &["--site=local", "--out=file/out"]);
+    assert!(error.contains("cannot create the folder") && error.contains("file/out"), "{error}");
+}

@@ -1,0 +1,89 @@
+#!/bin/bash
+#SBATCH --job-name=standard-n4x48-db3x8-mask-hsn0-tcp-r1
+#SBATCH --nodes=7
+#SBATCH --time=00:30:00
+#SBATCH --account=abc123
+#SBATCH --partition=batch
+#SBATCH --exclusive
+#SBATCH --no-requeue
+#SBATCH --output=/scratch/me/out/standard-n4x48-db3x8-mask-hsn0-tcp-r1/job-%j.log
+#SBATCH --dependency=singleton
+set -u
+# standard-n4x48-db3x8-mask-hsn0-tcp-r1
+# 4 client nodes x 48 ranks; 3 shards of 8 CPUs on nodes of their own; tcp over hsn0
+# Made by `shardscale gen --site frontier`: change the study or the site and generate again, rather than editing.
+run_dir=/scratch/me/out/standard-n4x48-db3x8-mask-hsn0-tcp-r1
+client=${SHARDSCALE_CLIENT:-/opt/shardscale/shardscale-client}
+
+# --- `sbatch out/*.sh` submits this script with the others as arguments: each becomes a job of its own
+submit() ( # without this job's SLURM_* variables, which sbatch would take for options
+  account=${SLURM_JOB_ACCOUNT-} conf=${SLURM_CONF-}
+  unset "${!SLURM_@}"
+  [ -z "$conf" ] || export SLURM_CONF="$conf"
+  sbatch ${account:+"--account=$account"} "$1"
+)
+for script in "$@"; do
+  if grep -qs ' done$' "${script%.sh}"/attempt-*/status; then continue; fi
+  submit "$script" || echo "shardscale: $script was not submitted; submit it by hand from a login node" >&2
+done
+
+# --- environment of site frontier
+module load PrgEnv-gnu cray-mpich
+
+# --- one attempt, one folder; a run that was measured is left alone
+"$client" --version > /dev/null || { echo "shardscale: $client does not start; build it, load its MPI, or set SHARDSCALE_CLIENT" >&2; exit 1; }
+attempt=$("$client" begin --run-dir "$run_dir" --job "$SLURM_JOB_ID") || exit 1
+[ -n "$attempt" ] || exit 0
+
+mark() { printf '%(%s)T %s\n' -1 "$*" >> "$attempt/status"; }
+stage=script store='' working=''
+# shellcheck disable=SC2317 # the trap calls it
+finish() { # however the job ends: stop ranks and servers, say how it went
+  rc=$?
+  trap '' TERM INT
+  trap - EXIT
+  [ -z "$working" ] || kill -TERM "$working" 2> /dev/null
+  if [ -n "$store" ]; then
+    "$client" stop-store --attempt "$attempt" --timeout 20
+    kill -TERM "$store" 2> /dev/null
+    wait "$store"
+  fi
+  rm -f "$attempt/password"
+  if [ "$rc" -eq 0 ]; then mark 'done'; else mark failed "$stage" "rc=$rc"; fi
+  exit "$rc"
+}
+trap finish EXIT
+trap 'stage=terminated; exit 143' TERM INT
+
+# --- nodes
+mapfile -t nodes < <(scontrol show hostnames "$SLURM_JOB_NODELIST")
+[ "${#nodes[@]}" -eq 7 ] || { echo "shardscale: the job has ${#nodes[@]} nodes and needs 7" >&2; exit 1; }
+store_nodes=("${nodes[@]:0:3}") client_nodes=("${nodes[@]:3}")
+
+# --- store: 3 shards, one a node
+stage=store
+mark store-starting
+srun --nodelist="$(IFS=,; echo "${store_nodes[*]}")" --nodes=3 --ntasks=3 --ntasks-per-node=1 \
+  --overlap --cpu-bind=mask_cpu:0x2fe \
+  "$client" serve --attempt "$attempt" --server redis-server --ifname hsn0 --port 6780 --cluster \
+  --io-threads 1 --scratch /tmp > "$attempt/store.log" 2>&1 &
+store=$!
+"$client" await-store --attempt "$attempt" --servers 3 --cluster --watch-pid "$store" --timeout 120 &
+working=$!
+wait "$working" || exit 1
+mark store-ready
+
+# --- client: 192 MPI ranks, all tensor sizes in one launch
+stage=client
+mark client-started
+srun --nodelist="$(IFS=,; echo "${client_nodes[*]}")" --nodes=4 --ntasks=192 --ntasks-per-node=48 \
+  --overlap --cpu-bind=mask_cpu:0x2,0x4,0x8,0x10,0x20,0x40,0x80,0x200,0x400,0x800,0x1000,0x2000,0x4000,0x8000,0x20000,0x40000,0x80000,0x100000,0x200000,0x400000,0x800000,0x2000000,0x4000000,0x8000000,0x10000000,0x20000000,0x40000000,0x80000000,0x200000000,0x400000000,0x800000000,0x1000000000,0x2000000000,0x4000000000,0x8000000000,0x20000000000,0x40000000000,0x80000000000,0x100000000000,0x200000000000,0x400000000000,0x800000000000,0x2000000000000,0x4000000000000,0x8000000000000,0x10000000000000,0x20000000000000,0x40000000000000 \
+  "$client" run --attempt "$attempt" --ranks 192 \
+  --tensor-bytes 1024,8192,16384,32768,65536,131072,262144,524288,1024000,2048000,4096000 --iterations 100 --warmup 10 \
+  --barrier size --wire auto --keys hash > "$attempt/client.log" 2>&1 &
+working=$!
+wait "$working"
+rc=$? working=''
+mark client-ended "rc=$rc"
+[ "$rc" -eq 0 ] || { tail -n 5 "$attempt/client.log" >&2; sleep 2; } # a TERM that is on its way here too is the reason to record
+exit "$rc"

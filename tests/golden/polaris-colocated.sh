@@ -1,0 +1,81 @@
+#!/bin/bash
+#PBS -N colocated-n10x24-db8-none-lo-tcp-r1
+#PBS -l select=10:ncpus=64:mpiprocs=1:system=polaris
+#PBS -l walltime=00:30:00
+#PBS -q prod
+#PBS -l place=scatter
+#PBS -l filesystems=home:eagle
+#PBS -k doe
+#PBS -j oe
+#PBS -o /scratch/me/out/colocated-n10x24-db8-none-lo-tcp-r1/
+set -u
+# colocated-n10x24-db8-none-lo-tcp-r1
+# 10 client nodes x 24 ranks; a server of 8 CPUs on every client node; tcp over lo
+# Made by `shardscale gen --site polaris`: change the study or the site and generate again, rather than editing.
+run_dir=/scratch/me/out/colocated-n10x24-db8-none-lo-tcp-r1
+client=${SHARDSCALE_CLIENT:-/opt/shardscale/shardscale-client}
+cd "${PBS_O_WORKDIR:-.}" || exit 1
+
+# --- environment of site polaris
+module use /soft/modulefiles
+module load PrgEnv-gnu cray-mpich
+
+# --- one attempt, one folder; a run that was measured is left alone
+"$client" --version > /dev/null || { echo "shardscale: $client does not start; build it, load its MPI, or set SHARDSCALE_CLIENT" >&2; exit 1; }
+attempt=$("$client" begin --run-dir "$run_dir" --job "$PBS_JOBID") || exit 1
+[ -n "$attempt" ] || exit 0
+
+mark() { printf '%(%s)T %s\n' -1 "$*" >> "$attempt/status"; }
+stage=script store='' working=''
+# shellcheck disable=SC2317 # the trap calls it
+finish() { # however the job ends: stop ranks and servers, say how it went
+  rc=$?
+  trap '' TERM INT
+  trap - EXIT
+  [ -z "$working" ] || kill -TERM "$working" 2> /dev/null
+  if [ -n "$store" ]; then
+    "$client" stop-store --attempt "$attempt" --timeout 20
+    kill -TERM "$store" 2> /dev/null
+    wait "$store"
+  fi
+  rm -f "$attempt/password"
+  if [ "$rc" -eq 0 ]; then mark 'done'; else mark failed "$stage" "rc=$rc"; fi
+  exit "$rc"
+}
+trap finish EXIT
+trap 'stage=terminated; exit 143' TERM INT
+
+# --- nodes
+mapfile -t nodes < <(awk '!seen[$0]++' "$PBS_NODEFILE") # a host stands there once for each of its chunks
+[ "${#nodes[@]}" -eq 10 ] || { echo "shardscale: the job has ${#nodes[@]} nodes and needs 10" >&2; exit 1; }
+store_nodes=("${nodes[@]}") client_nodes=("${nodes[@]}")
+
+# --- store: one server on each application node, over TCP
+stage=store
+mark store-starting
+printf '%s\n' "${store_nodes[@]}" > "$attempt/store.hosts"
+mpiexec --hostfile "$attempt/store.hosts" --np 10 --ppn 1 \
+  --cpu-bind none \
+  "$client" serve --attempt "$attempt" --server redis-server --ifname lo --port 6780 \
+  --io-threads 1 --scratch /tmp > "$attempt/store.log" 2>&1 &
+store=$!
+"$client" await-store --attempt "$attempt" --servers 10 --watch-pid "$store" --timeout 120 &
+working=$!
+wait "$working" || exit 1
+mark store-ready
+
+# --- client: 240 MPI ranks, all tensor sizes in one launch
+stage=client
+mark client-started
+printf '%s\n' "${client_nodes[@]}" > "$attempt/client.hosts"
+mpiexec --hostfile "$attempt/client.hosts" --np 240 --ppn 24 \
+  --cpu-bind none \
+  "$client" run --attempt "$attempt" --ranks 240 --colocated \
+  --tensor-bytes 1024,8192,16384,32768,65536,131072,262144,524288,1024000,2048000,4096000 --iterations 100 --warmup 10 \
+  --barrier size --wire auto --keys hash --verify > "$attempt/client.log" 2>&1 &
+working=$!
+wait "$working"
+rc=$? working=''
+mark client-ended "rc=$rc"
+[ "$rc" -eq 0 ] || { tail -n 5 "$attempt/client.log" >&2; sleep 2; } # a TERM that is on its way here too is the reason to record
+exit "$rc"
