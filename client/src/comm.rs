@@ -14,6 +14,8 @@ use serde::de::DeserializeOwned;
 /// What rank 0 holds of a gather at a time, unless a single rank's part is larger.
 const BATCH_BYTES: usize = 64 << 20;
 
+static NOTHING: [u8; 1] = [0];
+
 /// The communicator of all ranks. Dropping it ends MPI in an orderly way, which every rank must do.
 pub struct Comm {
     // dropped after `world`, which must not outlive it
@@ -111,8 +113,9 @@ impl Comm {
     /// `take` runs on rank 0 alone, with the concatenated bytes of a batch and the length of each part. Rank 0 never holds
     /// more than [`BATCH_BYTES`], or one rank's part where that is larger, beyond its own bytes.
     pub fn gather_batches(&self, bytes: &[u8], mut take: impl FnMut(&[u8], &[usize]) -> Result<()>) -> Result<()> {
-        let mut longest = 0;
         let own = bytes.len() as u64;
+        // the type must be the sender's: the library takes any, and would write 8 bytes into 4
+        let mut longest = 0u64;
         self.world.all_reduce_into(&own, &mut longest, mpi::collective::SystemOperation::max());
         ensure!(i32::try_from(longest).is_ok(), "a rank has {longest} bytes to send, MPI counts to 2^31");
         let lengths = self.gather_lengths(own);
@@ -120,7 +123,8 @@ impl Comm {
         let size = self.size() as usize;
         for first in (0..size).step_by(ranks_at_once) {
             let members = first..(first + ranks_at_once).min(size);
-            let mine = if members.contains(&(self.rank() as usize)) { bytes } else { &[] };
+            // not `&[]`: its address may be the one that stands for MPI_IN_PLACE
+            let mine = if members.contains(&(self.rank() as usize)) { bytes } else { &NOTHING[..0] };
             match &lengths {
                 None => self.world.process_at_rank(0).gather_varcount_into(mine),
                 Some(lengths) => {
@@ -147,7 +151,7 @@ impl Comm {
         let count = |rank| if members.contains(&rank) { lengths[rank] as i32 } else { 0 };
         let counts: Vec<i32> = (0..lengths.len()).map(count).collect();
         let offsets: Vec<i32> = counts.iter().scan(0, |at, count| Some(std::mem::replace(at, *at + count))).collect();
-        let mut batch = vec![0; counts.iter().sum::<i32>() as usize];
+        let mut batch = vec![0u8; counts.iter().sum::<i32>() as usize];
         let mut parts = PartitionMut::new(&mut batch[..], counts, offsets);
         self.world.process_at_rank(0).gather_varcount_into_root(mine, &mut parts);
         batch

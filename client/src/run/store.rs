@@ -4,7 +4,7 @@
 
 use std::env;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde::{Deserialize, Serialize};
 use shardscale::record::attempt::PASSWORD_FILE;
 use shardscale::record::files;
@@ -115,42 +115,39 @@ fn choose_wire(wanted: Wire, answers: &[Survey]) -> Result<Wire> {
 impl Contact {
     /// `--address`, else the servers that announced themselves in the attempt, else SSDB.
     fn find(args: &RunArgs, hosts: &Hosts) -> Result<Contact> {
-        // an address given by name is not the job's own store: its password comes from the environment first
         if let Some(AddressList(given)) = &args.address {
+            // not the job's own store, perhaps: its password comes from the environment first
             let password = password_of_environment().map_or_else(|| password_of_attempt(args), |it| Ok(Some(it)))?;
-            return Ok(Contact { addresses: for_hosts(given.clone(), args, hosts)?, password });
+            return Ok(Contact { addresses: for_hosts(given, args, hosts)?, password });
         }
-        let announced = match &args.attempt {
-            Some(attempt) => address::announced(attempt),
-            None => Err(anyhow::anyhow!(
-                "no server is named: give --address HOST:PORT, --attempt DIR, or set {}",
+        let servers = args.attempt.as_deref().map_or(Ok(Vec::new()), address::announced)?;
+        if !servers.is_empty() {
+            let addresses = match args.colocated {
+                true => hosts.names.iter().map(|host| address::on_host(&servers, host)).collect::<Result<_>>()?,
+                false => servers.iter().map(address::from_afar).collect::<Result<_>>()?,
+            };
+            return Ok(Contact { addresses, password: password_of_attempt(args)?.or_else(password_of_environment) });
+        }
+        let list = env::var(address::VARIABLE).map_err(|_| {
+            anyhow!(
+                "no server is known: --address is not given, {}, and the variable {} is not set",
+                args.attempt.as_ref().map_or("--attempt is not given".into(), |attempt| format!(
+                    "no server announced itself in {}",
+                    attempt.display()
+                )),
                 address::VARIABLE
-            )),
-        };
-        match (announced, env::var(address::VARIABLE)) {
-            (Ok(servers), _) => {
-                let addresses = match args.colocated {
-                    true => hosts.names.iter().map(|host| address::on_host(&servers, host)).collect::<Result<_>>()?,
-                    false => servers.iter().map(address::from_afar).collect::<Result<_>>()?,
-                };
-                let password = password_of_attempt(args)?.or_else(password_of_environment);
-                Ok(Contact { addresses, password })
-            }
-            (Err(_), Ok(list)) => {
-                let AddressList(given) = list
-                    .parse()
-                    .map_err(|mistake: String| anyhow::anyhow!("the variable {}: {mistake}", address::VARIABLE))?;
-                Ok(Contact { addresses: for_hosts(given, args, hosts)?, password: password_of_environment() })
-            }
-            (Err(error), Err(_)) => Err(error),
-        }
+            )
+        })?;
+        let AddressList(given) =
+            list.parse().map_err(|mistake: String| anyhow!("the variable {}: {mistake}", address::VARIABLE))?;
+        Ok(Contact { addresses: for_hosts(&given, args, hosts)?, password: password_of_environment() })
     }
 }
 
 /// Colocated, one address stands for the server of each host, as `127.0.0.1:6780` does.
-fn for_hosts(given: Vec<Address>, args: &RunArgs, hosts: &Hosts) -> Result<Vec<Address>> {
-    match (args.colocated, &given[..]) {
-        (false, _) => Ok(given),
+fn for_hosts(given: &[Address], args: &RunArgs, hosts: &Hosts) -> Result<Vec<Address>> {
+    match (args.colocated, given) {
+        (false, _) => Ok(given.to_vec()),
         (true, [one]) => Ok(vec![one.clone(); hosts.names.len()]),
         (true, several) => bail!(
             "--colocated takes one address, which every host resolves to its own server; {} are given",
