@@ -30,6 +30,8 @@ pub fn parse() -> Result<Command, ExitCode> {
         if launcher::is_first() {
             // clap puts help on stdout and mistakes on stderr; nothing can be done where neither can be written
             let _ = error.print();
+        } else {
+            launcher::let_the_first_speak();
         }
         ExitCode::from(if error.use_stderr() { 2 } else { 0 })
     })

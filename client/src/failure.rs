@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use shardscale::record::attempt::ClientError;
 use shardscale::record::{SCHEMA, files};
 
-use crate::comm;
+use crate::{comm, launcher};
 
 /// What went wrong, and during what.
 #[derive(Debug)]
@@ -75,6 +75,8 @@ impl Reporter {
         };
         if self.speaks {
             eprintln!("shardscale-client: {error}");
+        } else {
+            launcher::let_the_first_speak();
         }
         if let Some(attempt) = &self.attempt
             // the first rank that fails is the cause, the others often only its echo

@@ -11,6 +11,12 @@ pub fn is_first() -> bool {
     first_among(|name| env::var(name).ok())
 }
 
+/// Waits before an end that the first process explains: launchers end all processes as soon as one has failed, and would
+/// end the first one before it has spoken.
+pub fn let_the_first_speak() {
+    std::thread::sleep(std::time::Duration::from_secs(2));
+}
+
 fn first_among(variable: impl Fn(&str) -> Option<String>) -> bool {
     RANK_VARIABLES.iter().find_map(|name| variable(name)?.parse::<u32>().ok()).is_none_or(|rank| rank == 0)
 }

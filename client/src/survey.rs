@@ -2,13 +2,14 @@
 //!
 //! None of this is timed, so a general client library does it. It must not know ranks or MPI.
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use redis::{ConnectionAddr, IntoConnectionInfo, RedisConnectionInfo, Value};
 use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
 use crate::connection::Timeouts;
 use crate::keys::{Shard, Topology};
+use crate::wire::resp;
 
 /// Settings that bear on the result.
 const SETTINGS: [&str; 6] =
@@ -51,14 +52,14 @@ fn connect(address: &Address, password: Option<&str>, timeouts: Timeouts) -> Res
         login = login.set_password(password);
     }
     let client = redis::Client::open(place.into_connection_info()?.set_redis_settings(login))?;
-    let connection = client.get_connection_with_timeout(timeouts.connect)?;
+    let connection = client.get_connection_with_timeout(timeouts.connect).map_err(explain)?;
     connection.set_read_timeout(Some(timeouts.reply))?;
     connection.set_write_timeout(Some(timeouts.reply))?;
     Ok(connection)
 }
 
 fn ask(connection: &mut redis::Connection, addresses: &[Address], answering: &Address) -> Result<Survey> {
-    let info: String = redis::cmd("INFO").arg("server").query(connection).context("INFO failed")?;
+    let info: String = redis::cmd("INFO").arg("server").query(connection).map_err(explain)?;
     let cluster = field(&info, "redis_mode") == Some("cluster");
     ensure!(
         cluster || addresses.len() == 1,
@@ -70,6 +71,14 @@ fn ask(connection: &mut redis::Connection, addresses: &[Address], answering: &Ad
         false => Topology::single(answering.clone()),
     };
     Ok(Survey { program: program(&info), settings: settings(connection), tensors: has_tensors(connection)?, topology })
+}
+
+/// The server's own words with what can be done about them, where it said something.
+fn explain(error: redis::RedisError) -> anyhow::Error {
+    match error.code() {
+        Some(code) => anyhow!(resp::explain(&format!("{code} {}", error.detail().unwrap_or_default()))),
+        None => error.into(),
+    }
 }
 
 fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {

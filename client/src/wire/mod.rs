@@ -175,3 +175,6 @@ pub fn explain_io(error: io::Error) -> anyhow::Error {
         _ => anyhow!(error).context("the connection failed"),
     }
 }
+
+#[cfg(test)]
+mod tests;
