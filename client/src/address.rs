@@ -1,0 +1,158 @@
+//! Where servers are: the notations of `--address` and SSDB, and the announcements in an attempt folder.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+use shardscale::record::server::Server;
+
+/// Environment variable with the store's addresses, as SmartRedis reads it.
+pub const VARIABLE: &str = "SSDB";
+
+/// One server's address; its text is `host:port` or the socket's path.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Address {
+    Tcp { host: String, port: u16 },
+    Unix(PathBuf),
+}
+
+/// Addresses as typed: `host:port,host:port`, each with an optional `tcp://`, or `unix://path`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AddressList(pub Vec<Address>);
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            // an IPv6 address needs its brackets to be told from the port
+            Address::Tcp { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
+            Address::Tcp { host, port } => write!(f, "{host}:{port}"),
+            Address::Unix(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+impl FromStr for Address {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Some(path) = text.strip_prefix("unix://") {
+            return match path.is_empty() {
+                true => Err(format!("{text:?} names no socket; write unix://PATH")),
+                false => Ok(Address::Unix(path.into())),
+            };
+        }
+        let wrong = || format!("{text:?} is no address; write HOST:PORT, tcp://HOST:PORT or unix://PATH");
+        let (host, port) = text.strip_prefix("tcp://").unwrap_or(text).rsplit_once(':').ok_or_else(wrong)?;
+        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        let port = port.parse().ok().filter(|port| *port != 0).ok_or_else(wrong)?;
+        if host.is_empty() || host.contains('/') {
+            return Err(wrong());
+        }
+        Ok(Address::Tcp { host: host.to_owned(), port })
+    }
+}
+
+impl FromStr for AddressList {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        text.split(',').map(|part| part.trim().parse()).collect::<Result<_, _>>().map(AddressList)
+    }
+}
+
+/// The servers that announced themselves in `attempt`, in the order of their index.
+///
+/// # Errors
+/// A damaged announcement.
+pub fn announced(attempt: &Path) -> Result<Vec<Server>> {
+    let mut servers = Vec::new();
+    while let Some(server) = Server::read(attempt, servers.len() as u32)? {
+        servers.push(server);
+    }
+    Ok(servers)
+}
+
+/// The address at which other hosts reach `server`; its socket is the last resort, for tests on one host.
+pub fn from_afar(server: &Server) -> Result<Address> {
+    match (&server.address, server.port, &server.socket) {
+        (Some(host), Some(port), _) => Ok(Address::Tcp { host: host.clone(), port }),
+        (_, _, Some(socket)) => Ok(Address::Unix(socket.clone())),
+        _ => bail!("server {} on {} announced neither address and port nor a socket", server.index, server.host),
+    }
+}
+
+/// The address of the server that runs on `host`: its socket if it has one.
+pub fn on_host(servers: &[Server], host: &str) -> Result<Address> {
+    let mut here = servers.iter().filter(|server| server.host == host);
+    let server = here.next().with_context(|| {
+        let hosts: Vec<_> = servers.iter().map(|server| server.host.as_str()).collect();
+        format!("no server runs on {host}; servers run on {}", hosts.join(", "))
+    })?;
+    if let Some(second) = here.next() {
+        bail!(
+            "servers {} and {} both run on {host}; a colocated store has one server a host",
+            server.index,
+            second.index
+        );
+    }
+    match &server.socket {
+        Some(socket) => Ok(Address::Unix(socket.clone())),
+        None => from_afar(server),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tcp(host: &str, port: u16) -> Address {
+        Address::Tcp { host: host.into(), port }
+    }
+
+    fn server(index: u32, host: &str, socket: Option<&str>) -> Server {
+        Server {
+            schema: 1,
+            index,
+            host: host.into(),
+            address: Some(format!("10.0.0.{index}")),
+            port: Some(6780),
+            socket: socket.map(Into::into),
+            ifname: "hsn0".into(),
+            pid: 1,
+            cpus: "0".into(),
+            version: "redis 7.0.15".into(),
+            exit: None,
+        }
+    }
+
+    #[test]
+    fn every_notation_of_ssdb_is_read() {
+        let read = |text: &str| text.parse::<AddressList>().map(|list| list.0);
+        assert_eq!(read("10.0.0.1:6780"), Ok(vec![tcp("10.0.0.1", 6780)]));
+        assert_eq!(read("tcp://a:1,b:2, tcp://c:3"), Ok(vec![tcp("a", 1), tcp("b", 2), tcp("c", 3)]));
+        assert_eq!(read("[::1]:6780"), Ok(vec![tcp("::1", 6780)]));
+        assert_eq!(read("unix:///tmp/x.sock"), Ok(vec![Address::Unix("/tmp/x.sock".into())]));
+        for wrong in ["", "host", "host:", "host:0", "host:70000", ":1", "http://a:1", "unix://", "a:1,,b:2"] {
+            assert!(read(wrong).unwrap_err().contains("write "), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_address_reads_back() {
+        for address in [tcp("cn1", 6780), tcp("fe80::1", 6780)] {
+            assert_eq!(address.to_string().parse::<Address>(), Ok(address));
+        }
+    }
+
+    #[test]
+    fn a_rank_takes_the_server_of_its_host_socket_first() {
+        let servers = [server(0, "cn1", None), server(1, "cn2", Some("/tmp/s"))];
+        assert_eq!(on_host(&servers, "cn1").unwrap(), tcp("10.0.0.0", 6780));
+        assert_eq!(on_host(&servers, "cn2").unwrap(), Address::Unix("/tmp/s".into()));
+        assert!(on_host(&servers, "cn3").unwrap_err().to_string().contains("servers run on cn1, cn2"));
+        let twice = [server(0, "cn1", None), server(1, "cn1", None)];
+        assert!(on_host(&twice, "cn1").unwrap_err().to_string().contains("servers 0 and 1 both run"));
+    }
+}

@@ -1,0 +1,48 @@
+//! The subcommands. What each one takes stands in its own module.
+
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::launcher;
+use crate::run::args::RunArgs;
+
+/// Runs and measures an in-memory tensor store inside a job.
+#[derive(Debug, Parser)]
+#[command(name = "shardscale-client", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Measures put_tensor and unpack_tensor; an MPI program, started by the site's launcher
+    Run(RunArgs),
+}
+
+/// Reads the command line.
+///
+/// A mistake in it is the same for every rank of a launch: only the first rank prints it, all of them end with status 2.
+pub fn parse() -> Result<Command, ExitCode> {
+    Cli::try_parse().and_then(|cli| cli.command.check()).map_err(|error| {
+        if launcher::is_first() {
+            // clap puts help on stdout and mistakes on stderr; nothing can be done where neither can be written
+            let _ = error.print();
+        } else {
+            launcher::let_the_first_speak();
+        }
+        ExitCode::from(if error.use_stderr() { 2 } else { 0 })
+    })
+}
+
+impl Command {
+    /// Checks what depends on more than one argument.
+    fn check(self) -> Result<Command, clap::Error> {
+        let checked = match &self {
+            Command::Run(args) => args.check(),
+        };
+        checked.map_err(|mistake| Cli::command().error(ErrorKind::ValueValidation, mistake)).map(|()| self)
+    }
+}

@@ -1,0 +1,116 @@
+//! The one data connection of a rank: a TCP or UNIX stream with explicit timeouts, authenticated and known to answer.
+
+use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::net::{TcpStream, ToSocketAddrs};
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail};
+
+use crate::address::Address;
+use crate::wire::resp::{self, Reply};
+
+/// How long things may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Timeouts {
+    /// Until a TCP connection stands.
+    pub connect: Duration,
+    /// Without a byte going or coming within one call.
+    pub reply: Duration,
+}
+
+/// A byte stream to a server.
+#[derive(Debug)]
+pub enum Stream {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+/// Connects, authenticates where there is a password, and waits until the server answers PING.
+pub fn open(address: &Address, password: Option<&str>, timeouts: Timeouts) -> Result<Stream> {
+    let mut stream = connect(address, timeouts)?;
+    if let Some(password) = password {
+        ask(&mut stream, &[b"AUTH", password.as_bytes()], "OK").context("the server refuses the password")?;
+    }
+    ask(&mut stream, &[b"PING"], "PONG").context("the server does not serve")?;
+    Ok(stream)
+}
+
+fn connect(address: &Address, timeouts: Timeouts) -> Result<Stream> {
+    match address {
+        Address::Unix(path) => {
+            let stream = UnixStream::connect(path).context("cannot connect to the socket")?;
+            stream.set_read_timeout(Some(timeouts.reply))?;
+            stream.set_write_timeout(Some(timeouts.reply))?;
+            Ok(Stream::Unix(stream))
+        }
+        Address::Tcp { host, port } => {
+            let stream = connect_tcp(host, *port, timeouts.connect)?;
+            // without it a command in two segments waits for the acknowledgement of the first: 44 ms, measured
+            stream.set_nodelay(true)?;
+            stream.set_read_timeout(Some(timeouts.reply))?;
+            stream.set_write_timeout(Some(timeouts.reply))?;
+            Ok(Stream::Tcp(stream))
+        }
+    }
+}
+
+fn connect_tcp(host: &str, port: u16, timeout: Duration) -> Result<TcpStream> {
+    let addresses = (host, port).to_socket_addrs().with_context(|| format!("cannot find the address of {host}"))?;
+    let mut last = anyhow!("{host} has no address");
+    for address in addresses {
+        match TcpStream::connect_timeout(&address, timeout) {
+            Ok(stream) => return Ok(stream),
+            Err(error) => last = anyhow!(error).context(format!("cannot connect to {address}")),
+        }
+    }
+    Err(last)
+}
+
+fn ask(stream: &mut Stream, command: &[&[u8]], due: &str) -> Result<()> {
+    const LONGEST: usize = 4096;
+    let mut bytes = Vec::new();
+    resp::push_command(&mut bytes, command);
+    stream.write_all(&bytes)?;
+    match resp::read_reply(stream, Vec::new(), LONGEST)?.1 {
+        Reply::Simple(text) if text == due => Ok(()),
+        Reply::Error(text) => bail!(resp::explain(&text)),
+        other => bail!("the server answered {other} where {due} was due"),
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Stream::Tcp(stream) => stream.read(buffer),
+            Stream::Unix(stream) => stream.read(buffer),
+        }
+    }
+
+    fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        match self {
+            Stream::Tcp(stream) => stream.read_vectored(buffers),
+            Stream::Unix(stream) => stream.read_vectored(buffers),
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        match self {
+            Stream::Tcp(stream) => stream.write(buffer),
+            Stream::Unix(stream) => stream.write(buffer),
+        }
+    }
+
+    fn write_vectored(&mut self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+        match self {
+            Stream::Tcp(stream) => stream.write_vectored(buffers),
+            Stream::Unix(stream) => stream.write_vectored(buffers),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,76 @@
+//! Who runs where: the hosts of the ranks, and what the kernel says of this process.
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::comm::Comm;
+
+/// The hosts of all ranks, known to all ranks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hosts {
+    /// Each host once, in the order of its first rank.
+    pub names: Vec<String>,
+    /// Index into `names` for each rank.
+    pub of_rank: Vec<u32>,
+}
+
+/// Name of this host, as gethostname gives it.
+pub fn own_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// CPUs that this process may run on, as the kernel writes them: `0-7,64-71`.
+pub fn own_cpus() -> Result<String> {
+    let path = "/proc/self/status";
+    let status = std::fs::read_to_string(path).with_context(|| format!("cannot read {path}"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+    line.map(|list| list.trim().to_owned()).with_context(|| format!("{path} does not list the allowed CPUs"))
+}
+
+impl Hosts {
+    /// Tells every rank the host of every other.
+    pub fn exchange(comm: &Comm, own: &str) -> Result<Hosts> {
+        let hosts = comm.collect(&own.to_owned())?.map(|names| Hosts::from_ranks(&names));
+        comm.share(hosts.as_ref())
+    }
+
+    /// `names` holds the host of each rank.
+    fn from_ranks(names: &[String]) -> Hosts {
+        let mut index = std::collections::HashMap::new();
+        let mut hosts = Hosts { names: Vec::new(), of_rank: Vec::with_capacity(names.len()) };
+        for name in names {
+            let next = hosts.names.len() as u32;
+            let host = *index.entry(name).or_insert(next);
+            if host == next {
+                hosts.names.push(name.clone());
+            }
+            hosts.of_rank.push(host);
+        }
+        hosts
+    }
+
+    /// The lowest rank on `host`: the one that speaks for it.
+    pub fn first_rank(&self, host: u32) -> Option<u32> {
+        self.of_rank.iter().position(|of| *of == host).map(|rank| rank as u32)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_stand_in_the_order_of_their_first_rank() {
+        let ranks = ["cn2", "cn1", "cn2", "cn3"].map(String::from);
+        let hosts = Hosts::from_ranks(&ranks);
+        assert_eq!(hosts.names, ["cn2", "cn1", "cn3"]);
+        assert_eq!(hosts.of_rank, [0, 1, 0, 2]);
+        assert_eq!((hosts.first_rank(1), hosts.first_rank(2), hosts.first_rank(9)), (Some(1), Some(3), None));
+    }
+
+    #[test]
+    fn the_kernel_lists_our_cpus() {
+        let cpus = own_cpus().unwrap();
+        assert!(!cpus.is_empty() && cpus.chars().all(|c| c.is_ascii_digit() || ",-".contains(c)), "{cpus}");
+    }
+}

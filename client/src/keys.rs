@@ -1,0 +1,158 @@
+//! Which shard owns which key, and how ranks name their keys. Pure arithmetic; no connection is made here.
+
+use std::sync::LazyLock;
+
+use anyhow::{Context, Result, ensure};
+use crc::{CRC_16_XMODEM, Crc};
+use serde::{Deserialize, Serialize};
+use shardscale::record::vocabulary::KeyPlacement;
+
+use crate::address::Address;
+
+/// Hash slots of a cluster.
+pub const SLOTS: u16 = 16384;
+
+static CRC16: LazyLock<Crc<u16>> = LazyLock::new(|| Crc::<u16>::new(&CRC_16_XMODEM));
+
+/// One shard and the slots that it owns, as inclusive ranges.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shard {
+    pub address: Address,
+    pub slots: Vec<(u16, u16)>,
+}
+
+/// All shards of a store, in the order of their first slot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Topology {
+    pub shards: Vec<Shard>,
+}
+
+/// Slot of `key`: CRC16 (XMODEM) modulo 16384 of what stands between the first `{` and the next `}`, or of the whole key
+/// where that is nothing (Redis cluster specification, "Hash tags").
+pub fn slot(key: &str) -> u16 {
+    let tag = key.split_once('{').and_then(|(_, rest)| rest.split_once('}')).map(|(tag, _)| tag);
+    CRC16.checksum(tag.filter(|tag| !tag.is_empty()).unwrap_or(key).as_bytes()) % SLOTS
+}
+
+impl Topology {
+    /// A store that is no cluster: one server owns everything.
+    pub fn single(address: Address) -> Topology {
+        Topology { shards: vec![Shard { address, slots: vec![(0, SLOTS - 1)] }] }
+    }
+
+    /// Orders the shards and checks that each slot has exactly one owner.
+    pub fn cluster(mut shards: Vec<Shard>) -> Result<Topology> {
+        shards.iter_mut().for_each(|shard| shard.slots.sort_unstable());
+        shards.sort_by_key(|shard| shard.slots.first().copied());
+        let mut ranges: Vec<_> = shards.iter().flat_map(|shard| shard.slots.iter().copied()).collect();
+        ranges.sort_unstable();
+        let mut next = 0;
+        for (first, last) in ranges {
+            ensure!(
+                first == next && last >= first && last < SLOTS,
+                "the cluster is not whole: slot {next} has no owner or two, see `redis-cli --cluster check`"
+            );
+            next = last + 1;
+        }
+        ensure!(next == SLOTS, "the cluster is not whole: slot {next} has no owner, see `redis-cli --cluster check`");
+        Ok(Topology { shards })
+    }
+
+    /// Index of the shard that owns `key`.
+    pub fn owner(&self, key: &str) -> Result<usize> {
+        let slot = slot(key);
+        self.shards
+            .iter()
+            .position(|shard| shard.slots.iter().any(|(first, last)| (*first..=*last).contains(&slot)))
+            .with_context(|| format!("no shard owns slot {slot} of key {key}"))
+    }
+
+    /// The key of `rank`.
+    ///
+    /// `hash` gives SmartRedis's name. `balanced` puts a hash tag before it that belongs to shard `rank` modulo the
+    /// number of shards, so that no two shards differ by more than one rank.
+    pub fn key(&self, placement: KeyPlacement, rank: u32) -> String {
+        let name = format!("throughput_rank_{rank}");
+        match placement {
+            KeyPlacement::Hash => name,
+            KeyPlacement::Balanced => format!("{{{}}}{name}", self.tag_of_shard(rank as usize % self.shards.len())),
+        }
+    }
+
+    /// The smallest number whose text falls on `shard`. Each shard owns a slot, and small numbers reach every slot.
+    fn tag_of_shard(&self, shard: usize) -> u64 {
+        let slots = &self.shards[shard].slots;
+        let falls_here = |tag: &u64| {
+            let slot = slot(&tag.to_string());
+            slots.iter().any(|(first, last)| (*first..=*last).contains(&slot))
+        };
+        (0..).find(falls_here).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn even(shards: u16) -> Topology {
+        let cut = |i: u16| (u32::from(i) * u32::from(SLOTS) / u32::from(shards)) as u16;
+        let shard = |i| Shard {
+            address: Address::Tcp { host: format!("cn{i}"), port: 6780 },
+            slots: vec![(cut(i), cut(i + 1) - 1)],
+        };
+        Topology::cluster((0..shards).map(shard).collect()).unwrap()
+    }
+
+    fn ranks_per_shard(topology: &Topology, placement: KeyPlacement, ranks: u32) -> Vec<u32> {
+        let mut counts = vec![0; topology.shards.len()];
+        for rank in 0..ranks {
+            counts[topology.owner(&topology.key(placement, rank)).unwrap()] += 1;
+        }
+        counts
+    }
+
+    // as `CLUSTER KEYSLOT` of Redis 7.0.15 answers
+    #[test]
+    fn slots_are_those_of_redis() {
+        assert_eq!(slot("123456789"), 12739);
+        assert_eq!(slot("foo"), 12182);
+        assert_eq!(slot("{user1000}.following"), slot("user1000"));
+        assert_eq!(slot("foo{}{bar}"), 8363);
+        assert_eq!(slot("foo{{bar}}zap"), slot("{bar"));
+        assert_eq!(slot("foo{bar}{zap}"), slot("bar"));
+        assert_eq!(slot(""), 0);
+    }
+
+    // computed by others from SmartRedis's names: 48 ranks on 16 shards leave 4 shards empty, the fullest has 8
+    #[test]
+    fn smartredis_names_load_shards_unevenly_and_balanced_ones_do_not() {
+        let hash = ranks_per_shard(&even(16), KeyPlacement::Hash, 48);
+        assert_eq!((hash.iter().max(), hash.iter().filter(|n| **n == 0).count()), (Some(&8), 4));
+        for (shards, ranks) in [(1, 5), (3, 7), (16, 48), (64, 100)] {
+            let counts = ranks_per_shard(&even(shards), KeyPlacement::Balanced, ranks);
+            let (most, least) = (counts.iter().max().unwrap(), counts.iter().min().unwrap());
+            assert!(most - least <= 1, "{counts:?}");
+        }
+    }
+
+    #[test]
+    fn a_shard_with_a_single_slot_gets_a_tag() {
+        let shard = |port, slots| Shard { address: Address::Tcp { host: "a".into(), port }, slots };
+        let topology = Topology::cluster(vec![shard(1, vec![(9999, 9999)]), shard(2, vec![(0, 9998), (10000, 16383)])]);
+        let topology = topology.unwrap();
+        for rank in 0..4 {
+            let key = topology.key(KeyPlacement::Balanced, rank);
+            assert_eq!(topology.owner(&key).unwrap(), rank as usize % 2, "{key}");
+        }
+    }
+
+    #[test]
+    fn a_hole_or_an_overlap_is_refused() {
+        let shard = |slots| Shard { address: Address::Unix("/x".into()), slots };
+        let hole = Topology::cluster(vec![shard(vec![(0, 99)]), shard(vec![(101, 16383)])]).unwrap_err();
+        assert!(hole.to_string().contains("slot 100"), "{hole}");
+        assert!(Topology::cluster(vec![shard(vec![(0, 100)]), shard(vec![(100, 16383)])]).is_err());
+        assert!(Topology::cluster(vec![shard(vec![(0, 100)])]).is_err());
+        assert!(Topology::cluster(Vec::new()).is_err());
+    }
+}

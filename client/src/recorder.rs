@@ -1,0 +1,167 @@
+//! What becomes of the samples: rank 0 writes them to the attempt folder between two sizes, or prints a table.
+//!
+//! Every rank encodes its own samples of a size; rank 0 takes them in batches (see [`Comm::gather_batches`]), so that its
+//! memory does not grow with the number of ranks. A file is synced before `progress.json` counts the size as done.
+
+use std::fs::File;
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result, bail};
+use shardscale::record::progress::{self, Progress};
+use shardscale::record::samples::{self, Meta, RankInfo, SamplesFile, Series};
+use shardscale::record::vocabulary::Op;
+use shardscale::record::{SCHEMA, files, units};
+
+use crate::comm::Comm;
+use crate::timed_loop::{Plan, Samples};
+
+/// Where rank 0 puts the samples. Other ranks have none.
+pub enum Recorder {
+    File { attempt: PathBuf, path: PathBuf, file: File, tensor_bytes: Vec<u64> },
+    Table { rows: Vec<Row> },
+}
+
+/// Pooled timed samples of one size, in ns. They are kept in memory: a run without an attempt folder is a small one.
+#[derive(Default)]
+pub struct Row {
+    payload_bytes: u64,
+    put_ns: Vec<u64>,
+    unpack_ns: Vec<u64>,
+}
+
+/// What is the same for all samples of a rank.
+#[derive(Debug, Clone, Copy)]
+pub struct Origin {
+    pub rank: u32,
+    pub shard: u32,
+    /// Added to the host's clock to get the common one.
+    pub clock_offset_ns: i64,
+}
+
+impl Recorder {
+    /// Opens the samples file of `attempt` and describes the run in it; a table where there is no attempt.
+    ///
+    /// # Errors
+    /// If the attempt has samples already, or the file cannot be written.
+    pub fn start(attempt: Option<&Path>, meta: &Meta, ranks: &[RankInfo]) -> Result<Recorder> {
+        let Some(attempt) = attempt else { return Ok(Recorder::Table { rows: Vec::new() }) };
+        let path = attempt.join(samples::FILE);
+        let file = match File::create_new(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => bail!(
+                "{} exists: an attempt is measured once; `shardscale-client begin` makes the next attempt folder",
+                path.display()
+            ),
+            Err(error) => return Err(error).with_context(|| format!("cannot create {}", path.display())),
+        };
+        let tensor_bytes = meta.tensor_bytes.clone();
+        let mut recorder = Recorder::File { attempt: attempt.to_owned(), path, file, tensor_bytes };
+        let mut bytes = samples::file_header().to_vec();
+        samples::push_meta(&mut bytes, meta)?;
+        samples::push_ranks(&mut bytes, ranks)?;
+        recorder.append(&bytes)?;
+        recorder.size_done(0)?;
+        Ok(recorder)
+    }
+
+    /// Takes whole blocks of samples.
+    fn append(&mut self, blocks: &[u8]) -> Result<()> {
+        match self {
+            Recorder::File { path, file, .. } => {
+                file.write_all(blocks).with_context(|| format!("cannot write samples to {}", path.display()))
+            }
+            Recorder::Table { rows } => {
+                let mut bytes = samples::file_header().to_vec();
+                bytes.extend_from_slice(blocks);
+                take_rows(rows, &SamplesFile::from_bytes(bytes))
+            }
+        }
+    }
+
+    /// Makes sure that all samples of the first `done` sizes are on disk, then says so.
+    fn size_done(&mut self, done: usize) -> Result<()> {
+        let Recorder::File { attempt, path, file, tensor_bytes } = self else { return Ok(()) };
+        file.sync_data().with_context(|| format!("cannot write samples to {}", path.display()))?;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let progress = Progress {
+            schema: SCHEMA,
+            sizes_done: done as u32,
+            sizes_total: tensor_bytes.len() as u32,
+            payload_bytes: tensor_bytes.get(done).copied(),
+            unix_s: now.as_secs(),
+        };
+        files::replace_json(&attempt.join(progress::FILE), &progress)
+    }
+
+    /// Ends the file, or gives the table's text.
+    pub fn finish(mut self) -> Result<Option<String>> {
+        if let Recorder::Table { rows } = &mut self {
+            return Ok(Some(table(rows)));
+        }
+        let mut end = Vec::new();
+        samples::push_end(&mut end);
+        self.append(&end)?;
+        if let Recorder::File { path, file, .. } = &self {
+            file.sync_data().with_context(|| format!("cannot write samples to {}", path.display()))?;
+        }
+        Ok(None)
+    }
+}
+
+/// Brings the samples of one size from all ranks to rank 0's recorder.
+pub fn gather(comm: &Comm, recorder: &mut Option<Recorder>, plan: &Plan<'_>, blocks: &[u8]) -> Result<()> {
+    comm.gather_batches(blocks, |batch, _| recorder.as_mut().map_or(Ok(()), |recorder| recorder.append(batch)))?;
+    recorder.as_mut().map_or(Ok(()), |recorder| recorder.size_done(plan.size_index as usize + 1))
+}
+
+/// Encodes a rank's samples of one size, both ops; moves their starts to the common clock.
+pub fn encode(samples: &mut Samples, plan: &Plan<'_>, origin: Origin) -> Vec<u8> {
+    let mut blocks = Vec::new();
+    let loop_ns = samples.loop_ns;
+    for (op, column) in [(Op::PutTensor, &mut samples.put), (Op::UnpackTensor, &mut samples.unpack)] {
+        column.starts_ns.iter_mut().for_each(|start| *start += origin.clock_offset_ns);
+        let series = Series {
+            rank: origin.rank,
+            op,
+            payload_bytes: plan.payload_bytes,
+            size_index: plan.size_index,
+            shard: origin.shard,
+            warmup: plan.warmup,
+            loop_ns,
+            starts_ns: &column.starts_ns,
+            durations_ns: &column.durations_ns,
+        };
+        samples::push_series(&mut blocks, &series);
+    }
+    blocks
+}
+
+fn take_rows(rows: &mut Vec<Row>, file: &SamplesFile) -> Result<()> {
+    for series in file.contents()?.series {
+        let at = series.size_index as usize;
+        rows.resize_with(rows.len().max(at + 1), Row::default);
+        let row = &mut rows[at];
+        row.payload_bytes = series.payload_bytes;
+        let column = if series.op == Op::PutTensor { &mut row.put_ns } else { &mut row.unpack_ns };
+        column.extend(series.durations_ns().skip(series.warmup as usize));
+    }
+    Ok(())
+}
+
+fn table(rows: &mut [Row]) -> String {
+    let mut text = format!("{:>12}  {:>9}  {:>14}  {:>17}\n", "tensor", "samples", "put_median_us", "unpack_median_us");
+    for row in rows {
+        let (put, unpack) = (median_us(&mut row.put_ns), median_us(&mut row.unpack_ns));
+        let size = units::show_bytes(row.payload_bytes);
+        text += &format!("{size:>12}  {:>9}  {put:>14.1}  {unpack:>17.1}\n", row.put_ns.len());
+    }
+    text
+}
+
+/// Median in microseconds; of an even number the upper one of the two in the middle.
+fn median_us(values_ns: &mut [u64]) -> f64 {
+    let middle = values_ns.len() / 2;
+    *values_ns.select_nth_unstable(middle).1 as f64 / 1000.0
+}

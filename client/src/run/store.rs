@@ -1,0 +1,167 @@
+//! Which store the ranks measure: rank 0 (or, colocated, the first rank of each host) finds out, all ranks learn it.
+//!
+//! Rank 0 alone reads the attempt folder: thousands of ranks that open the same files would measure the file system.
+
+use std::env;
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use serde::{Deserialize, Serialize};
+use shardscale::record::attempt::PASSWORD_FILE;
+use shardscale::record::files;
+use shardscale::record::vocabulary::{KeyPlacement, Wire};
+
+use super::args::RunArgs;
+use crate::address::{self, Address, AddressList};
+use crate::comm::Comm;
+use crate::hosts::Hosts;
+use crate::keys::{Shard, Topology};
+use crate::survey::{Survey, survey};
+
+/// Environment variable with the store's password.
+const PASSWORD_VARIABLE: &str = "SHARDSCALE_PASSWORD";
+
+/// The store as every rank knows it.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Store {
+    pub program: String,
+    pub settings: Vec<(String, String)>,
+    /// The wire to use; never `auto`.
+    pub wire: Wire,
+    /// Colocated: one for each host, in the order of hosts.
+    pub shards: Vec<Shard>,
+    pub colocated: bool,
+    pub password: Option<String>,
+}
+
+/// Where to ask, and with which password.
+#[derive(Serialize, Deserialize)]
+struct Contact {
+    /// Standard: one or more servers of one store. Colocated: one for each host, in the order of hosts.
+    addresses: Vec<Address>,
+    password: Option<String>,
+}
+
+impl Store {
+    /// Finds the store; every rank must call it.
+    pub fn find(comm: &Comm, args: &RunArgs, hosts: &Hosts) -> Result<Store> {
+        let contact = if comm.is_root() { Some(Contact::find(args, hosts)?) } else { None };
+        let contact: Contact = comm.share(contact.as_ref())?;
+        let host = hosts.of_rank[comm.rank() as usize];
+        let asked = match args.colocated {
+            true if hosts.first_rank(host) == Some(comm.rank()) => &contact.addresses[host as usize..=host as usize],
+            false if comm.is_root() => &contact.addresses[..],
+            _ => &[],
+        };
+        let answer = match asked.is_empty() {
+            true => None,
+            false => Some(survey(asked, contact.password.as_deref(), args.timeouts())?),
+        };
+        let store = match comm.collect(&answer)? {
+            None => None,
+            // of each host its first rank asked, so the answers stand in the order of hosts
+            Some(answers) => Some(Store::merge(&answers.into_iter().flatten().collect::<Vec<_>>(), args, contact)?),
+        };
+        comm.share(store.as_ref())
+    }
+
+    fn merge(answers: &[Survey], args: &RunArgs, contact: Contact) -> Result<Store> {
+        let first = answers.first().context("nobody asked the store")?;
+        if args.colocated {
+            for answer in answers {
+                let shard = &answer.topology.shards[0].address;
+                ensure!(answer.topology.shards.len() == 1, "the colocated server {shard} is part of a cluster");
+                ensure!(
+                    answer.program == first.program,
+                    "the colocated servers differ: {} is {}, the first is {}",
+                    shard,
+                    answer.program,
+                    first.program
+                );
+            }
+        }
+        Ok(Store {
+            program: first.program.clone(),
+            settings: first.settings.clone(),
+            wire: choose_wire(args.wire, answers)?,
+            shards: answers.iter().flat_map(|answer| answer.topology.shards.clone()).collect(),
+            colocated: args.colocated,
+            password: contact.password,
+        })
+    }
+
+    /// (key, index of its shard) of `rank` on host number `host`.
+    pub fn place(&self, placement: KeyPlacement, rank: u32, host: u32) -> Result<(String, u32)> {
+        let shards = if self.colocated { vec![self.shards[host as usize].clone()] } else { self.shards.clone() };
+        let topology = Topology { shards };
+        let key = topology.key(placement, rank);
+        let owner = topology.owner(&key)? as u32;
+        Ok((key, if self.colocated { host } else { owner }))
+    }
+}
+
+fn choose_wire(wanted: Wire, answers: &[Survey]) -> Result<Wire> {
+    let tensors = answers.iter().all(|answer| answer.tensors);
+    match wanted {
+        Wire::Auto if tensors => Ok(Wire::RedisAi),
+        Wire::Auto | Wire::Plain => Ok(Wire::Plain),
+        Wire::RedisAi if tensors => Ok(Wire::RedisAi),
+        Wire::RedisAi => bail!(
+            "--wire redisai needs the command AI.TENSORSET, which {} does not have: load RedisAI, or use --wire plain",
+            answers.first().map_or("the server", |answer| &answer.program)
+        ),
+    }
+}
+
+impl Contact {
+    /// `--address`, else the servers that announced themselves in the attempt, else SSDB.
+    fn find(args: &RunArgs, hosts: &Hosts) -> Result<Contact> {
+        if let Some(AddressList(given)) = &args.address {
+            // not the job's own store, perhaps: its password comes from the environment first
+            let password = password_of_environment().map_or_else(|| password_of_attempt(args), |it| Ok(Some(it)))?;
+            return Ok(Contact { addresses: for_hosts(given, args, hosts)?, password });
+        }
+        let servers = args.attempt.as_deref().map_or(Ok(Vec::new()), address::announced)?;
+        if !servers.is_empty() {
+            let addresses = match args.colocated {
+                true => hosts.names.iter().map(|host| address::on_host(&servers, host)).collect::<Result<_>>()?,
+                false => servers.iter().map(address::from_afar).collect::<Result<_>>()?,
+            };
+            return Ok(Contact { addresses, password: password_of_attempt(args)?.or_else(password_of_environment) });
+        }
+        let list = env::var(address::VARIABLE).map_err(|_| {
+            anyhow!(
+                "no server is known: --address is not given, {}, and the variable {} is not set",
+                args.attempt.as_ref().map_or("--attempt is not given".into(), |attempt| format!(
+                    "no server announced itself in {}",
+                    attempt.display()
+                )),
+                address::VARIABLE
+            )
+        })?;
+        let AddressList(given) =
+            list.parse().map_err(|mistake: String| anyhow!("the variable {}: {mistake}", address::VARIABLE))?;
+        Ok(Contact { addresses: for_hosts(&given, args, hosts)?, password: password_of_environment() })
+    }
+}
+
+/// Colocated, one address stands for the server of each host, as `127.0.0.1:6780` does.
+fn for_hosts(given: &[Address], args: &RunArgs, hosts: &Hosts) -> Result<Vec<Address>> {
+    match (args.colocated, given) {
+        (false, _) => Ok(given.to_vec()),
+        (true, [one]) => Ok(vec![one.clone(); hosts.names.len()]),
+        (true, several) => bail!(
+            "--colocated takes one address, which every host resolves to its own server; {} are given",
+            several.len()
+        ),
+    }
+}
+
+fn password_of_environment() -> Option<String> {
+    env::var(PASSWORD_VARIABLE).ok().filter(|password| !password.is_empty())
+}
+
+fn password_of_attempt(args: &RunArgs) -> Result<Option<String>> {
+    let Some(attempt) = &args.attempt else { return Ok(None) };
+    let text = files::read_text(&attempt.join(PASSWORD_FILE))?;
+    Ok(text.map(|text| text.trim_end().to_owned()).filter(|password| !password.is_empty()))
+}

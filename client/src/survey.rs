@@ -1,0 +1,176 @@
+//! What a store says of itself before the measurement: program, settings, commands, and which shard owns which slots.
+//!
+//! None of this is timed, so a general client library does it. It must not know ranks or MPI.
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use redis::{ConnectionAddr, IntoConnectionInfo, RedisConnectionInfo, Value};
+use serde::{Deserialize, Serialize};
+
+use crate::address::Address;
+use crate::connection::Timeouts;
+use crate::keys::{Shard, Topology};
+use crate::wire::resp;
+
+/// Settings that bear on the result.
+const SETTINGS: [&str; 6] =
+    ["io-threads", "io-threads-do-reads", "maxmemory", "maxmemory-policy", "save", "appendonly"];
+
+/// What one server said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Survey {
+    /// Program and version, such as `redis 7.0.15`.
+    pub program: String,
+    /// (name, value) of the settings that the server discloses.
+    pub settings: Vec<(String, String)>,
+    /// It offers AI.TENSORSET.
+    pub tensors: bool,
+    pub topology: Topology,
+}
+
+/// Asks the first of `addresses` that answers.
+///
+/// # Errors
+/// If none answers, or if they are several servers that form no cluster.
+pub fn survey(addresses: &[Address], password: Option<&str>, timeouts: Timeouts) -> Result<Survey> {
+    let mut refusals = Vec::new();
+    for address in addresses {
+        match connect(address, password, timeouts) {
+            Ok(mut connection) => return ask(&mut connection, addresses, address),
+            Err(error) => refusals.push(format!("{address}: {error:#}")),
+        }
+    }
+    bail!("no server answers: {}", refusals.join("; "))
+}
+
+fn connect(address: &Address, password: Option<&str>, timeouts: Timeouts) -> Result<redis::Connection> {
+    let place = match address {
+        Address::Tcp { host, port } => ConnectionAddr::Tcp(host.clone(), *port),
+        Address::Unix(path) => ConnectionAddr::Unix(path.clone()),
+    };
+    let mut login = RedisConnectionInfo::default().set_skip_set_lib_name();
+    if let Some(password) = password {
+        login = login.set_password(password);
+    }
+    let client = redis::Client::open(place.into_connection_info()?.set_redis_settings(login))?;
+    let connection = client.get_connection_with_timeout(timeouts.connect).map_err(explain)?;
+    connection.set_read_timeout(Some(timeouts.reply))?;
+    connection.set_write_timeout(Some(timeouts.reply))?;
+    Ok(connection)
+}
+
+fn ask(connection: &mut redis::Connection, addresses: &[Address], answering: &Address) -> Result<Survey> {
+    let info: String = redis::cmd("INFO").arg("server").query(connection).map_err(explain)?;
+    let cluster = field(&info, "redis_mode") == Some("cluster");
+    ensure!(
+        cluster || addresses.len() == 1,
+        "{} addresses are given, but the server at {answering} is not part of a cluster: give one, or form the cluster",
+        addresses.len()
+    );
+    let topology = match cluster {
+        true => slots(connection, answering).context("the layout of the cluster cannot be used")?,
+        false => Topology::single(answering.clone()),
+    };
+    Ok(Survey { program: program(&info), settings: settings(connection), tensors: has_tensors(connection)?, topology })
+}
+
+/// The server's own words with what can be done about them, where it said something.
+fn explain(error: redis::RedisError) -> anyhow::Error {
+    match error.code() {
+        Some(code) => anyhow!(resp::explain(&format!("{code} {}", error.detail().unwrap_or_default()))),
+        None => error.into(),
+    }
+}
+
+fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
+    info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
+}
+
+/// Name and version of the server program; the forks keep `redis_version` for compatibility and name themselves elsewhere.
+fn program(info: &str) -> String {
+    if let Some(version) = field(info, "valkey_version") {
+        return format!("valkey {version}");
+    }
+    let executable = field(info, "executable").unwrap_or_default();
+    let name = if executable.contains("keydb") { "keydb" } else { "redis" };
+    format!("{name} {}", field(info, "redis_version").unwrap_or("of unknown version"))
+}
+
+/// The settings that the server discloses; one that it does not know or refuses to tell is left out.
+fn settings(connection: &mut redis::Connection) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for name in SETTINGS {
+        let answer: redis::RedisResult<Vec<(String, String)>> =
+            redis::cmd("CONFIG").arg("GET").arg(name).query(connection);
+        found.extend(answer.unwrap_or_default());
+    }
+    found
+}
+
+fn has_tensors(connection: &mut redis::Connection) -> Result<bool> {
+    let answer: Value =
+        redis::cmd("COMMAND").arg("INFO").arg("AI.TENSORSET").query(connection).context("COMMAND INFO failed")?;
+    Ok(
+        matches!(answer, Value::Array(entries) if matches!(entries.first(), Some(Value::Array(entry)) if !entry.is_empty())),
+    )
+}
+
+fn slots(connection: &mut redis::Connection, answering: &Address) -> Result<Topology> {
+    let answer: Value = redis::cmd("CLUSTER").arg("SLOTS").query(connection)?;
+    let Value::Array(entries) = answer else { bail!("CLUSTER SLOTS answered {answer:?}") };
+    let mut shards: Vec<Shard> = Vec::new();
+    for entry in &entries {
+        let (range, address) =
+            slot_entry(entry, answering).with_context(|| format!("CLUSTER SLOTS has the entry {entry:?}"))?;
+        match shards.iter_mut().find(|shard| shard.address == address) {
+            Some(shard) => shard.slots.push(range),
+            None => shards.push(Shard { address, slots: vec![range] }),
+        }
+    }
+    Topology::cluster(shards)
+}
+
+/// First slot, last slot, then the nodes that serve them, the owner first as [host, port, ..].
+fn slot_entry(entry: &Value, answering: &Address) -> Option<((u16, u16), Address)> {
+    let Value::Array(parts) = entry else { return None };
+    let [Value::Int(first), Value::Int(last), Value::Array(owner), ..] = &parts[..] else { return None };
+    let [host, Value::Int(port), ..] = &owner[..] else { return None };
+    let host = match (host, answering) {
+        (Value::BulkString(host), _) if !host.is_empty() => String::from_utf8(host.clone()).ok()?,
+        // a server that does not know its own address leaves it out: it is the one that we talk to
+        (Value::BulkString(_) | Value::Nil, Address::Tcp { host, .. }) => host.clone(),
+        _ => return None,
+    };
+    let range = ((*first).try_into().ok()?, (*last).try_into().ok()?);
+    Some((range, Address::Tcp { host, port: (*port).try_into().ok()? }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(host: Value, port: i64) -> Value {
+        Value::Array(vec![host, Value::Int(port), Value::BulkString(b"id".to_vec()), Value::Array(vec![])])
+    }
+
+    #[test]
+    fn forks_are_told_apart() {
+        assert_eq!(program("redis_version:7.0.15\r\nexecutable:/usr/bin/redis-server\r\n"), "redis 7.0.15");
+        assert_eq!(program("redis_version:7.2.4\r\nserver_name:valkey\r\nvalkey_version:8.0.1\r\n"), "valkey 8.0.1");
+        assert_eq!(program("redis_version:6.3.4\r\nexecutable:/opt/keydb-server\r\n"), "keydb 6.3.4");
+    }
+
+    #[test]
+    fn a_server_without_a_known_address_is_the_one_that_answers() {
+        let answering = Address::Tcp { host: "cn1".into(), port: 1 };
+        let entry = |host| Value::Array(vec![Value::Int(0), Value::Int(99), node(host, 6780)]);
+        let address = |host: &str| Some(((0, 99), Address::Tcp { host: host.into(), port: 6780 }));
+        assert_eq!(slot_entry(&entry(Value::BulkString(b"cn7".to_vec())), &answering), address("cn7"));
+        assert_eq!(slot_entry(&entry(Value::BulkString(vec![])), &answering), address("cn1"));
+        assert_eq!(slot_entry(&entry(Value::Nil), &answering), address("cn1"));
+        assert_eq!(slot_entry(&Value::Int(3), &answering), None);
+        assert_eq!(
+            slot_entry(&Value::Array(vec![Value::Int(-1), Value::Int(0), node(Value::Nil, 1)]), &answering),
+            None
+        );
+    }
+}

@@ -1,0 +1,193 @@
+//! A small server in the test's own process: it answers RedisAI's two commands and SET/GET as documented, and can be told
+//! to misbehave at a given command.
+
+use std::collections::HashMap;
+use std::io::{self, BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::{sleep, spawn};
+use std::time::Duration;
+
+/// What it does to the n-th timed command (put or get), counted from 0 over all connections.
+#[derive(Debug, Clone, Copy)]
+pub enum Mischief {
+    None,
+    /// Flips a bit of the payload at this byte, in every get from the n-th command on.
+    Corrupt {
+        from: u32,
+        byte: usize,
+    },
+    /// Answers late.
+    Slow {
+        at: u32,
+        by: Duration,
+    },
+    /// Refuses with this error.
+    Refuse {
+        at: u32,
+        error: &'static str,
+    },
+    /// Forgets the key.
+    Forget {
+        at: u32,
+    },
+    /// Never answers.
+    Hang {
+        at: u32,
+    },
+    /// Cuts the reply in the middle and closes.
+    Close {
+        at: u32,
+    },
+}
+
+pub struct StandIn {
+    pub port: u16,
+    state: Arc<State>,
+}
+
+struct State {
+    tensors: bool,
+    mischief: Mischief,
+    timed: AtomicU32,
+    values: Mutex<HashMap<Vec<u8>, Vec<u8>>>,
+}
+
+impl StandIn {
+    /// Serves until the test program ends; `tensors` says whether it knows AI.TENSORSET.
+    pub fn start(tensors: bool, mischief: Mischief) -> StandIn {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let state = Arc::new(State { tensors, mischief, timed: AtomicU32::new(0), values: Mutex::default() });
+        let shared = state.clone();
+        spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let state = shared.clone();
+                spawn(move || state.serve(&stream));
+            }
+        });
+        StandIn { port, state }
+    }
+
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Timed commands that arrived.
+    pub fn timed_commands(&self) -> u32 {
+        self.state.timed.load(Ordering::SeqCst)
+    }
+}
+
+impl State {
+    fn serve(&self, stream: &TcpStream) -> io::Result<()> {
+        let mut input = BufReader::new(stream);
+        loop {
+            let command = read_command(&mut input)?;
+            let name = String::from_utf8_lossy(&command[0]).to_uppercase();
+            if !["SET", "GET", "AI.TENSORSET", "AI.TENSORGET"].contains(&name.as_str()) {
+                self.small_talk(&name, &command, stream)?;
+                continue;
+            }
+            let number = self.timed.fetch_add(1, Ordering::SeqCst);
+            let mut reply = self.answer(&name, &command, number);
+            match self.mischief {
+                Mischief::Slow { at, by } if at == number => sleep(by),
+                Mischief::Hang { at } if at == number => sleep(Duration::from_secs(3600)),
+                Mischief::Close { at } if at == number => {
+                    reply.truncate(reply.len() / 2);
+                    (&*stream).write_all(&reply)?;
+                    return stream.shutdown(std::net::Shutdown::Both);
+                }
+                _ => {}
+            }
+            (&*stream).write_all(&reply)?;
+        }
+    }
+
+    fn small_talk(&self, name: &str, command: &[Vec<u8>], mut stream: &TcpStream) -> io::Result<()> {
+        let info = "redis_version:7.0.15\r\nredis_mode:standalone\r\nexecutable:stand-in\r\n";
+        match name {
+            "PING" => stream.write_all(b"+PONG\r\n"),
+            "INFO" => stream.write_all(&bulk(info.as_bytes())),
+            "COMMAND" if self.tensors => stream.write_all(b"*1\r\n*3\r\n$12\r\nai.tensorset\r\n:-1\r\n*0\r\n"),
+            "COMMAND" => stream.write_all(b"*1\r\n*-1\r\n"),
+            _ => stream.write_all(format!("-ERR unknown command, with {} arguments\r\n", command.len() - 1).as_bytes()),
+        }
+    }
+
+    fn answer(&self, name: &str, command: &[Vec<u8>], number: u32) -> Vec<u8> {
+        if let Mischief::Refuse { at, error } = self.mischief
+            && at == number
+        {
+            return format!("-{error}\r\n").into_bytes();
+        }
+        let mut values = self.values.lock().unwrap();
+        if matches!(self.mischief, Mischief::Forget { at } if at == number) {
+            values.remove(&command[1]);
+        }
+        match (name, command) {
+            ("SET", [_, key, value]) => {
+                values.insert(key.clone(), value.clone());
+                b"+OK\r\n".to_vec()
+            }
+            ("AI.TENSORSET", [_, key, dtype, one, n, word, blob])
+                if dtype == b"FLOAT" && one == b"1" && word == b"BLOB" =>
+            {
+                let elements: usize = String::from_utf8_lossy(n).parse().unwrap();
+                if blob.len() != elements * 4 {
+                    return b"-ERR data length does not match tensor shape and type\r\n".to_vec();
+                }
+                values.insert(key.clone(), blob.clone());
+                b"+OK\r\n".to_vec()
+            }
+            ("GET", [_, key]) => {
+                values.get(key).map_or(b"$-1\r\n".to_vec(), |value| bulk(&self.corrupted(value, number)))
+            }
+            ("AI.TENSORGET", [_, key, meta, word]) if meta == b"META" && word == b"BLOB" => match values.get(key) {
+                None => b"-ERR tensor key is empty or in a different shard\r\n".to_vec(),
+                Some(blob) => {
+                    let mut reply = b"*6\r\n$5\r\ndtype\r\n$5\r\nFLOAT\r\n$5\r\nshape\r\n*2\r\n:1\r\n".to_vec();
+                    reply.extend(format!(":{}\r\n$4\r\nblob\r\n", blob.len() / 4).bytes());
+                    reply.extend(bulk(&self.corrupted(blob, number)));
+                    reply
+                }
+            },
+            _ => b"-ERR wrong number of arguments\r\n".to_vec(),
+        }
+    }
+
+    fn corrupted(&self, value: &[u8], number: u32) -> Vec<u8> {
+        let mut value = value.to_vec();
+        if let Mischief::Corrupt { from, byte } = self.mischief
+            && number >= from
+        {
+            value[byte] ^= 0x40;
+        }
+        value
+    }
+}
+
+fn bulk(bytes: &[u8]) -> Vec<u8> {
+    [format!("${}\r\n", bytes.len()).as_bytes(), bytes, b"\r\n"].concat()
+}
+
+fn read_command(input: &mut impl BufRead) -> io::Result<Vec<Vec<u8>>> {
+    let count = read_length(input, '*')?;
+    (0..count)
+        .map(|_| {
+            let mut bytes = vec![0; read_length(input, '$')? + 2];
+            input.read_exact(&mut bytes)?;
+            bytes.truncate(bytes.len() - 2);
+            Ok(bytes)
+        })
+        .collect()
+}
+
+fn read_length(input: &mut impl BufRead, kind: char) -> io::Result<usize> {
+    let mut line = String::new();
+    input.read_line(&mut line)?;
+    let length = line.strip_prefix(kind).and_then(|rest| rest.trim_end().parse().ok());
+    length.ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))
+}
