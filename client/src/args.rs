@@ -7,6 +7,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::launcher;
 use crate::run::args::RunArgs;
+use crate::store;
 
 /// Runs and measures an in-memory tensor store inside a job.
 #[derive(Debug, Parser)]
@@ -18,6 +19,14 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Makes the folder of this execution of a job script
+    Begin(store::begin::Args),
+    /// Runs one store server under supervision
+    Serve(store::serve::Args),
+    /// Waits until all store servers serve, and forms the cluster
+    AwaitStore(store::await_store::Args),
+    /// Ends all store servers in order
+    StopStore(store::stop_store::Args),
     /// Measures put_tensor and unpack_tensor; an MPI program, started by the site's launcher
     Run(RunArgs),
 }
@@ -42,6 +51,7 @@ impl Command {
     fn check(self) -> Result<Command, clap::Error> {
         let checked = match &self {
             Command::Run(args) => args.check(),
+            Command::Begin(_) | Command::Serve(_) | Command::AwaitStore(_) | Command::StopStore(_) => Ok(()),
         };
         checked.map_err(|mistake| Cli::command().error(ErrorKind::ValueValidation, mistake)).map(|()| self)
     }

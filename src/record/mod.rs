@@ -13,6 +13,8 @@
 //!     samples.bin                every sample of every rank                      client run     -> [`samples`]
 //!     client-error.json          the first rank that failed                      client run     -> [`attempt`]
 //!     server-N.json              one store server: address, CPUs, how it ended   client serve   -> [`server`]
+//!     server-N.error             why that server never served                    client serve
+//!     stopping                   from here on servers end because they shall     client stop-store
 //!     password                   of the store, mode 0600, removed at the end     client begin
 //!     store.log, client.log      what they printed                               job script
 //! out/report/                    the consolidated report                         collect

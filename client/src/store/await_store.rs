@@ -1,0 +1,164 @@
+//! `await-store`: waits until all servers serve, and makes one cluster of them where they are shards.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use shardscale::record::files;
+use shardscale::record::server::Server;
+
+use super::cluster::Cluster;
+use super::link::Link;
+
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
+/// How often servers that announced themselves are read again, to notice the end of one while others still start.
+const RECHECK_INTERVAL: Duration = Duration::from_secs(2);
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Attempt folder that `begin` made
+    #[arg(long, value_name = "DIR")]
+    attempt: PathBuf,
+    /// Number of servers
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=16384))]
+    servers: u32,
+    /// Make one cluster of them
+    #[arg(long)]
+    cluster: bool,
+    /// Process that starts the servers, such as the launcher: when it has ended, the wait is over
+    #[arg(long, value_name = "PID")]
+    watch_pid: Option<i32>,
+    /// Longest wait for all of it
+    #[arg(long, value_name = "SECONDS", default_value_t = 180)]
+    timeout: u64,
+}
+
+/// Returns when all servers serve.
+///
+/// # Errors
+/// One ended or never started; the time is up: the message names the servers that are missing.
+pub fn run(args: &Args) -> Result<()> {
+    let begun = Instant::now();
+    let deadline = begun + Duration::from_secs(args.timeout);
+    let servers = Announced::new(args).all(args.servers, deadline)?;
+    let password = super::read_password(&args.attempt)?;
+    let here = super::host_name()?;
+    for server in &servers {
+        // a socket on another host is out of reach: its supervisor saw the PONG before it announced the server
+        if let Some(link) = Link::to(server, &here, &password) {
+            link.open().with_context(|| format!("server {} on {}", server.index, server.host))?;
+        }
+    }
+    if args.cluster {
+        Cluster::connect(&servers, &here, &password)?.form(deadline)?;
+    }
+    eprintln!("{} after {:.1} s", describe(&servers, args.cluster), begun.elapsed().as_secs_f64());
+    Ok(())
+}
+
+fn describe(servers: &[Server], cluster: bool) -> String {
+    let what = match (servers.len(), cluster) {
+        (1, false) => "1 server serves".to_owned(),
+        (n, false) => format!("{n} servers serve"),
+        (n, true) => format!("a cluster of {n} serves"),
+    };
+    let versions: BTreeSet<_> = servers.iter().map(|server| server.version.as_str()).collect();
+    format!("{what} ({})", versions.into_iter().collect::<Vec<_>>().join(", "))
+}
+
+/// The servers of an attempt that announced themselves so far.
+struct Announced<'a> {
+    attempt: &'a Path,
+    watch_pid: Option<i32>,
+    found: BTreeMap<u32, Server>,
+    checked: Instant,
+}
+
+impl<'a> Announced<'a> {
+    fn new(args: &'a Args) -> Announced<'a> {
+        let Args { attempt, watch_pid, .. } = args;
+        Announced { attempt, watch_pid: *watch_pid, found: BTreeMap::new(), checked: Instant::now() }
+    }
+
+    /// Waits for servers 0 to `count` - 1.
+    fn all(mut self, count: u32, deadline: Instant) -> Result<Vec<Server>> {
+        loop {
+            // asked before the files are read: what the servers wrote before their launcher ended is seen
+            let launcher_ended = self.watch_pid.is_some_and(|pid| !is_running(pid));
+            super::refresh(self.attempt);
+            if self.checked.elapsed() > RECHECK_INTERVAL {
+                self.checked = Instant::now();
+                self.read(&self.found.keys().copied().collect::<Vec<_>>())?;
+            }
+            self.read(&self.missing(count))?;
+            let missing = self.missing(count);
+            if missing.is_empty() {
+                return Ok(self.found.into_values().collect());
+            }
+            if launcher_ended {
+                bail!(
+                    "the launcher of the servers has ended and {} of {count} did not announce themselves; see store.log in {}",
+                    missing.len(),
+                    self.attempt.display()
+                );
+            }
+            if Instant::now() >= deadline {
+                bail!(
+                    "{} of {count} servers did not announce themselves in time: {}; see store.log in {}",
+                    missing.len(),
+                    name_some(&missing),
+                    self.attempt.display()
+                );
+            }
+            thread::sleep(POLL_INTERVAL);
+        }
+    }
+
+    fn missing(&self, count: u32) -> Vec<u32> {
+        (0..count).filter(|index| !self.found.contains_key(index)).collect()
+    }
+
+    /// Reads the given servers, and fails where one is known not to serve any more.
+    fn read(&mut self, indices: &[u32]) -> Result<()> {
+        for &index in indices {
+            if let Some(server) = Server::read(self.attempt, index)? {
+                if server.exit.is_some() {
+                    bail!("server {index} on {} has ended; see store.log in {}", server.host, self.attempt.display());
+                }
+                self.found.insert(index, server);
+            } else if let Some(reason) = files::read_text(&Server::error_path(self.attempt, index))? {
+                bail!("{}", reason.trim_end());
+            }
+        }
+        Ok(())
+    }
+}
+
+fn is_running(pid: i32) -> bool {
+    // signal 0 reaches nobody; it fails where there is nobody to reach
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), None) != Err(nix::errno::Errno::ESRCH)
+}
+
+/// The first few of many numbers, and how many there are beside them.
+fn name_some(numbers: &[u32]) -> String {
+    const NAMED: usize = 10;
+    let named: Vec<_> = numbers.iter().take(NAMED).map(u32::to_string).collect();
+    match numbers.len().saturating_sub(NAMED) {
+        0 => named.join(", "),
+        more => format!("{} and {more} more", named.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_lists_are_cut() {
+        assert_eq!(name_some(&[1, 5]), "1, 5");
+        let many: Vec<_> = (0..4096).collect();
+        assert_eq!(name_some(&many), "0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 4086 more");
+    }
+}

@@ -1,0 +1,106 @@
+//! `begin`: a folder for this execution of the job script, and the store's password in it.
+//!
+//! A run that is measured already is left alone: the script sees an empty answer and ends.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use anyhow::{Context, Result, ensure};
+use shardscale::record::attempt::{self, Attempt, Outcome};
+use shardscale::record::manifest::Manifest;
+use shardscale::record::status;
+
+/// Set to 1 to measure again what is measured already.
+const RERUN: &str = "SHARDSCALE_RERUN";
+
+/// Bytes of the password; it is written as twice as many hexadecimal digits.
+const PASSWORD_BYTES: usize = 32;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Run folder, the one with run.toml in it
+    #[arg(long, value_name = "DIR")]
+    run_dir: PathBuf,
+    /// Identifier of the scheduler's job, for the status line
+    #[arg(long, value_name = "ID")]
+    job: Option<String>,
+}
+
+/// Prints the path of the new attempt on stdout, or nothing where the run is measured already.
+pub fn run(args: &Args) -> Result<()> {
+    let manifest = Manifest::read(&args.run_dir)?;
+    if let Some(number) = measured_in(&args.run_dir, manifest.expect.servers)? {
+        let rerun = std::env::var_os(RERUN).is_some_and(|value| value == "1");
+        if !rerun {
+            eprintln!("{}: already measured in attempt-{number}; set {RERUN}=1 to measure it again", manifest.name);
+            return Ok(());
+        }
+    }
+    println!("{}", prepare(args)?.display());
+    Ok(())
+}
+
+/// The latest attempt that ended well.
+fn measured_in(run_dir: &Path, servers: u32) -> Result<Option<u32>> {
+    let attempts = attempt::list(run_dir)?;
+    let done = |(number, path): &(u32, PathBuf)| Attempt::read(*number, path, servers).outcome() == Outcome::Done;
+    Ok(attempts.iter().rev().find(|attempt| done(attempt)).map(|(number, _)| *number))
+}
+
+fn prepare(args: &Args) -> Result<PathBuf> {
+    let job = args.job.as_deref().unwrap_or_default();
+    ensure!(!job.contains(char::is_whitespace), "--job {job:?} must be one word: it goes into the status line");
+    // absolute, but not canonical: a symbolic link may lead elsewhere on other nodes
+    let run_dir =
+        std::path::absolute(&args.run_dir).with_context(|| format!("cannot resolve {}", args.run_dir.display()))?;
+    let attempt = attempt::create_next(&run_dir)?;
+    create(&attempt.join(attempt::PASSWORD_FILE), 0o600, &format!("{}\n", new_password()?))?;
+    create(&attempt.join(status::FILE), 0o644, &started_line(job)?)?;
+    Ok(attempt)
+}
+
+fn started_line(job: &str) -> Result<String> {
+    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).context("the clock is before 1970")?;
+    let job = if job.is_empty() { String::new() } else { format!(" job={job}") };
+    Ok(format!("{} {}{job} host={}\n", since_1970.as_secs(), status::STARTED, super::host_name()?))
+}
+
+fn new_password() -> Result<String> {
+    let mut bytes = [0u8; PASSWORD_BYTES];
+    getrandom::fill(&mut bytes).context("the operating system gave no random bytes for the store's password")?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+fn create(path: &Path, mode: u32, text: &str) -> Result<()> {
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(mode)
+        .open(path)
+        .and_then(|mut file| file.write_all(text.as_bytes()))
+        .with_context(|| format!("cannot write {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_are_long_and_differ() {
+        let (one, other) = (new_password().unwrap(), new_password().unwrap());
+        assert_eq!(one.len(), 2 * PASSWORD_BYTES);
+        assert!(one.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        assert_ne!(one, other);
+    }
+
+    #[test]
+    fn an_unknown_job_is_absent_from_the_line() {
+        let events = status::parse(&started_line("").unwrap());
+        assert!(events[0].detail.starts_with("host="), "{events:?}");
+        let events = status::parse(&started_line("77.pbs").unwrap());
+        assert!(events[0].detail.starts_with("job=77.pbs host="), "{events:?}");
+    }
+}

@@ -1,0 +1,148 @@
+//! The configuration text of one server: from what is wanted to directives, nothing else.
+//!
+//! It reaches the server on its standard input: the password is then in no argument list, no environment and no file.
+//! Directives are those of Redis 6 and later; Valkey keeps them, KeyDB names its threads otherwise.
+
+use std::fmt::Write;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+
+use shardscale::record::vocabulary::Store;
+
+/// Longest path of a UNIX socket on Linux, in bytes: 108 with the closing zero.
+pub const MAX_SOCKET_PATH_BYTES: usize = 107;
+
+/// Distance from a server's port to that of its cluster bus; fixed by the servers.
+pub const BUS_OFFSET: u16 = 10_000;
+
+/// Where a server listens for clients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listen {
+    Tcp {
+        address: Ipv4Addr,
+        port: u16,
+        /// A shard of a cluster, with a bus beside the port.
+        cluster: bool,
+    },
+    /// The socket alone; no port is open.
+    Socket,
+}
+
+/// Everything that the directives are made from.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub product: Store,
+    pub listen: Listen,
+    /// Private folder on this node; the server runs in it.
+    pub scratch: PathBuf,
+    /// Its supervisor always speaks to it here; clients do where `listen` says so.
+    pub socket: PathBuf,
+    pub password: String,
+    pub io_threads: u32,
+    pub max_clients: u64,
+    pub backlog: u32,
+}
+
+impl Config {
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        let mut line = |directive: &str, value: &str| {
+            // writing to a String cannot fail
+            let _ = writeln!(text, "{directive} {value}");
+        };
+        match self.listen {
+            Listen::Socket => line("port", "0"),
+            Listen::Tcp { address, port, cluster } => {
+                // this address alone: whoever is on another network of the node does not even reach the password prompt
+                line("bind", &address.to_string());
+                line("port", &port.to_string());
+                if cluster {
+                    line("cluster-enabled", "yes");
+                    line("cluster-config-file", "nodes.conf");
+                    line("cluster-announce-ip", &address.to_string());
+                }
+            }
+        }
+        line("protected-mode", "yes");
+        line("requirepass", &quote(&self.password));
+        line("masterauth", &quote(&self.password));
+        line("unixsocket", &quote(&self.socket.to_string_lossy()));
+        line("unixsocketperm", "700");
+        line("dir", &quote(&self.scratch.to_string_lossy()));
+        line("save", "\"\"");
+        line("appendonly", "no");
+        line("daemonize", "no");
+        line("loglevel", "notice");
+        line("logfile", "\"\"");
+        line("maxclients", &self.max_clients.to_string());
+        line("tcp-backlog", &self.backlog.to_string());
+        match self.product {
+            Store::KeyDb => line("server-threads", &self.io_threads.to_string()),
+            Store::Redis | Store::Valkey => {
+                line("io-threads", &self.io_threads.to_string());
+                // threads that only write leave half of put_tensor to the main thread
+                line("io-threads-do-reads", if self.io_threads > 1 { "yes" } else { "no" });
+            }
+        }
+        text
+    }
+}
+
+/// A value in double quotes, with the escapes that the servers' parser knows.
+fn quote(value: &str) -> String {
+    let mut quoted = String::from("\"");
+    for byte in value.bytes() {
+        match byte {
+            b'"' | b'\\' => quoted.extend(['\\', char::from(byte)]),
+            b' '..=b'~' => quoted.push(char::from(byte)),
+            // writing to a String cannot fail
+            _ => drop(write!(quoted, "\\x{byte:02x}")),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(listen: Listen) -> Config {
+        Config {
+            product: Store::Redis,
+            listen,
+            scratch: "/tmp/a b".into(),
+            socket: "/tmp/a b/s".into(),
+            password: "abc".into(),
+            io_threads: 4,
+            max_clients: 100,
+            backlog: 128,
+        }
+    }
+
+    #[test]
+    fn a_shard_listens_on_its_address_alone() {
+        let text = config(Listen::Tcp { address: Ipv4Addr::new(10, 0, 0, 1), port: 6780, cluster: true }).text();
+        assert!(text.starts_with("bind 10.0.0.1\nport 6780\ncluster-enabled yes\n"), "{text}");
+        assert!(text.contains("\nrequirepass \"abc\"\nmasterauth \"abc\"\n"), "{text}");
+        assert!(text.contains("\ndir \"/tmp/a b\"\nsave \"\"\nappendonly no\ndaemonize no\n"), "{text}");
+    }
+
+    #[test]
+    fn a_socket_opens_no_port() {
+        let text = config(Listen::Socket).text();
+        assert!(text.starts_with("port 0\n") && !text.contains("bind") && !text.contains("cluster"), "{text}");
+    }
+
+    #[test]
+    fn keydb_has_threads_of_another_name() {
+        let text = Config { product: Store::KeyDb, ..config(Listen::Socket) }.text();
+        assert!(text.contains("\nserver-threads 4\n") && !text.contains("io-threads"), "{text}");
+    }
+
+    #[test]
+    fn odd_paths_are_quoted() {
+        assert_eq!(quote("a \"b\" \\ c\n"), r#""a \"b\" \\ c\x0a""#);
+        assert_eq!(quote("é"), r#""\xc3\xa9""#);
+    }
+}

@@ -1,0 +1,166 @@
+//! The server as a child process: started with its configuration, never outliving us, its last words kept.
+
+use std::collections::VecDeque;
+use std::io::{self, BufRead, BufReader, PipeReader, Write};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use nix::errno::Errno;
+use nix::sched::CpuSet;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Pid, getpid, getppid};
+use shardscale::record::vocabulary::Store;
+
+use super::limits;
+
+/// Lines of a server's output that an error about it repeats.
+const LAST_LINES: usize = 8;
+
+type Tail = Arc<Mutex<VecDeque<String>>>;
+
+/// A server program and what it said of itself.
+#[derive(Debug, Clone)]
+pub struct Program {
+    pub path: String,
+    pub product: Store,
+}
+
+/// A running server.
+pub struct Daemon {
+    child: Child,
+    tail: Tail,
+    copier: Option<JoinHandle<()>>,
+}
+
+impl Program {
+    /// Asks the program at `path` (a name is searched in PATH) for its version, so that a wrong one fails before anything starts.
+    pub fn identify(path: &str) -> Result<Program> {
+        let remedy = "load the module that has it, or give its path with --server (gen: --store-server)";
+        let output = match Command::new(path).arg("--version").stdin(Stdio::null()).output() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                bail!("there is no server program {path:?} on {}: {remedy}", super::host_name()?)
+            }
+            other => other.with_context(|| format!("cannot run the server program {path:?}: {remedy}"))?,
+        };
+        let said = String::from_utf8_lossy(&output.stdout);
+        let first = said.lines().next().unwrap_or_default();
+        let product = match first.split_once(" server v=").map(|(name, _)| name) {
+            Some("Redis") => Store::Redis,
+            Some("Valkey") => Store::Valkey,
+            Some("KeyDB") => Store::KeyDb,
+            _ => bail!("{path:?} is no store server, to --version it answers {first:?}: {remedy}"),
+        };
+        Ok(Program { path: path.to_owned(), product })
+    }
+
+    /// Starts the server on `cpus`, or where this process may run; its output goes to our stderr with `label` before each line.
+    pub fn start(&self, config: &str, cpus: Option<CpuSet>, label: String) -> Result<Daemon> {
+        let (reader, writer) = io::pipe().context("cannot make a pipe")?;
+        let mut command = Command::new(&self.path);
+        // a group of its own: a signal to ours reaches the server through us, in order
+        command.arg("-").stdin(Stdio::piped()).process_group(0);
+        command.stdout(writer.try_clone().context("cannot make a pipe")?).stderr(writer);
+        let parent = getpid();
+        let prepare = move || {
+            nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
+            if getppid() != parent {
+                // the supervisor died before the line above
+                return Err(Errno::ESRCH.into());
+            }
+            cpus.as_ref().map_or(Ok(()), limits::bind_self)
+        };
+        // SAFETY: between fork and exec `prepare` makes system calls only and allocates nothing
+        unsafe { command.pre_exec(prepare) };
+        let mut child = command
+            .spawn()
+            .with_context(|| format!("cannot start {:?} (are the CPUs of --cpus on this node?)", self.path))?;
+        drop(command); // it holds the pipe's writing ends
+        let tail = Tail::default();
+        let copier = copy_lines(reader, Arc::clone(&tail), label);
+        let written = child.stdin.take().map_or(Ok(()), |mut stdin| stdin.write_all(config.as_bytes()));
+        match written {
+            // it ended before it read: what it said tells why
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                return Err(error).context("cannot hand the server its configuration");
+            }
+            _ => {}
+        }
+        Ok(Daemon { child, tail, copier: Some(copier) })
+    }
+}
+
+fn copy_lines(reader: PipeReader, tail: Tail, label: String) -> JoinHandle<()> {
+    thread::spawn(move || {
+        for line in BufReader::new(reader).split(b'\n').map_while(Result::ok) {
+            let line = String::from_utf8_lossy(&line).trim_end().to_owned();
+            eprintln!("{label}: {line}");
+            if !line.is_empty() {
+                let mut tail = tail.lock().unwrap_or_else(PoisonError::into_inner);
+                tail.push_back(line);
+                if tail.len() > LAST_LINES {
+                    tail.pop_front();
+                }
+            }
+        }
+    })
+}
+
+impl Daemon {
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// How it ended, or `None` while it runs.
+    pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
+        self.child.try_wait().context("cannot watch the server")
+    }
+
+    /// TERM, and KILL where that does not end it within `grace`.
+    pub fn stop(&mut self, grace: Duration) -> Result<ExitStatus> {
+        if let Some(status) = self.ended()? {
+            return Ok(status);
+        }
+        kill(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGTERM).context("cannot stop the server")?;
+        let deadline = Instant::now() + grace;
+        while Instant::now() < deadline {
+            if let Some(status) = self.ended()? {
+                return Ok(status);
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        eprintln!("server process {} does not end within {} s of TERM: killing it", self.child.id(), grace.as_secs());
+        self.child.kill().context("cannot kill the server")?;
+        self.child.wait().context("cannot watch the server")
+    }
+
+    /// Its last lines of output, complete once it has ended.
+    pub fn last_words(&mut self) -> String {
+        if let Some(copier) = self.copier.take() {
+            // a stray child of the server could hold the pipe open: the lines so far must do then
+            let deadline = Instant::now() + Duration::from_secs(1);
+            while !copier.is_finished() && Instant::now() < deadline {
+                thread::sleep(Duration::from_millis(10));
+            }
+        }
+        let tail = self.tail.lock().unwrap_or_else(PoisonError::into_inner);
+        if tail.is_empty() {
+            return "it said nothing".to_owned();
+        }
+        let lines: Vec<_> = tail.iter().map(|line| format!("\n    {line}")).collect();
+        format!("its last lines are:{}", lines.concat())
+    }
+}
+
+impl Drop for Daemon {
+    /// An error on the way must not leave a server behind.
+    fn drop(&mut self) {
+        if let Ok(None) = self.child.try_wait() {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}

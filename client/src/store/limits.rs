@@ -1,0 +1,111 @@
+//! What this host's kernel allows a server: open files, pending connections, CPUs.
+
+use std::fs;
+use std::io;
+
+use anyhow::{Context, Result, ensure};
+use nix::sched::CpuSet;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::unistd::Pid;
+
+/// Connections that a server accepts where the file limit admits them; as many as SmartSim allows.
+const CLIENTS_WANTED: u64 = 50_000;
+
+/// Files that a server opens beside those of its clients: its own reserve of 32, the cluster bus, logs.
+const FILES_BESIDE_CLIENTS: u64 = 1024;
+
+/// Connections that the kernel keeps waiting, where it admits them: all ranks connect at the same moment.
+const BACKLOG_WANTED: u32 = 4096;
+
+/// Raises the soft limit of open files to the hard one and returns how many clients a server may then accept.
+///
+/// # Errors
+/// Fewer than `needed`; the message says what to ask the administrators for.
+pub fn max_clients(needed: u64) -> Result<u64> {
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).context("cannot read the limit of open files")?;
+    if soft < hard {
+        setrlimit(Resource::RLIMIT_NOFILE, hard, hard).context("cannot raise the limit of open files")?;
+    }
+    clients_within(hard, needed)
+}
+
+fn clients_within(files: u64, needed: u64) -> Result<u64> {
+    // a small limit still leaves half of its files to clients
+    let beside = FILES_BESIDE_CLIENTS.min(files / 2);
+    let clients = (files - beside).min(CLIENTS_WANTED.max(needed));
+    ensure!(
+        clients >= needed,
+        "{needed} ranks will connect, but the hard limit of {files} open files admits {clients} clients: \
+         fewer ranks for each server, or a higher limit (ulimit -Hn; LimitNOFILE of the node's job daemon)"
+    );
+    Ok(clients)
+}
+
+/// The length of the queue of pending connections: what is useful, or what the kernel admits.
+pub fn backlog() -> u32 {
+    let admitted = fs::read_to_string("/proc/sys/net/core/somaxconn").ok();
+    admitted.and_then(|text| text.trim().parse().ok()).unwrap_or(128).min(BACKLOG_WANTED)
+}
+
+/// Reads a kernel-style list of CPUs, such as `0-7,64-71`.
+pub fn parse_cpus(list: &str) -> Result<CpuSet, String> {
+    let wrong = || format!("{list:?} is no list of CPUs; write for example 0-7,64-71");
+    let mut cpus = CpuSet::new();
+    for part in list.split(',') {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        let (first, last): (usize, usize) =
+            (first.trim().parse().map_err(|_| wrong())?, last.trim().parse().map_err(|_| wrong())?);
+        if first > last {
+            return Err(wrong());
+        }
+        for cpu in first..=last {
+            cpus.set(cpu).map_err(|_| format!("CPU {cpu} in {list:?} is above {}", CpuSet::count() - 1))?;
+        }
+    }
+    Ok(cpus)
+}
+
+/// CPUs on which process `pid` may run, as the kernel writes the list.
+pub fn cpus_of(pid: u32) -> Result<String> {
+    let path = format!("/proc/{pid}/status");
+    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
+    let list = text.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+    Ok(list.with_context(|| format!("{path} tells no CPUs"))?.trim().to_owned())
+}
+
+/// Binds the calling process; safe between fork and exec.
+pub fn bind_self(cpus: &CpuSet) -> io::Result<()> {
+    nix::sched::sched_setaffinity(Pid::from_raw(0), cpus).map_err(io::Error::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cpu_lists_are_ranges_and_singles() {
+        let cpus = parse_cpus("0-2,5").unwrap();
+        let set: Vec<_> = (0..8).filter(|cpu| cpus.is_set(*cpu).unwrap()).collect();
+        assert_eq!(set, [0, 1, 2, 5]);
+        for wrong in ["", "a", "3-1", "1,,2", "0x3"] {
+            assert!(parse_cpus(wrong).unwrap_err().contains("0-7,64-71"), "{wrong}");
+        }
+        assert!(parse_cpus("0-99999").unwrap_err().contains("is above"));
+    }
+
+    #[test]
+    fn a_small_file_limit_is_an_error_only_where_it_binds() {
+        assert_eq!(clients_within(1 << 20, 0).unwrap(), CLIENTS_WANTED);
+        assert_eq!(clients_within(1 << 20, 60_000).unwrap(), 60_000);
+        assert_eq!(clients_within(20_000, 100).unwrap(), 18_976);
+        assert_eq!(clients_within(1024, 100).unwrap(), 512);
+        let error = clients_within(1024, 4608).unwrap_err().to_string();
+        assert!(error.contains("4608 ranks") && error.contains("1024 open files"), "{error}");
+    }
+
+    #[test]
+    fn the_kernel_tells_our_cpus() {
+        let list = cpus_of(std::process::id()).unwrap();
+        assert!(parse_cpus(&list).is_ok(), "{list}");
+    }
+}

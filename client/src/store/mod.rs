@@ -1,0 +1,69 @@
+//! The store's side of a job: its folder and password, its servers under supervision, the wait for them, their end.
+//!
+//! Four subcommands that job scripts call between their launches: `begin`, `serve`, `await-store`, `stop-store`. They meet
+//! in the attempt folder alone, which all nodes see, and talk to servers over their own protocol. Nothing here knows MPI,
+//! so that they run on any node, under any launcher or none, and nothing here knows a scheduler.
+//!
+//! ```text
+//! begin         once, before all   attempt-N/, password, first status line
+//! serve         on each DB node    address -> config -> server process -> server-N.json -> watch -> exit in server-N.json
+//! await-store   once               all server-N.json there, all answer, cluster formed
+//! stop-store    once, at the end   `stopping`, SHUTDOWN, all server-N.json have an exit
+//! ```
+
+pub mod await_store;
+pub mod begin;
+mod cluster;
+mod config;
+mod daemon;
+mod interface;
+mod limits;
+mod link;
+pub mod serve;
+pub mod stop_store;
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use shardscale::record::{attempt, files};
+
+/// In the attempt folder from the moment in which an end of the servers is wanted.
+const STOPPING_FILE: &str = "stopping";
+
+fn host_name() -> Result<String> {
+    let name = nix::unistd::gethostname().context("cannot learn the name of this host")?;
+    Ok(name.to_string_lossy().into_owned())
+}
+
+/// The store's password, as `begin` made it.
+fn read_password(attempt: &Path) -> Result<String> {
+    let path = attempt.join(attempt::PASSWORD_FILE);
+    let text = files::read_text(&path)?.with_context(|| {
+        format!("there is no {}: `shardscale-client begin` makes it, and the end of the run removes it", path.display())
+    })?;
+    let password = text.trim().to_owned();
+    anyhow::ensure!(
+        !password.is_empty() && password.bytes().all(|byte| byte.is_ascii_alphanumeric()),
+        "{} holds no password of letters and digits: run `shardscale-client begin` again",
+        path.display()
+    );
+    Ok(password)
+}
+
+/// Makes the following look-ups in `folder` see what other nodes made there.
+///
+/// An NFS client answers for a name that it once did not find from memory, for up to a minute; opening the folder makes
+/// it ask the server whether the folder changed. Elsewhere this costs one system call.
+fn refresh(folder: &Path) {
+    let _ = File::open(folder);
+}
+
+fn stopping_file(attempt: &Path) -> PathBuf {
+    attempt.join(STOPPING_FILE)
+}
+
+fn stop_wanted(attempt: &Path) -> bool {
+    refresh(attempt);
+    stopping_file(attempt).exists()
+}

@@ -1,0 +1,193 @@
+//! What goes wrong on real machines, and what is said and left then.
+
+use std::fs;
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use shardscale::record::server::{Server, ServerExit};
+
+use super::lab::{Lab, Said, client, eventually, finish, free_ports, runs, signal};
+
+/// Runs a server that must not start, and checks what it leaves: exit code 1, `server-N.error`, no record, no scratch.
+fn refused(lab: &Lab, attempt: &Path, command: Command) -> Said {
+    let said = finish(command);
+    assert_eq!((said.code, said.stdout.as_str()), (Some(1), ""), "{said:?}");
+    assert!(!attempt.join("server-0.json").exists());
+    let reason = fs::read_to_string(attempt.join("server-0.error")).unwrap();
+    assert!(said.stderr.ends_with(&format!("shardscale-client: {reason}")), "{said:?} {reason}");
+    assert_eq!(fs::read_dir(lab.scratch()).unwrap().count(), 0);
+    said
+}
+
+/// A program that passes for a Redis until it is started.
+fn false_server(lab: &Lab, then: &str) -> String {
+    let path = lab.run_dir().join("false-server");
+    let answer = "[ \"$1\" = --version ] && { echo 'Redis server v=7.0.0 bits=64'; exit; }";
+    fs::write(&path, format!("#!/bin/sh\n{answer}\n{then}\n")).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_port_that_is_taken_is_named_with_host_and_remedy() {
+    let lab = Lab::new();
+    let attempt = lab.attempt();
+    let port = free_ports(1);
+    let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
+    let said = refused(&lab, &attempt, lab.serve(&attempt, 0, port, &[]));
+    assert!(said.stderr.contains(&format!("port {port} of 127.0.0.1 (lo) on ")), "{said:?}");
+    assert!(said.stderr.contains("give another --port") && said.stderr.contains("in use"), "{said:?}");
+    drop(taken);
+    let _bus = TcpListener::bind((Ipv4Addr::LOCALHOST, port + 10_000)).unwrap();
+    let said = refused(&lab, &attempt, lab.serve(&attempt, 0, port, &["--cluster"]));
+    assert!(said.stderr.contains(&format!("port {} of 127.0.0.1", port + 10_000)), "{said:?}");
+}
+
+#[test]
+fn a_port_without_room_for_the_cluster_bus_is_refused() {
+    let lab = Lab::new();
+    let attempt = lab.attempt();
+    let said = refused(&lab, &attempt, lab.serve(&attempt, 0, 60_000, &["--cluster"]));
+    assert!(said.stderr.contains("the highest is 55535, the cluster bus takes port + 10000"), "{said:?}");
+}
+
+#[test]
+fn an_unknown_interface_lists_those_of_the_host() {
+    let lab = Lab::new();
+    let attempt = lab.attempt();
+    let mut command = client(&["serve", "--ifname", "hsn9", "--port", "6780", "--index", "0", "--attempt"]);
+    command.arg(&attempt).arg("--scratch").arg(lab.scratch());
+    let said = refused(&lab, &attempt, command);
+    assert!(said.stderr.contains("has no network interface \"hsn9\"; it has "), "{said:?}");
+    assert!(said.stderr.contains("lo (127.0.0.1)"), "{said:?}");
+}
+
+/// In a fresh network namespace, loopback is down and has no address.
+#[test]
+fn an_interface_without_an_address_is_told_apart() {
+    let lab = Lab::new();
+    let attempt = lab.attempt();
+    let inner = lab.serve(&attempt, 0, 6780, &[]);
+    let mut command = Command::new("unshare");
+    command.args(["--map-root-user", "--net"]).arg(inner.get_program()).args(inner.get_args());
+    let said = refused(&lab, &attempt, command);
+    assert!(said.stderr.contains("interface \"lo\" of ") && said.stderr.contains("has no IPv4 address"), "{said:?}");
+    assert!(said.stderr.contains("it has lo (no IPv4 address)"), "{said:?}");
+}
+
+#[test]
+fn a_server_program_that_is_missing_or_another_is_refused() {
+    let lab = Lab::new();
+    let attempt = lab.attempt();
+    let said = refused(&lab, &attempt, lab.serve(&attempt, 0, free_ports(1), &["--server", "valkey-nowhere"]));
+    assert!(said.stderr.contains("there is no server program \"valkey-nowhere\" on "), "{said:?}");
+    assert!(said.stderr.contains("load the module"), "{said:?}");
+    let said = refused(&lab, &attempt, lab.serve(&attempt, 0, free_ports(1), &["--server", "cat"]));
+    assert!(said.stderr.contains("\"cat\" is no store server, to --version it answers \"cat ("), "{said:?}");
+    // those who wait are told at once
+    let begun = Instant::now();
+    let said = lab.await_store(&attempt, 2, &["--timeout", "60"]);
+    assert_eq!(said.code, Some(1));
+    assert!(said.stderr.contains("store server 0 on ") && said.stderr.contains("no store server"), "{said:?}");
+    assert!(begun.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn the_last_words_of_a_server_that_ends_at_its_start_are_repeated() {
+    let lab = Lab::new();
+    let attempt = lab.attempt();
+    let program = false_server(&lab, "echo 'out of luck' >&2; exit 3");
+    let said = refused(&lab, &attempt, lab.serve(&attempt, 0, free_ports(1), &["--server", &program]));
+    assert!(
+        said.stderr.contains("it did not start (exit status: 3); its last lines are:\n    out of luck"),
+        "{said:?}"
+    );
+    // a real one, with a configuration that it refuses
+    let program = false_server(&lab, "exec redis-server - --no-such-directive yes");
+    let said = refused(&lab, &attempt, lab.serve(&attempt, 0, free_ports(1), &["--server", &program]));
+    assert!(said.stderr.contains("no-such-directive"), "{said:?}");
+}
+
+#[test]
+fn a_path_too_long_for_a_socket_is_refused() {
+    let lab = Lab::new();
+    let attempt = lab.attempt();
+    let deep = lab.run_dir().join("x".repeat(100));
+    fs::create_dir(&deep).unwrap();
+    let mut command = client(&["serve", "--ifname", "lo", "--port", "6780", "--uds", "--index", "0", "--attempt"]);
+    command.arg(&attempt).arg("--scratch").arg(&deep);
+    let said = refused(&lab, &attempt, command);
+    assert!(said.stderr.contains("the kernel admits 107") && said.stderr.contains("shorter --scratch"), "{said:?}");
+    assert_eq!(fs::read_dir(&deep).unwrap().count(), 0);
+}
+
+#[test]
+fn without_a_password_no_server_starts() {
+    let lab = Lab::new();
+    let attempt = lab.attempt();
+    fs::remove_file(attempt.join("password")).unwrap();
+    let said = refused(&lab, &attempt, lab.serve(&attempt, 0, free_ports(1), &[]));
+    assert!(said.stderr.contains("password: `shardscale-client begin` makes it"), "{said:?}");
+}
+
+#[test]
+fn a_killed_server_is_recorded_as_unasked_and_ends_its_supervisor() {
+    let mut lab = Lab::new();
+    let attempt = lab.attempt();
+    let (number, server) = lab.started(&attempt, 0, free_ports(1), &[]);
+    signal(server.pid, "KILL");
+    assert_eq!(lab.ended(number), Some(1));
+    let exit = Server::read(&attempt, 0).unwrap().unwrap().exit;
+    assert_eq!(exit, Some(ServerExit { asked: false, code: None, signal: Some(9) }));
+    assert!(lab.log(number).contains("it ended unasked (signal: 9 (SIGKILL))"), "{}", lab.log(number));
+    assert_eq!(fs::read_dir(lab.scratch()).unwrap().count(), 0);
+    let said = lab.await_store(&attempt, 1, &["--timeout", "60"]);
+    assert_eq!(said.code, Some(1));
+    assert!(said.stderr.contains(&format!("server 0 on {} has ended; see store.log", server.host)), "{said:?}");
+    assert_eq!(lab.stop_store(&attempt).code, Some(0), "nothing is left to stop");
+}
+
+#[test]
+fn a_killed_supervisor_takes_its_server_along() {
+    let mut lab = Lab::new();
+    let attempt = lab.attempt();
+    let (number, server) = lab.started(&attempt, 0, free_ports(1), &[]);
+    assert!(runs(server.pid));
+    lab.supervisor(number).kill().unwrap();
+    eventually("the server's end", || (!runs(server.pid)).then_some(()));
+    let mut command = client(&["stop-store", "--timeout", "1", "--attempt"]);
+    command.arg(&attempt);
+    let said = finish(command);
+    assert_eq!(said.code, Some(1));
+    let message = format!("no end is reported within 1 s by server 0 on {}", server.host);
+    assert!(said.stderr.contains(&message), "{said:?}");
+    assert!(attempt.join("password").exists(), "it may still be needed");
+}
+
+#[test]
+fn a_server_that_ignores_term_is_killed() {
+    let mut lab = Lab::new();
+    let attempt = lab.attempt();
+    let program = false_server(&lab, "trap '' TERM; echo waiting; while :; do sleep 0.2; done");
+    let number = lab.start(lab.serve(&attempt, 0, free_ports(1), &["--server", &program]));
+    eventually("its first line", || lab.log(number).contains("waiting").then_some(()));
+    signal(lab.supervisor(number).id(), "TERM");
+    assert_eq!(lab.ended(number), Some(0), "{}", lab.log(number));
+    assert!(lab.log(number).contains("killing it"), "{}", lab.log(number));
+}
+
+#[test]
+fn those_who_never_came_are_named() {
+    let mut lab = Lab::new();
+    let attempt = lab.attempt();
+    lab.started(&attempt, 1, free_ports(1), &[]);
+    let said = lab.await_store(&attempt, 3, &["--timeout", "1"]);
+    assert_eq!(said.code, Some(1));
+    assert!(
+        said.stderr.contains("2 of 3 servers did not announce themselves in time: 0, 2; see store.log"),
+        "{said:?}"
+    );
+}

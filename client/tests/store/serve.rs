@@ -1,0 +1,170 @@
+//! A server that does what it should, from its announcement to its end.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::time::{Duration, Instant};
+
+use shardscale::record::server::{Server, ServerExit};
+
+use super::lab::{Lab, client, connect, eventually, finish, free_ports, password, runs, signal};
+
+const IN_ORDER: ServerExit = ServerExit { asked: true, code: Some(0), signal: None };
+
+#[test]
+fn a_tcp_server_is_announced_serves_and_stops() {
+    let mut lab = Lab::new();
+    let attempt = lab.attempt();
+    let port = free_ports(1);
+    let (number, server) = lab.started(&attempt, 0, port, &["--io-threads", "2"]);
+    assert_eq!((server.address.as_deref(), server.port, &server.socket), (Some("127.0.0.1"), Some(port), &None));
+    assert_eq!((server.ifname.as_str(), &server.exit), ("lo", &None));
+    assert!(server.version.starts_with("redis ") && server.version.contains('.'), "{server:?}");
+    assert_eq!(fs::read_to_string("/proc/sys/kernel/hostname").unwrap().trim(), server.host);
+    let said = lab.await_store(&attempt, 1, &["--timeout", "10"]);
+    assert_eq!((said.code, said.stdout.as_str()), (Some(0), ""), "{said:?}");
+    assert!(said.stderr.starts_with("1 server serves (redis "), "{said:?}");
+
+    let mut connection = connect(&attempt, &server);
+    let value: String = redis::pipe()
+        .cmd("SET")
+        .arg("k")
+        .arg("v")
+        .ignore()
+        .cmd("GET")
+        .arg("k")
+        .query::<Vec<_>>(&mut connection)
+        .unwrap()
+        .remove(0);
+    assert_eq!(value, "v");
+    for (name, value) in [("save", ""), ("appendonly", "no"), ("io-threads", "2"), ("io-threads-do-reads", "yes")] {
+        let found: Vec<String> = redis::cmd("CONFIG").arg("GET").arg(name).query(&mut connection).unwrap();
+        assert_eq!(found, [name, value]);
+    }
+
+    let said = lab.stop_store(&attempt);
+    assert_eq!((said.code, said.stdout.as_str(), said.stderr.as_str()), (Some(0), "", ""), "{said:?}");
+    assert_eq!(lab.ended(number), Some(0), "{}", lab.log(number));
+    assert_eq!(Server::read(&attempt, 0).unwrap().unwrap().exit, Some(IN_ORDER));
+    assert!(!runs(server.pid));
+    assert!(!attempt.join("password").exists());
+    assert_eq!(fs::read_dir(lab.scratch()).unwrap().count(), 0);
+    assert_eq!(lab.stop_store(&attempt).code, Some(0), "a second stop has nothing to do");
+}
+
+#[test]
+fn a_socket_server_opens_no_port_and_its_folder_is_private() {
+    let mut lab = Lab::new();
+    let attempt = lab.attempt();
+    let (number, server) = lab.started(&attempt, 3, free_ports(1), &["--uds"]);
+    assert_eq!((&server.address, server.port), (&None, None));
+    let socket = server.socket.clone().unwrap();
+    assert_eq!(fs::metadata(socket.parent().unwrap()).unwrap().permissions().mode() & 0o777, 0o700);
+    assert_eq!(fs::metadata(&socket).unwrap().permissions().mode() & 0o777, 0o700);
+    let mut connection = connect(&attempt, &server);
+    let port: Vec<String> = redis::cmd("CONFIG").arg("GET").arg("port").query(&mut connection).unwrap();
+    assert_eq!(port, ["port", "0"]);
+    assert_eq!(lab.stop_store(&attempt).code, Some(0));
+    assert_eq!(lab.ended(number), Some(0), "{}", lab.log(number));
+    assert!(!socket.exists());
+}
+
+#[test]
+fn a_socket_on_another_host_is_stopped_by_its_supervisor() {
+    let mut lab = Lab::new();
+    let attempt = lab.attempt();
+    let (number, server) = lab.started(&attempt, 0, free_ports(1), &["--uds"]);
+    // what this host then reads is what it would read of a server elsewhere
+    Server { host: "elsewhere".into(), ..server }.write(&attempt).unwrap();
+    let said = lab.await_store(&attempt, 1, &[]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    let said = lab.stop_store(&attempt);
+    assert_eq!((said.code, said.stderr.as_str()), (Some(0), ""), "{said:?}");
+    assert_eq!(lab.ended(number), Some(0), "{}", lab.log(number));
+    assert_eq!(Server::read(&attempt, 0).unwrap().unwrap().exit, Some(IN_ORDER));
+}
+
+#[test]
+fn without_the_password_nothing_is_served_and_nobody_sees_it() {
+    let mut lab = Lab::new();
+    let attempt = lab.attempt();
+    let port = free_ports(1);
+    let (_, server) = lab.started(&attempt, 0, port, &[]);
+    let stranger = redis::Client::open(format!("redis://127.0.0.1:{port}")).unwrap().get_connection();
+    let refused = stranger.and_then(|mut connection| redis::cmd("GET").arg("k").query::<String>(&mut connection));
+    assert!(refused.unwrap_err().to_string().to_lowercase().contains("authentication required"));
+
+    let password = password(&attempt);
+    let shown = |path: &std::path::Path| {
+        let bytes = fs::read(path).unwrap_or_default();
+        bytes.windows(password.len()).any(|window| window == password.as_bytes())
+    };
+    let processes = fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().path());
+    let processes: Vec<_> = processes.filter(|path| path.join("cmdline").exists()).collect();
+    assert!(processes.iter().any(|path| path.ends_with(server.pid.to_string())));
+    for process in processes {
+        assert!(!shown(&process.join("cmdline")), "{}", process.display());
+        assert!(!shown(&process.join("environ")), "{}", process.display());
+    }
+    let scratch = fs::read_dir(lab.scratch()).unwrap().next().unwrap().unwrap().path();
+    for entry in fs::read_dir(scratch).unwrap() {
+        assert!(!shown(&entry.unwrap().path()));
+    }
+    assert!(!lab.log(0).contains(&password));
+}
+
+#[test]
+fn the_launchers_numbers_choose_record_and_port() {
+    let mut lab = Lab::new();
+    let attempt = lab.attempt();
+    let port = free_ports(3);
+    let mut command = client(&["serve", "--ifname", "lo", "--port", &port.to_string(), "--attempt"]);
+    command.arg(&attempt).arg("--scratch").arg(lab.scratch());
+    command.env("OMPI_COMM_WORLD_RANK", "5").env("OMPI_COMM_WORLD_LOCAL_RANK", "2").env("SLURM_PROCID", "0");
+    lab.start(command);
+    let server = eventually("record 5", || Server::read(&attempt, 5).unwrap());
+    assert_eq!((server.index, server.port), (5, Some(port + 2)));
+}
+
+#[test]
+fn the_server_is_bound_to_the_cpus_and_the_record_shows_what_the_kernel_granted() {
+    let mut lab = Lab::new();
+    let attempt = lab.attempt();
+    let ours = fs::read_to_string("/proc/self/status").unwrap();
+    let list = ours.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).unwrap().trim();
+    let last = list.rsplit(['-', ',']).next().unwrap();
+    let (_, server) = lab.started(&attempt, 0, free_ports(1), &["--cpus", last]);
+    assert_eq!(server.cpus, last);
+    let (_, server) = lab.started(&attempt, 1, free_ports(1), &[]);
+    assert_eq!(server.cpus, list);
+    let said = finish(lab.serve(&attempt, 2, free_ports(1), &["--cpus", "1000-1010"]));
+    assert_eq!(said.code, Some(1));
+    assert!(said.stderr.contains("are the CPUs of --cpus on this node?"), "{said:?}");
+}
+
+#[test]
+fn term_ends_the_server_in_order() {
+    let mut lab = Lab::new();
+    let attempt = lab.attempt();
+    for name in ["TERM", "INT"] {
+        let (number, server) = lab.started(&attempt, 0, free_ports(1), &[]);
+        signal(lab.supervisor(number).id(), name);
+        assert_eq!(lab.ended(number), Some(0), "{}", lab.log(number));
+        assert_eq!(Server::read(&attempt, 0).unwrap().unwrap().exit, Some(IN_ORDER));
+        assert!(!runs(server.pid));
+        fs::remove_file(attempt.join("server-0.json")).unwrap();
+    }
+    assert_eq!(fs::read_dir(lab.scratch()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_server_that_starts_while_the_run_stops_ends_at_once() {
+    let mut lab = Lab::new();
+    let attempt = lab.attempt();
+    assert_eq!(lab.stop_store(&attempt).code, Some(0), "no server is no error");
+    let fresh = lab.attempt();
+    fs::write(fresh.join("stopping"), "").unwrap();
+    let begun = Instant::now();
+    let number = lab.start(lab.serve(&fresh, 0, free_ports(1), &[]));
+    assert_eq!(lab.ended(number), Some(0), "{}", lab.log(number));
+    assert!(begun.elapsed() < Duration::from_secs(10));
+}
