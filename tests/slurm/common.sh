@@ -1,0 +1,28 @@
+# Sourced by up.sh, down.sh and node.sh: where the cluster keeps its state, and which of its processes live.
+# shellcheck shell=bash
+
+LAB=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+ROOT=$(cd "$LAB/../.." && pwd)
+RUN=${RUN:-$ROOT/target/slurm-lab} # configuration, keys, logs, pids, spool
+MGT=lsbr-mgt                       # bridge of the management network; its existence says that a cluster is up
+HSN=lsbr-hsn                       # bridge of the "high speed" network
+export LAB ROOT RUN MGT HSN
+
+# is PID COMM: the process exists, is no zombie, and is that program still (pids are used again)
+is() {
+  local stat
+  stat=$(ps -o stat=,comm= -p "$1" 2>/dev/null) && [[ $stat != Z* && ${stat##* } == "$2" ]]
+}
+
+# stop PIDFILE COMM SIGNAL: the signal, KILL after 5 s, and wait for the end
+stop() {
+  local pid
+  pid=$(cat "$1" 2>/dev/null) || return 0
+  if is "$pid" "$2"; then
+    kill "-$3" "$pid"
+    for _ in $(seq 50); do is "$pid" "$2" || break; sleep 0.1; done
+    ! is "$pid" "$2" || kill -KILL "$pid"
+    while is "$pid" "$2"; do sleep 0.05; done
+  fi
+  rm -f "$1"
+}

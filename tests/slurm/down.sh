@@ -1,0 +1,23 @@
+#!/bin/bash
+# down.sh -- end the virtual cluster: its processes (by pid), its namespaces, its interfaces.
+# Safe at any time, also after half an up.sh or a reboot. The state folder stays for its logs; up.sh empties it.
+set -u
+. "$(dirname "$0")/common.sh"
+
+# the pid on file is `unshare --kill-child`: with it goes the node's pid 1, with that all processes of the node, and
+# with those the node's network namespace and both its interfaces
+for file in "$RUN"/pid/cn*; do
+  [ -e "$file" ] && stop "$file" unshare KILL
+done
+stop "$RUN/pid/slurmctld" slurmctld TERM
+stop "$RUN/pid/munged" munged TERM
+for bridge in "$MGT" "$HSN"; do
+  ! ip link show "$bridge" >/dev/null 2>&1 || ip link del "$bridge"
+done
+# the kernel takes dead namespaces apart in the background
+for _ in $(seq 50); do
+  ip -o link | grep -qE '^[0-9]+: ls[mh][0-9]+@' || exit 0
+  sleep 0.1
+done
+echo "down.sh: interfaces of nodes are left: $(ip -o link | grep -oE 'ls[mh][0-9]+' | tr '\n' ' ')" >&2
+exit 1
