@@ -6,6 +6,7 @@ use std::str::FromStr;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 
+use shardscale::collect::CollectOptions;
 use shardscale::generate::Request;
 use shardscale::record::units::parse_tensor_bytes;
 use shardscale::record::vocabulary::{Barrier, CpuBind, Deployment, KeyPlacement, Store, Transport, Wire};
@@ -26,6 +27,28 @@ pub struct Cli {
 pub enum Command {
     /// Write one job script and one run directory for each permutation of the axes.
     Gen(Box<GenArgs>),
+    /// Read all runs below a folder and write the report: CSV files, an HTML page, a Markdown summary.
+    ///
+    /// Ends with exit code 0 when every run was measured as asked, 3 when some are missing, failed, partial or invalid.
+    Collect(CollectArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct CollectArgs {
+    /// Folder that `shardscale gen` wrote.
+    #[arg(default_value = "out")]
+    dir: PathBuf,
+
+    /// Folder for the report. Default: DIR/report.
+    #[arg(long, value_name = "REPORT")]
+    out: Option<PathBuf>,
+}
+
+impl CollectArgs {
+    /// The options that these flags mean.
+    pub fn into_options(self) -> CollectOptions {
+        CollectOptions { dir: self.dir, out: self.out }
+    }
 }
 
 /// A closed set of words as a flag's value, listed in `--help` and in errors.

@@ -9,7 +9,9 @@
 //! - [`placement`]: who sits on which CPU
 //! - [`script`]: a permutation's job script
 //! - [`generate`]: `shardscale gen`
+//! - [`collect`]: `shardscale collect`
 
+pub mod collect;
 pub mod generate;
 pub mod placement;
 pub mod record;

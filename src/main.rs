@@ -1,11 +1,12 @@
 //! The command `shardscale`: parse, dispatch, exit code.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Parser;
 
+use shardscale::collect::{self, CollectOptions};
 use shardscale::generate::{self, Request};
 
 mod cli;
@@ -16,11 +17,14 @@ enum Exit {
     Success = 0,
     /// Nothing was done; the message says why.
     Error = 1,
+    /// The report is written, and some runs are missing, failed, partial or invalid.
+    CollectedWithProblems = 3,
 }
 
 fn main() -> ExitCode {
     let exit = match cli::Cli::parse().command {
         cli::Command::Gen(args) => gen_scripts(&args.into_request()),
+        cli::Command::Collect(args) => collect_runs(&args.into_options()),
     };
     let exit = exit.unwrap_or_else(|error| {
         eprintln!("shardscale: {error:#}");
@@ -42,4 +46,17 @@ fn gen_scripts(request: &Request) -> Result<Exit> {
         eprintln!("note: {note}");
     }
     Ok(Exit::Success)
+}
+
+fn collect_runs(options: &CollectOptions) -> Result<Exit> {
+    let terminal = std::io::stderr().is_terminal();
+    let collected = collect::run(options, |read, found| {
+        if terminal {
+            let end = if read == found { "\n" } else { "" };
+            eprint!("\rshardscale: {read} of {found} runs read{end}");
+        }
+    })?;
+    std::io::stdout().lock().write_all(collected.table.as_bytes())?;
+    eprintln!("report: {}", collected.report.join("report.html").display());
+    Ok(if collected.all_good { Exit::Success } else { Exit::CollectedWithProblems })
 }

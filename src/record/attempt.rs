@@ -91,13 +91,17 @@ pub struct Attempt {
     pub damaged: Vec<String>,
 }
 
+/// The number in the name of an attempt's folder; `None` for other names.
+pub fn number_of(name: &std::ffi::OsStr) -> Option<u32> {
+    name.to_str()?.strip_prefix(PREFIX)?.parse().ok()
+}
+
 /// The attempts in a run directory as (number, path), earliest first.
 pub fn list(run_dir: &Path) -> Result<Vec<(u32, PathBuf)>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(run_dir).with_context(|| format!("cannot read {}", run_dir.display()))? {
         let entry = entry.with_context(|| format!("cannot read {}", run_dir.display()))?;
-        let number = entry.file_name().to_str().and_then(|name| name.strip_prefix(PREFIX)?.parse().ok());
-        if let Some(number) = number
+        if let Some(number) = number_of(&entry.file_name())
             && entry.path().is_dir()
         {
             found.push((number, entry.path()));

@@ -1,0 +1,110 @@
+//! `collect`: from the runs' folders to the report.
+//!
+//! The story: [`walk`] finds the runs, [`read`] turns each into the neutral [`model`] with the help of [`measures`] and
+//! [`stats`], [`report`] renders the whole as files and a table, and [`run`] writes them: the only place that writes.
+//! Nothing here knows how scripts are made, nor MPI, nor a scheduler.
+
+pub mod measures;
+pub mod model;
+pub mod params;
+pub mod read;
+pub mod report;
+pub mod stats;
+pub mod walk;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use rayon::prelude::*;
+
+use crate::record::files;
+use model::{Collection, Problem, Run, State};
+
+/// Name of the report's folder in the collected one.
+pub const REPORT: &str = "report";
+
+/// Runs whose samples may be in memory together: 16,384 ranks x 100 iterations x 11 sizes are 290 MB on disk.
+const RUNS_AT_ONCE: usize = 4;
+
+/// What `collect` is asked.
+#[derive(Debug, Clone)]
+pub struct CollectOptions {
+    /// The folder that `gen` wrote.
+    pub dir: PathBuf,
+    /// Where the report goes; absent: `report` in `dir`.
+    pub out: Option<PathBuf>,
+}
+
+/// What `collect` did.
+#[derive(Debug, Clone)]
+pub struct Collected {
+    /// The folder of the report.
+    pub report: PathBuf,
+    /// Every run was measured as asked, and nothing else needs a look.
+    pub all_good: bool,
+    /// The summary for the terminal, at most [`report::table::WIDTH`] columns wide.
+    pub table: String,
+}
+
+/// Collects everything below `options.dir` and writes the report; `progress` hears (runs read, runs found).
+///
+/// # Errors
+/// A folder that cannot be read or holds no run, and a report that cannot be written. Bad runs are no error: they are in
+/// the report.
+pub fn run(options: &CollectOptions, progress: impl Fn(usize, usize)) -> Result<Collected> {
+    let report = options.out.clone().unwrap_or_else(|| options.dir.join(REPORT));
+    let collection = gather(&options.dir, &report, progress)?;
+    std::fs::create_dir_all(&report).with_context(|| format!("cannot create {}", report.display()))?;
+    for (name, bytes) in report::files(&collection)? {
+        files::replace(&report.join(name), &bytes, 0o644)?;
+    }
+    Ok(Collected {
+        report,
+        all_good: collection.problems.is_empty() && collection.runs.iter().all(|run| run.state == State::Done),
+        table: report::table::render(&collection),
+    })
+}
+
+/// Finds and reads everything below `dir`.
+///
+/// # Errors
+/// As [`run`].
+pub fn gather(dir: &Path, report: &Path, progress: impl Fn(usize, usize)) -> Result<Collection> {
+    let found = walk::find(dir, report)?;
+    let mut collection = Collection { runs: Vec::new(), problems: found.problems };
+    let mut read = 0;
+    for some in found.runs.chunks(RUNS_AT_ONCE) {
+        let results: Vec<_> = some.par_iter().map(|path| (path, read::own::read(dir, path))).collect();
+        for (path, result) in results {
+            match result {
+                Ok(run) => collection.runs.push(run),
+                Err(error) => collection.problems.push(unreadable(dir, path, &error)),
+            }
+        }
+        read += some.len();
+        progress(read, found.runs.len());
+    }
+    collection.problems.extend(shared_names(&collection.runs));
+    collection.problems.sort();
+    Ok(collection)
+}
+
+fn unreadable(dir: &Path, path: &Path, error: &anyhow::Error) -> Problem {
+    let what = format!("{error:#}").replace(&format!("{}/", path.display()), "");
+    Problem { path: walk::relative(dir, path), what, is_run: true }
+}
+
+/// Runs with one name in several folders are all kept, and named: they might be one measurement, copied.
+fn shared_names(runs: &[Run]) -> Vec<Problem> {
+    let mut by_name: Vec<(&str, &str)> = runs.iter().map(|run| (run.name.as_str(), run.path.as_str())).collect();
+    by_name.sort_unstable();
+    by_name
+        .chunk_by(|a, b| a.0 == b.0)
+        .filter(|same| same.len() > 1)
+        .map(|same| {
+            let others: Vec<_> = same[1..].iter().map(|(_, path)| *path).collect();
+            let what = format!("has the same name ({}) as {}: all are kept", same[0].0, others.join(", "));
+            Problem { path: same[0].1.to_owned(), what, is_run: false }
+        })
+        .collect()
+}

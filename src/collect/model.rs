@@ -1,0 +1,141 @@
+//! What the reports are made from: one neutral model, whoever wrote the results.
+//!
+//! Knows neither files nor formats. A reader (`read/`) fills it, the renderers (`report/`) only look at it.
+
+use crate::record::vocabulary::Op;
+
+use super::params::Params;
+
+/// Everything that was found, sorted by path.
+#[derive(Debug, Clone, Default)]
+pub struct Collection {
+    pub runs: Vec<Run>,
+    pub problems: Vec<Problem>,
+}
+
+/// Something found that could not be taken for a run, or that needs a look.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Problem {
+    /// Relative to the collected folder.
+    pub path: String,
+    pub what: String,
+    /// The folder is a run that could not be read: it has no row of its own otherwise.
+    pub is_run: bool,
+}
+
+/// What became of one permutation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum State {
+    /// Everything was measured as asked.
+    Done,
+    /// Some tensor sizes were measured whole; these are reported.
+    Partial,
+    /// Nothing usable was measured.
+    Failed,
+    /// What was measured contradicts the manifest.
+    Invalid,
+    /// The script never ran.
+    Missing,
+}
+
+impl State {
+    pub const ALL: [State; 5] = [State::Done, State::Partial, State::Failed, State::Invalid, State::Missing];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            State::Done => "done",
+            State::Partial => "partial",
+            State::Failed => "failed",
+            State::Invalid => "invalid",
+            State::Missing => "missing",
+        }
+    }
+
+    /// Its figures may stand in a plot beside those of other runs.
+    pub fn is_comparable(self) -> bool {
+        matches!(self, State::Done | State::Partial)
+    }
+}
+
+/// One run: its parameters, what became of it, and what it measured.
+#[derive(Debug, Clone)]
+pub struct Run {
+    /// Folder relative to the collected one; `.` where they are the same.
+    pub path: String,
+    pub name: String,
+    pub params: Params,
+    pub state: State,
+    /// Why it is not done, in words; empty for a run that is done.
+    pub reason: String,
+    /// What else a reader of the figures should know.
+    pub notes: Vec<String>,
+    /// The attempt whose figures are shown.
+    pub attempt: Option<u32>,
+    /// Tensor sizes that were to be measured.
+    pub sizes_total: usize,
+    pub measured: Option<Measured>,
+}
+
+impl Run {
+    /// The sizes that were measured whole, in the order of measurement.
+    pub fn sizes(&self) -> &[SizeResult] {
+        self.measured.as_ref().map_or(&[], |measured| &measured.sizes)
+    }
+
+    /// The size at which both operations together moved most, and how much.
+    pub fn best(&self) -> Option<(u64, f64)> {
+        self.sizes()
+            .iter()
+            .filter_map(|size| Some((size.payload_bytes, size.overlap_gb_per_s?)))
+            .max_by(|a, b| a.1.total_cmp(&b.1))
+    }
+}
+
+/// What a run found out by itself.
+#[derive(Debug, Clone)]
+pub struct Measured {
+    /// Ranks that measured.
+    pub ranks: u32,
+    /// Nodes that they ran on.
+    pub hosts: usize,
+    /// Ranks whose key a shard owns, for each shard.
+    pub ranks_per_shard: Vec<u32>,
+    /// The wire that was used.
+    pub wire: String,
+    /// Program and version of the store.
+    pub server: String,
+    /// Bound of the error of a window's length: the clocks of its two ends may be off by so much together.
+    pub window_error_ns: u64,
+    /// Versions, settings and conditions as (name with unit, value).
+    pub facts: Vec<(String, String)>,
+    pub sizes: Vec<SizeResult>,
+}
+
+/// One tensor size of a run.
+#[derive(Debug, Clone)]
+pub struct SizeResult {
+    pub payload_bytes: u64,
+    /// Place in the sweep, from 0.
+    pub size_index: u32,
+    /// From the first start to the last end of the timed samples of both ops over all ranks, in ns on the common clock.
+    pub window_ns: Option<u64>,
+    /// Bytes of both ops over all ranks / window, in GB/s.
+    pub overlap_gb_per_s: Option<f64>,
+    /// Sum over ranks of size x iterations / loop time, in GB/s; the loop holds both ops, the bytes count once.
+    pub classic_gb_per_s: Option<f64>,
+    pub ops: Vec<OpResult>,
+}
+
+/// One operation at one tensor size of a run: its timed samples over all ranks.
+#[derive(Debug, Clone)]
+pub struct OpResult {
+    pub op: Op,
+    pub ranks: u32,
+    /// Samples that were left out since they are warm-up.
+    pub warmup_excluded: u64,
+    pub latency: super::stats::Summary,
+    /// Size / median, in GB/s: what one rank sees.
+    pub median_gb_per_s: Option<f64>,
+    /// Bytes of this op over all ranks / window of the size, in GB/s. The other op shares the window.
+    pub overlap_gb_per_s: Option<f64>,
+}

@@ -1,0 +1,145 @@
+//! The parameters of a run as typed, named columns.
+//!
+//! The columns follow the manifest's own keys, so that a report needs no code for each key. A reader of other result
+//! trees fills the columns that it knows.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+
+use crate::record::manifest::Manifest;
+
+/// (column, key in the manifest), in the order of reports.
+pub const COLUMNS: &[(&str, &str)] = &[
+    ("site", "site"),
+    ("scheduler", "scheduler"),
+    ("launcher", "launcher"),
+    ("deployment", "job.deployment"),
+    ("client_nodes", "job.client_nodes"),
+    ("clients_per_node", "job.clients_per_node"),
+    ("db_nodes", "job.db_nodes"),
+    ("db_cpus", "job.db_cpus"),
+    ("cpu_bind", "job.cpu_bind"),
+    ("net_ifname", "job.net_ifname"),
+    ("transport", "job.transport"),
+    ("store", "job.store"),
+    ("io_threads", "job.io_threads"),
+    ("keys", "job.keys"),
+    ("repeat", "job.repeat"),
+    ("wire_asked", "sweep.wire"),
+    ("sweep_tensor_bytes", "sweep.tensor_bytes"),
+    ("iterations", "sweep.iterations"),
+    ("warmup", "sweep.warmup"),
+    ("barrier", "sweep.barrier"),
+    ("verify", "sweep.verify"),
+    ("expected_nodes", "expect.nodes"),
+    ("expected_ranks", "expect.ranks"),
+    ("expected_servers", "expect.servers"),
+    ("walltime_s", "expect.walltime_s"),
+    ("queue", "expect.queue"),
+];
+
+/// A parameter's value.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(untagged)]
+pub enum Value {
+    Count(i64),
+    Flag(bool),
+    Text(String),
+}
+
+impl std::fmt::Display for Value {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Value::Count(count) => count.fmt(f),
+            Value::Flag(flag) => flag.fmt(f),
+            Value::Text(text) => text.fmt(f),
+        }
+    }
+}
+
+/// Column name -> value; an absent value is not in it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Params(BTreeMap<&'static str, Value>);
+
+impl Params {
+    pub fn of_manifest(manifest: &Manifest) -> Result<Params> {
+        let table = toml::Table::try_from(manifest).context("cannot list the manifest's values")?;
+        let values = COLUMNS.iter().filter_map(|(column, key)| Some((*column, value(lookup(&table, key)?))));
+        Ok(Params(values.collect()))
+    }
+
+    pub fn get(&self, column: &str) -> Option<&Value> {
+        self.0.get(column)
+    }
+
+    /// Replaces `column`, or takes it away.
+    pub fn set(&mut self, column: &'static str, value: Option<Value>) {
+        match value {
+            Some(value) => self.0.insert(column, value),
+            None => self.0.remove(column),
+        };
+    }
+
+    /// The value as text; empty where it is absent.
+    pub fn text(&self, column: &str) -> String {
+        self.get(column).map(Value::to_string).unwrap_or_default()
+    }
+}
+
+fn lookup<'a>(table: &'a toml::Table, key: &str) -> Option<&'a toml::Value> {
+    match key.split_once('.') {
+        Some((section, rest)) => lookup(table.get(section)?.as_table()?, rest),
+        None => table.get(key),
+    }
+}
+
+fn value(from: &toml::Value) -> Value {
+    match from {
+        toml::Value::Integer(count) => Value::Count(*count),
+        toml::Value::Boolean(flag) => Value::Flag(*flag),
+        toml::Value::String(text) => Value::Text(text.clone()),
+        toml::Value::Array(list) => {
+            Value::Text(list.iter().map(|item| value(item).to_string()).collect::<Vec<_>>().join(" "))
+        }
+        other => Value::Text(other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::manifest::example;
+
+    fn leaves(table: &toml::Table, prefix: &str, to: &mut Vec<String>) {
+        for (key, value) in table {
+            match value {
+                toml::Value::Table(inner) => leaves(inner, &format!("{prefix}{key}."), to),
+                _ => to.push(format!("{prefix}{key}")),
+            }
+        }
+    }
+
+    #[test]
+    fn every_key_of_the_manifest_has_a_column() {
+        let mut keys = Vec::new();
+        leaves(&toml::Table::try_from(example()).unwrap(), "", &mut keys);
+        keys.retain(|key| key != "schema" && key != "name");
+        let mut columns: Vec<_> = COLUMNS.iter().map(|(_, key)| (*key).to_owned()).collect();
+        keys.sort();
+        columns.sort();
+        assert_eq!(keys, columns);
+    }
+
+    #[test]
+    fn values_keep_their_types_and_absence() {
+        let mut manifest = example();
+        manifest.job.db_nodes = None;
+        let params = Params::of_manifest(&manifest).unwrap();
+        assert_eq!(params.get("client_nodes"), Some(&Value::Count(2)));
+        assert_eq!(params.get("verify"), Some(&Value::Flag(false)));
+        assert_eq!(params.text("sweep_tensor_bytes"), "1024 65536");
+        assert_eq!((params.get("db_nodes"), params.text("db_nodes").as_str()), (None, ""));
+    }
+}

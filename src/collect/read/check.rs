@@ -1,0 +1,92 @@
+//! Holds what was measured against what was asked, and the samples against themselves: pure, answers in words.
+
+use std::collections::BTreeSet;
+use std::fmt::Display;
+
+use crate::record::manifest::Manifest;
+use crate::record::samples::{Contents, Meta, SeriesView};
+use crate::record::units::show_bytes;
+use crate::record::vocabulary::{Deployment, Op, Wire};
+
+/// What the run's own description says otherwise than the manifest.
+pub fn contradictions(manifest: &Manifest, meta: &Meta) -> Vec<String> {
+    let (job, sweep, expect) = (&manifest.job, &manifest.sweep, &manifest.expect);
+    let mut found = Vec::new();
+    let mut compare = |what: &str, asked: &dyn Display, measured: &dyn Display| {
+        let (asked, measured) = (asked.to_string(), measured.to_string());
+        if asked != measured {
+            found.push(format!("{what} {measured} instead of {asked}"));
+        }
+    };
+    compare("ranks", &expect.ranks, &meta.world_size);
+    compare("client nodes", &job.client_nodes, &meta.hosts.len());
+    compare("tensor sizes", &sizes(&sweep.tensor_bytes), &sizes(&meta.tensor_bytes));
+    compare("iterations", &sweep.iterations, &meta.iterations);
+    compare("warm-up iterations", &sweep.warmup, &meta.warmup);
+    compare("barrier", &sweep.barrier, &meta.barrier);
+    compare("verify", &sweep.verify, &meta.verify);
+    compare("key placement", &job.keys, &meta.keys);
+    if sweep.wire != Wire::Auto {
+        compare("wire", &sweep.wire, &meta.wire);
+    }
+    if job.deployment == Deployment::Standard {
+        compare("shards", &expect.servers, &meta.shards.len());
+    }
+    found
+}
+
+/// Why the samples of one size cannot be used; `None` if they are complete.
+pub fn flaw_of_size(meta: &Meta, size_index: u32, series: &[&SeriesView<'_>]) -> Option<String> {
+    let first = series.first()?;
+    let size = show_bytes(first.payload_bytes);
+    if meta.tensor_bytes.get(size_index as usize) != Some(&first.payload_bytes) {
+        return Some(format!("{size}: is not size {size_index} of the sweep"));
+    }
+    let odd = |wrong: &dyn Fn(&SeriesView<'_>) -> bool| {
+        let count = series.iter().filter(|one| wrong(one)).count();
+        let example = series.iter().find(|one| wrong(one))?;
+        Some(format!("{count} of {} series, such as {} of rank {}", series.len(), example.op, example.rank))
+    };
+    let asked = meta.iterations as usize + meta.warmup as usize;
+    if let Some(which) = odd(&|one| one.payload_bytes != first.payload_bytes) {
+        return Some(format!("{size}: another size in {which}"));
+    }
+    if let Some(which) = odd(&|one| one.len() != asked || one.warmup != meta.warmup) {
+        let (iterations, warmup) = (meta.iterations, meta.warmup);
+        return Some(format!("{size}: not {iterations} samples after {warmup} of warm-up in {which}"));
+    }
+    if let Some(which) = odd(&|one| one.rank >= meta.world_size || one.shard as usize >= meta.shards.len()) {
+        return Some(format!("{size}: a rank or shard that the run does not have in {which}"));
+    }
+    missing_or_double(meta, series).map(|what| format!("{size}: {what}"))
+}
+
+fn missing_or_double(meta: &Meta, series: &[&SeriesView<'_>]) -> Option<String> {
+    let present: BTreeSet<(u32, Op)> = series.iter().map(|one| (one.rank, one.op)).collect();
+    if present.len() < series.len() {
+        return Some(format!("{} series stand in it twice", series.len() - present.len()));
+    }
+    let asked = u64::from(meta.world_size) * Op::ALL.len() as u64;
+    let absent = asked.checked_sub(present.len() as u64).filter(|absent| *absent > 0)?;
+    let is_absent = |(rank, op): &(u32, Op)| !present.contains(&(*rank, *op));
+    let (rank, op) = Op::ALL.iter().flat_map(|op| (0..meta.world_size).map(move |rank| (rank, *op))).find(is_absent)?;
+    Some(format!("{absent} of {asked} series are missing, such as {op} of rank {rank}"))
+}
+
+/// What does not spoil the figures and should be known.
+pub fn notes(meta: &Meta, contents: &Contents<'_>) -> Vec<String> {
+    let mut notes = Vec::new();
+    let described: BTreeSet<u32> = contents.ranks.iter().map(|rank| rank.rank).collect();
+    if described.len() != meta.world_size as usize {
+        notes.push(format!(
+            "{} of {} ranks are described: ranks per shard and the clocks' error bound are incomplete",
+            described.len(),
+            meta.world_size
+        ));
+    }
+    notes
+}
+
+fn sizes(bytes: &[u64]) -> String {
+    bytes.iter().map(|bytes| show_bytes(*bytes)).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,171 @@
+//! Reads one `samples.bin` and reduces its sizes, one run's samples in memory at a time.
+//!
+//! A size is complete when every rank of the run's communicator has a series of the asked length for both ops. Only
+//! complete sizes are reduced; the others are named.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use rayon::prelude::*;
+
+use super::check;
+use crate::collect::measures::{self, Loop, Pool, Samples, Window};
+use crate::collect::model::{Measured, SizeResult};
+use crate::record::manifest::Manifest;
+use crate::record::samples::{self, Contents, Meta, SamplesFile, SeriesView};
+use crate::record::units::show_bytes;
+use crate::record::vocabulary::Op;
+
+/// Part of a window above which the clocks' error bound is worth a note.
+const NOTABLE_CLOCK_ERROR: f64 = 0.05;
+
+/// What a samples file says, reduced.
+#[derive(Debug)]
+pub struct Reading {
+    pub measured: Measured,
+    /// What differs from the manifest, in words; for a file that is whole also the sizes that are not.
+    pub contradictions: Vec<String>,
+    pub notes: Vec<String>,
+    /// Where the file breaks off.
+    pub torn: Option<String>,
+    /// The client finished its sweep.
+    pub ended: bool,
+}
+
+/// Reads and reduces the samples at `path`; `Ok(None)` where there are none.
+///
+/// # Errors
+/// A file that is unreadable, of another kind, or broken before it says what was measured; the message names it.
+pub fn read(path: &Path, manifest: &Manifest) -> Result<Option<Reading>> {
+    let Some(file) =
+        SamplesFile::open(path).context("cannot use the samples").map_err(|error| nameable(path, &error))?
+    else {
+        return Ok(None);
+    };
+    let contents = file.contents().with_context(|| samples::FILE)?;
+    let meta = contents.meta.as_ref().with_context(|| {
+        let torn = contents.torn.as_deref().map(|torn| format!(": {torn}")).unwrap_or_default();
+        format!("{} holds no description of the run{torn}", samples::FILE)
+    })?;
+    Ok(Some(digest(manifest, meta, &contents)))
+}
+
+/// Without the path, which differs from machine to machine while a report should not.
+fn nameable(path: &Path, error: &anyhow::Error) -> anyhow::Error {
+    anyhow::anyhow!("{}", format!("{error:#}").replace(&path.display().to_string(), samples::FILE))
+}
+
+fn digest(manifest: &Manifest, meta: &Meta, contents: &Contents<'_>) -> Reading {
+    let mut by_size: BTreeMap<u32, Vec<&SeriesView<'_>>> = BTreeMap::new();
+    for series in &contents.series {
+        by_size.entry(series.size_index).or_default().push(series);
+    }
+    let flaws: BTreeMap<u32, String> = by_size
+        .iter()
+        .filter_map(|(index, series)| Some((*index, check::flaw_of_size(meta, *index, series)?)))
+        .collect();
+    let sizes: Vec<SizeResult> = by_size
+        .par_iter()
+        .filter(|(index, _)| !flaws.contains_key(index))
+        .map(|(index, series)| measures::reduce(gather(*index, series)))
+        .collect();
+    let whole = contents.ended && contents.torn.is_none();
+    let mut contradictions = check::contradictions(manifest, meta);
+    let mut notes = Vec::new();
+    if whole {
+        let absent = (0..meta.tensor_bytes.len()).filter(|index| !by_size.contains_key(&(*index as u32)));
+        let absent = absent.map(|index| format!("{}: no samples", show_bytes(meta.tensor_bytes[index])));
+        contradictions.extend(flaws.into_values().chain(absent));
+    } else {
+        notes.extend(flaws.into_values().map(|flaw| format!("not reported: {flaw}")));
+    }
+    let measured = describe(meta, contents, sizes);
+    notes.extend(check::notes(meta, contents));
+    notes.extend(clock_note(&measured));
+    Reading { measured, contradictions, notes, torn: contents.torn.clone(), ended: contents.ended }
+}
+
+/// The timed samples of one size.
+fn gather(size_index: u32, series: &[&SeriesView<'_>]) -> Samples {
+    let mut window = Window::EMPTY;
+    let pools = Op::ALL.iter().map(|op| {
+        let mut pool = Pool { op: *op, durations_ns: Vec::new(), ranks: 0, warmup_excluded: 0 };
+        for one in series.iter().filter(|one| one.op == *op) {
+            pool.ranks += 1;
+            pool.warmup_excluded += u64::from(one.warmup);
+            for (start, duration) in one.samples().skip(one.warmup as usize) {
+                window = window.with(start, duration);
+                pool.durations_ns.push(duration);
+            }
+        }
+        pool
+    });
+    let pools = pools.collect();
+    // both series of a rank carry the time of the one loop that made them
+    let loops = series
+        .iter()
+        .filter(|one| one.op == Op::PutTensor)
+        .map(|one| Loop { iterations: (one.len() as u64).saturating_sub(u64::from(one.warmup)), loop_ns: one.loop_ns });
+    let payload_bytes = series.first().map_or(0, |one| one.payload_bytes);
+    Samples { payload_bytes, size_index, pools, window: Some(window), loops: loops.collect() }
+}
+
+fn describe(meta: &Meta, contents: &Contents<'_>, sizes: Vec<SizeResult>) -> Measured {
+    let mut ranks_per_shard = vec![0; meta.shards.len()];
+    for rank in &contents.ranks {
+        if let Some(ranks) = ranks_per_shard.get_mut(rank.shard as usize) {
+            *ranks += 1;
+        }
+    }
+    // both ends of a window may be off
+    let clock_error_ns = contents.ranks.iter().map(|rank| rank.clock_error_ns).max().unwrap_or(0).saturating_mul(2);
+    Measured {
+        ranks: meta.world_size,
+        hosts: meta.hosts.len(),
+        ranks_per_shard,
+        wire: meta.wire.to_string(),
+        server: meta.server.clone(),
+        window_error_ns: clock_error_ns,
+        facts: facts(meta, contents),
+        sizes,
+    }
+}
+
+fn facts(meta: &Meta, contents: &Contents<'_>) -> Vec<(String, String)> {
+    let fact = |name: &str, value: String| (name.to_owned(), value);
+    let connect = contents.ranks.iter().map(|rank| rank.connect_ns).max();
+    let mut facts = vec![
+        fact("client_version", meta.client_version.clone()),
+        fact("mpi_library", meta.mpi_library.clone()),
+        fact("clock_resolution_ns", meta.clock_resolution_ns.to_string()),
+        fact("clock_overhead_ns", meta.clock_overhead_ns.to_string()),
+        fact("slowest_connect_ms", connect.map(|ns| format!("{:.3}", ns as f64 / 1e6)).unwrap_or_default()),
+        fact("started_utc", utc(meta.unix_ns_at_zero)),
+    ];
+    facts.extend(meta.server_settings.iter().map(|(name, value)| (format!("store {name}"), value.clone())));
+    facts
+}
+
+/// `2025-12-22T10:40:00Z`; empty for a time outside of the calendar.
+fn utc(unix_ns: u64) -> String {
+    i64::try_from(unix_ns / 1_000_000_000)
+        .ok()
+        .and_then(|seconds| jiff::Timestamp::from_second(seconds).ok())
+        .map(|time| time.to_string())
+        .unwrap_or_default()
+}
+
+fn clock_note(measured: &Measured) -> Option<String> {
+    let parts =
+        measured.sizes.iter().filter_map(|size| Some((size, measured.window_error_ns as f64 / size.window_ns? as f64)));
+    let (size, worst) = parts.max_by(|a, b| a.1.total_cmp(&b.1))?;
+    (worst > NOTABLE_CLOCK_ERROR).then(|| {
+        format!(
+            "the ranks' clocks agree to {:.1} us only, which is {:.0} % of the window at {}: take its overlap bandwidth with care",
+            measured.window_error_ns as f64 / 1e3,
+            worst * 100.0,
+            show_bytes(size.payload_bytes)
+        )
+    })
+}

@@ -1,0 +1,124 @@
+//! Which runs belong on one line of a plot: those that differ only in client nodes and repeat.
+//!
+//! What was measured counts beside what was asked: runs of another wire or another version of the store are never joined.
+
+use std::collections::BTreeMap;
+
+use crate::collect::model::Run;
+use crate::collect::params::{COLUMNS, Value};
+
+/// Columns in which runs of one line may differ: the axis itself, the repeat, and what follows from them.
+const FREE: &[&str] = &[
+    "client_nodes",
+    "repeat",
+    "sweep_tensor_bytes",
+    "expected_nodes",
+    "expected_ranks",
+    "expected_servers",
+    "walltime_s",
+    "queue",
+];
+
+/// The lines of a plot.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Groups {
+    /// What tells each line from the others, in order.
+    pub labels: Vec<String>,
+    /// For each run its line; absent where it has nothing to compare.
+    pub of_run: Vec<Option<usize>>,
+}
+
+/// (column, value) of all that makes a run's line.
+type Key = Vec<(&'static str, Option<Value>)>;
+
+/// Sorts runs into lines.
+pub fn groups(runs: &[Run]) -> Groups {
+    let keys: Vec<Option<Key>> = runs.iter().map(key).collect();
+    let mut lines: BTreeMap<&Key, usize> = keys.iter().flatten().map(|key| (key, 0)).collect();
+    lines.values_mut().enumerate().for_each(|(index, line)| *line = index);
+    let differs = |at: usize| lines.keys().any(|key| key[at] != lines.keys().next().unwrap_or(key)[at]);
+    let labels = lines.keys().map(|key| {
+        let parts = (0..key.len()).filter(|at| differs(*at)).filter_map(|at| say(&key[at]));
+        let label = parts.collect::<Vec<_>>().join(", ");
+        if label.is_empty() { "all runs".to_owned() } else { label }
+    });
+    Groups { labels: labels.collect(), of_run: keys.iter().map(|key| Some(lines[key.as_ref()?])).collect() }
+}
+
+fn key(run: &Run) -> Option<Key> {
+    let measured = run.measured.as_ref().filter(|_| run.state.is_comparable())?;
+    let asked =
+        COLUMNS.iter().map(|(column, _)| *column).filter(|column| !FREE.contains(column) && *column != "wire_asked");
+    let mut key: Key = asked.map(|column| (column, run.params.get(column).cloned())).collect();
+    key.push(("wire", Some(Value::Text(measured.wire.clone()))));
+    key.push(("server", Some(Value::Text(measured.server.clone()))));
+    Some(key)
+}
+
+fn say((column, value): &(&str, Option<Value>)) -> Option<String> {
+    let value = value.as_ref()?;
+    Some(match *column {
+        "db_nodes" => format!("{value} DB nodes"),
+        "db_cpus" => format!("{value} DB CPUs"),
+        "clients_per_node" => format!("{value} clients/node"),
+        "io_threads" => format!("{value} I/O threads"),
+        "site" | "scheduler" | "launcher" | "deployment" | "net_ifname" | "transport" | "store" | "server" => {
+            value.to_string()
+        }
+        other => format!("{} {value}", other.replace('_', " ")),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::collect::model::{Measured, State};
+    use crate::collect::params::Params;
+    use crate::record::manifest::example;
+
+    fn run(client_nodes: u32, db_nodes: Option<u32>, repeat: u32, server: &str) -> Run {
+        let mut manifest = example();
+        (manifest.job.client_nodes, manifest.job.db_nodes, manifest.job.repeat) = (client_nodes, db_nodes, repeat);
+        Run {
+            path: String::new(),
+            name: String::new(),
+            params: Params::of_manifest(&manifest).unwrap(),
+            state: State::Done,
+            reason: String::new(),
+            notes: Vec::new(),
+            attempt: Some(1),
+            sizes_total: 0,
+            measured: Some(Measured {
+                ranks: 1,
+                hosts: 1,
+                ranks_per_shard: Vec::new(),
+                wire: "plain".into(),
+                server: server.into(),
+                window_error_ns: 0,
+                facts: Vec::new(),
+                sizes: Vec::new(),
+            }),
+        }
+    }
+
+    #[test]
+    fn nodes_and_repeats_share_a_line_and_a_failed_run_has_none() {
+        let mut runs = vec![run(4, Some(16), 1, "redis"), run(8, Some(4), 1, "redis"), run(8, Some(16), 2, "redis")];
+        runs.push(Run { state: State::Invalid, ..run(1, Some(4), 1, "redis") });
+        let groups = groups(&runs);
+        assert_eq!(groups.labels, ["4 DB nodes", "16 DB nodes"]);
+        assert_eq!(groups.of_run, [Some(1), Some(0), Some(1), None]);
+    }
+
+    #[test]
+    fn another_server_is_another_line() {
+        let groups = groups(&[run(4, None, 1, "redis 7"), run(8, None, 1, "redis 8")]);
+        assert_eq!(groups.labels, ["redis 7", "redis 8"]);
+    }
+
+    #[test]
+    fn alike_runs_need_no_telling_apart() {
+        assert_eq!(groups(&[run(4, None, 1, "redis")]).labels, ["all runs"]);
+        assert_eq!(groups(&[]), Groups { labels: vec![], of_run: vec![] });
+    }
+}

@@ -1,0 +1,222 @@
+"use strict";
+// Draws the two plots from the JSON in the page. Users' text is only ever shown as text.
+(() => {
+  const data = JSON.parse(document.getElementById("data").textContent);
+  const find = (id) => document.getElementById(id);
+  // colours of Okabe and Ito, told apart by colour-blind readers too; shapes and dashes say it again
+  const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6bb1", "#7a7a7a"];
+  const SHAPES = ["circle", "rect", "triangle", "diamond", "roundRect", "arrow", "pin"];
+  const DASHES = ["solid", "dashed", "dotted"];
+  const LIGHT = { text: "#1d2126", soft: "#59616b", line: "#d5dae0", page: "#ffffff" };
+  const DARK = { text: "#e6e9ed", soft: "#a3acb7", line: "#383f47", page: "#15181c" };
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  let theme = dark.matches ? DARK : LIGHT;
+
+  const look = (group) => ({
+    colour: COLOURS[group % COLOURS.length],
+    shape: SHAPES[group % SHAPES.length],
+    dash: DASHES[Math.floor(group / COLOURS.length) % DASHES.length],
+  });
+
+  function showBytes(bytes) {
+    for (const [unit, size] of [["GiB", 2 ** 30], ["MiB", 2 ** 20], ["KiB", 2 ** 10]]) {
+      if (bytes >= size && bytes % size === 0) return `${bytes / size} ${unit}`;
+    }
+    return `${bytes} B`;
+  }
+  const showNumber = (value) => (value == null ? "" : String(Number(value.toPrecision(4))));
+  const sorted = (values) => [...new Set(values)].sort((a, b) => a - b);
+  const median = (values) => {
+    const ordered = [...values].sort((a, b) => a - b);
+    const middle = (ordered.length - 1) / 2;
+    return (ordered[Math.floor(middle)] + ordered[Math.ceil(middle)]) / 2;
+  };
+
+  function element(name, text) {
+    const made = document.createElement(name);
+    if (text !== undefined) made.textContent = text;
+    return made;
+  }
+
+  function fillSelect(select, values, show) {
+    for (const value of values) {
+      const option = element("option", show(value));
+      option.value = value;
+      select.append(option);
+    }
+    select.value = values[values.length - 1];
+  }
+
+  function fillTable(table, caption, columns, rows) {
+    const head = element("thead");
+    const titles = element("tr");
+    for (const column of columns) {
+      const cell = element("th", column);
+      cell.scope = "col";
+      titles.append(cell);
+    }
+    head.append(titles);
+    const body = element("tbody");
+    for (const row of rows) {
+      const line = element("tr");
+      row.forEach((value, at) => {
+        const cell = element(at === 0 ? "th" : "td", value);
+        if (at === 0) cell.scope = "row";
+        line.append(cell);
+      });
+      body.append(line);
+    }
+    table.replaceChildren(element("caption", caption), head, body);
+  }
+
+  // ECharts takes an element in place of HTML text, so that no name is read as markup
+  function tip(lines) {
+    const box = element("div");
+    lines.forEach((line, at) => box.append(element(at === 0 ? "strong" : "div", line)));
+    return box;
+  }
+
+  function axis(name, type, more) {
+    return {
+      type, name, nameLocation: "middle", nameTextStyle: { color: theme.text },
+      axisLabel: { color: theme.soft, hideOverlap: true, ...more?.axisLabel },
+      axisLine: { show: true, lineStyle: { color: theme.soft } },
+      splitLine: { lineStyle: { color: theme.line } },
+      minorSplitLine: { show: type === "log" && !more?.logBase, lineStyle: { color: theme.line, opacity: 0.4 } },
+      minorTick: { show: type === "log" && !more?.logBase, splitNumber: 9 },
+      ...more, ...(more?.axisLabel && { axisLabel: { color: theme.soft, hideOverlap: true, ...more.axisLabel } }),
+    };
+  }
+
+  // a log axis from the data's least to its greatest value with a little room, and not from one power to the next
+  const room = (factor) => ({ min: (value) => value.min / factor, max: (value) => value.max * factor });
+
+  function frame(x, y, series, formatter) {
+    return {
+      animation: false,
+      textStyle: { color: theme.text, fontFamily: "system-ui, sans-serif" },
+      legend: { type: "scroll", top: 0, textStyle: { color: theme.text }, pageTextStyle: { color: theme.text }, pageIconColor: theme.text, pageIconInactiveColor: theme.line },
+      grid: { left: 64, right: 24, top: 44, bottom: 56 },
+      tooltip: { trigger: "item", confine: true, backgroundColor: theme.page, borderColor: theme.soft, textStyle: { color: theme.text }, formatter },
+      xAxis: x, yAxis: y, series,
+    };
+  }
+
+  function marks(group, partial) {
+    const { colour, shape } = look(group);
+    return { symbol: shape, symbolSize: 10, itemStyle: { color: partial ? theme.page : colour, borderColor: colour, borderWidth: 2 } };
+  }
+
+  function drawBandwidth(chart) {
+    const [first, second] = find("bandwidth-figure").value.split(" ");
+    const bytes = Number(find("bandwidth-size").value);
+    const figure = find("bandwidth-figure").selectedOptions[0].textContent;
+    const points = [];
+    for (const run of data.runs) {
+      for (const size of run.sizes.filter((size) => size.bytes === bytes)) {
+        const value = second ? size.ops[first]?.[second] : size[first];
+        const n = Object.entries(size.ops).filter(([op]) => !second || op === first).reduce((sum, [, op]) => sum + op.n, 0);
+        if (value != null && run.client_nodes != null) points.push({ run, value, n });
+      }
+    }
+    const series = [];
+    data.groups.forEach((name, group) => {
+      const mine = points.filter((point) => point.run.group === group);
+      if (mine.length === 0) return;
+      const { colour, dash } = look(group);
+      const nodes = sorted(mine.map((point) => point.run.client_nodes));
+      const middle = nodes.map((x) => [x, median(mine.filter((point) => point.run.client_nodes === x).map((point) => point.value))]);
+      series.push({ name, type: "line", data: middle, symbol: "none", silent: true, lineStyle: { color: colour, type: dash, width: 2 }, itemStyle: { color: colour } });
+      series.push({
+        name, type: "scatter", color: colour,
+        data: mine.map((point) => ({ value: [point.run.client_nodes, point.value], point, ...marks(group, point.run.state === "partial") })),
+      });
+    });
+    const log = find("bandwidth-log").checked;
+    const x = axis("client nodes", "log", { logBase: 2, nameGap: 30, ...room(1.15), axisLabel: { formatter: (value) => (Number.isInteger(value) ? String(value) : "") } });
+    const y = axis("GB/s", log ? "log" : "value", { nameGap: 46, ...(log ? room(1.3) : { min: 0 }), axisLabel: { formatter: showNumber } });
+    chart.setOption(frame(x, y, series, ({ data: { point } }) => tip([
+      data.groups[point.run.group], `${showNumber(point.value)} GB/s`, `${point.run.client_nodes} client nodes, repeat ${point.run.repeat}`,
+      `n = ${point.n} samples, ${showBytes(bytes)}`, `${point.run.name} (${point.run.state})`,
+    ])), true);
+    const caption = `GB/s (${figure}) at ${showBytes(bytes)} against client nodes`;
+    find("bandwidth-plot").setAttribute("aria-label", `${caption}: ${points.length} runs; the table below holds the values`);
+    fillTable(find("bandwidth-table"), caption, ["run", "line", "client nodes", "repeat", "GB/s", "n", "state"], points.map(({ run, value, n }) =>
+      [run.name, data.groups[run.group], run.client_nodes, run.repeat ?? "", showNumber(value), n, run.state]));
+  }
+
+  // the band from p5 to p95, and a stroke at each size so that a single size has one too
+  function band(name, group, points) {
+    const { colour } = look(group);
+    return {
+      name, type: "custom", silent: true, clip: true, z: 1, color: colour, data: points.flatMap((p) => [[p.bytes, p.p5], [p.bytes, p.p95]]),
+      renderItem: (params, api) => {
+        if (params.dataIndex !== 0) return null;
+        const low = points.map((p) => api.coord([p.bytes, p.p5]));
+        const high = points.map((p) => api.coord([p.bytes, p.p95]));
+        const strokes = points.map((_, at) => ({ type: "line", shape: { x1: low[at][0], y1: low[at][1], x2: high[at][0], y2: high[at][1] }, style: { stroke: colour, lineWidth: 1 } }));
+        return { type: "group", children: [{ type: "polygon", shape: { points: [...low, ...high.reverse()] }, style: { fill: colour, opacity: 0.15 } }, ...strokes] };
+      },
+    };
+  }
+
+  function drawLatency(chart) {
+    const op = find("latency-op").value;
+    const nodes = Number(find("latency-nodes").value);
+    const runs = data.runs.filter((run) => run.client_nodes === nodes);
+    const rows = [];
+    const series = [];
+    for (const run of runs) {
+      const points = run.sizes.filter((size) => size.ops[op]).map((size) => ({ bytes: size.bytes, ...size.ops[op] })).sort((a, b) => a.bytes - b.bytes);
+      const name = data.groups[run.group];
+      const { colour, dash } = look(run.group);
+      series.push(band(name, run.group, points));
+      series.push({
+        name, type: "line", z: 2, lineStyle: { color: colour, type: dash, width: 2 }, color: colour, showAllSymbol: true,
+        ...marks(run.group, false),
+        data: points.map((point) => ({ value: [point.bytes, point.median], point, run, ...marks(run.group, run.state === "partial") })),
+      });
+      for (const p of points) rows.push([run.name, name, showBytes(p.bytes), ...[p.p5, p.median, p.p95, p.p99, p.max].map(showNumber), p.n, run.state]);
+    }
+    const x = axis("tensor size", "log", { logBase: 2, nameGap: 30, ...room(1.3), axisLabel: { formatter: (value) => (Number.isInteger(value) ? showBytes(value) : "") } });
+    const y = axis(`${op} in us`, "log", { nameGap: 46, ...room(1.3), axisLabel: { formatter: showNumber } });
+    chart.setOption(frame(x, y, series, ({ data: { point, run } }) => tip([
+      `${data.groups[run.group]}, ${showBytes(point.bytes)}`, `median ${showNumber(point.median)} us`,
+      `p5 ${showNumber(point.p5)} us, p95 ${showNumber(point.p95)} us`, `n = ${point.n} samples`, `${run.name} (${run.state})`,
+    ])), true);
+    const caption = `Latency of ${op} in us against tensor size at ${nodes} client nodes`;
+    find("latency-plot").setAttribute("aria-label", `${caption}: ${runs.length} runs; the table below holds the values`);
+    fillTable(find("latency-table"), caption, ["run", "line", "size", "p5 us", "median us", "p95 us", "p99 us (from 660 samples)", "max us", "n", "state"], rows);
+  }
+
+  function save(chart, name) {
+    const link = element("a");
+    link.href = chart.getDataURL({ type: "svg" });
+    link.download = name;
+    link.click();
+  }
+
+  fillSelect(find("bandwidth-size"), sorted(data.runs.flatMap((run) => run.sizes.map((size) => size.bytes))), showBytes);
+  fillSelect(find("latency-nodes"), sorted(data.runs.map((run) => run.client_nodes).filter((nodes) => nodes != null)), String);
+  const plots = [["bandwidth", drawBandwidth], ["latency", drawLatency]].map(([name, draw]) => {
+    const chart = echarts.init(find(`${name}-plot`), null, { renderer: "svg" });
+    find(name).querySelector("form").addEventListener("change", () => draw(chart));
+    find(name).querySelector("form").addEventListener("submit", (event) => event.preventDefault());
+    find(`${name}-save`).addEventListener("click", () => save(chart, `shardscale-${name}.svg`));
+    draw(chart);
+    return { chart, draw };
+  });
+  const redraw = (next, size) => {
+    theme = next;
+    for (const { chart, draw } of plots) {
+      chart.resize(size);
+      draw(chart);
+    }
+  };
+  const onScreen = () => redraw(dark.matches ? DARK : LIGHT, { width: "auto" });
+  dark.addEventListener("change", onScreen);
+  addEventListener("resize", () => plots.forEach(({ chart }) => chart.resize()));
+  // paper is white and about so wide
+  addEventListener("beforeprint", () => redraw(LIGHT, { width: 680 }));
+  addEventListener("afterprint", onScreen);
+})();

@@ -1,0 +1,108 @@
+//! `summary.md`: the report in short, to paste into an issue or a mail.
+
+use std::fmt::Write;
+
+use super::number::short;
+use super::{DEFINITIONS, complaint, headline};
+use crate::collect::model::{Collection, OpResult, Run};
+use crate::record::units::show_bytes;
+
+/// Renders the summary.
+pub fn render(collection: &Collection) -> String {
+    let mut text = format!("# ShardScale report\n\n{}.\n", headline(collection));
+    runs(&mut text, &collection.runs);
+    problems(&mut text, collection);
+    figures(&mut text, &collection.runs);
+    text.push_str("\n## Definitions\n\n");
+    for (term, definition) in DEFINITIONS {
+        line(&mut text, format_args!("- **{term}**: {definition}"));
+    }
+    text
+}
+
+fn runs(text: &mut String, runs: &[Run]) {
+    text.push_str(
+        "\n## Runs\n\n| run | state | ranks | sizes | best GB/s, both ops | at size |\n|---|---|--:|--:|--:|--:|\n",
+    );
+    for run in runs {
+        let ranks = run.measured.as_ref().map(|measured| measured.ranks.to_string()).unwrap_or_default();
+        let (at, best) = run.best().map(|(bytes, best)| (show_bytes(bytes), short(best))).unwrap_or_default();
+        let (name, state) = (cell(&run.name), run.state.as_str());
+        line(
+            text,
+            format_args!("| {name} | {state} | {ranks} | {}/{} | {best} | {at} |", run.sizes().len(), run.sizes_total),
+        );
+    }
+}
+
+fn problems(text: &mut String, collection: &Collection) {
+    let mut lines = Vec::new();
+    for run in &collection.runs {
+        let place = format!("**{}** (`{}`)", cell(&run.name), cell(&run.path));
+        lines.extend(complaint(run).map(|what| format!("- {place}: {}", cell(&what))));
+        lines.extend(run.notes.iter().map(|note| format!("- {place}: note: {}", cell(note))));
+    }
+    lines.extend(collection.problems.iter().map(|p| format!("- `{}`: {}", cell(&p.path), cell(&p.what))));
+    if !lines.is_empty() {
+        line(text, format_args!("\n## Needs a look\n\n{}", lines.join("\n")));
+    }
+}
+
+fn figures(text: &mut String, runs: &[Run]) {
+    let measuring: Vec<_> = runs.iter().filter(|run| !run.sizes().is_empty()).collect();
+    if measuring.is_empty() {
+        return;
+    }
+    text.push_str("\n## Figures\n\nLatency in us as median (p5 to p95); overlap GB/s of both ops; classic GB/s.\n");
+    for run in measuring {
+        let state = if run.state.is_comparable() { String::new() } else { format!(" ({})", run.state.as_str()) };
+        line(text, format_args!("\n### {}{state}\n", cell(&run.name)));
+        text.push_str("| size | n per op | put_tensor us | unpack_tensor us | overlap GB/s | classic GB/s |\n|--:|--:|--:|--:|--:|--:|\n");
+        for size in run.sizes() {
+            let op = |at: usize| size.ops.get(at);
+            let n = op(0).map(|op| op.latency.n.to_string()).unwrap_or_default();
+            let gb = |value: Option<f64>| value.map(short).unwrap_or_default();
+            let (put, unpack) = (latency(op(0)), latency(op(1)));
+            let (overlap, classic) = (gb(size.overlap_gb_per_s), gb(size.classic_gb_per_s));
+            let bytes = show_bytes(size.payload_bytes);
+            line(text, format_args!("| {bytes} | {n} | {put} | {unpack} | {overlap} | {classic} |"));
+        }
+    }
+}
+
+fn latency(op: Option<&OpResult>) -> String {
+    op.map_or(String::new(), |op| {
+        let latency = &op.latency;
+        format!("{} ({} to {})", short(latency.median / 1e3), short(latency.p5 / 1e3), short(latency.p95 / 1e3))
+    })
+}
+
+fn line(text: &mut String, arguments: std::fmt::Arguments<'_>) {
+    // writing to a String cannot fail
+    let _ = writeln!(text, "{arguments}");
+}
+
+/// A user's text in one line that Markdown does not read as markup.
+fn cell(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            c if c.is_control() => safe.push(' '),
+            '<' => safe.push_str("&lt;"),
+            '&' => safe.push_str("&amp;"),
+            '|' | '\\' | '`' | '*' | '[' | ']' => safe.extend(['\\', c]),
+            c => safe.push(c),
+        }
+    }
+    safe
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_cannot_break_out_of_its_cell() {
+        assert_eq!(cell("a|b\n<script>`x`"), "a\\|b &lt;script>\\`x\\`");
+    }
+}

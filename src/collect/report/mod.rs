@@ -1,0 +1,77 @@
+//! Renderers: pure functions from the [`Collection`] to the bytes of a file. None reads a file or a clock, so the same
+//! results give the same bytes.
+
+pub mod csv;
+pub mod groups;
+pub mod html;
+pub mod markdown;
+pub mod number;
+pub mod provenance;
+pub mod table;
+
+use anyhow::Result;
+
+use super::model::{Collection, Run, State};
+
+/// The files of the report as (name, bytes).
+pub fn files(collection: &Collection) -> Result<Vec<(&'static str, Vec<u8>)>> {
+    Ok(vec![
+        ("results.csv", csv::results(&collection.runs)?),
+        ("runs.csv", csv::runs(collection)?),
+        ("summary.md", markdown::render(collection).into_bytes()),
+        ("report.html", html::render(collection)?),
+    ])
+}
+
+/// How many runs are in which state: `24 runs: 20 done, 1 partial, 3 failed`.
+pub fn headline(collection: &Collection) -> String {
+    let mut parts: Vec<String> = State::ALL
+        .iter()
+        .map(|state| (collection.runs.iter().filter(|run| run.state == *state).count(), state.as_str()))
+        .chain([(collection.problems.iter().filter(|problem| problem.is_run).count(), UNREADABLE)])
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, state)| format!("{count} {state}"))
+        .collect();
+    let total = collection.runs.len() + collection.problems.iter().filter(|problem| problem.is_run).count();
+    parts[0] = format!("{total} {}: {}", if total == 1 { "run" } else { "runs" }, parts[0]);
+    parts.join(", ")
+}
+
+/// What stands in the place of a state for a run whose manifest cannot be read.
+pub const UNREADABLE: &str = "unreadable";
+
+/// The definitions that every report gives beside its figures, as (term, definition).
+pub const DEFINITIONS: &[(&str, &str)] = &[
+    (
+        "samples",
+        "Every timed put_tensor and unpack_tensor of every rank; n counts them over all ranks. Warm-up iterations are \
+         excluded and counted apart. Sizes, operations and runs are never pooled.",
+    ),
+    (
+        "quantiles",
+        "Type 7 of Hyndman and Fan, as numpy computes them by default. p99 is left empty below 660 samples. The 95 % \
+         confidence interval of the median comes from order statistics and takes the samples as independent.",
+    ),
+    (
+        "overlap GB/s",
+        "Bytes moved by all ranks / window. The window reaches from the first start to the last end of the timed \
+         samples at a size, over all ranks on their common clock. Both operations alternate in each rank and share the \
+         window: the figure of one operation is what it moved while the other ran too; \"both\" is their sum.",
+    ),
+    (
+        "classic GB/s",
+        "Sum over ranks of size x iterations / loop time, for comparison with figures of SmartSim-Scaling. The loop \
+         time covers both operations while the bytes count once.",
+    ),
+    ("GB/s at the median", "Tensor size / median duration: what one rank sees. 1 GB is 10^9 bytes."),
+    (
+        "states",
+        "done: measured as asked. partial: some sizes are complete, only these are shown. failed: nothing usable. \
+         invalid: measured something else than the manifest asks; listed, not plotted. missing: the script has not run.",
+    ),
+];
+
+/// Why a run needs a look, or `None`.
+fn complaint(run: &Run) -> Option<String> {
+    (run.state != State::Done).then(|| format!("{}: {}", run.state.as_str(), run.reason))
+}

@@ -1,0 +1,103 @@
+//! The summary for a terminal: a line a run, then what needs a look.
+
+use textwrap::core::display_width;
+
+use super::number::short;
+use super::{complaint, headline};
+use crate::collect::model::{Collection, Run};
+use crate::record::units::show_bytes;
+
+/// Columns of the table.
+pub const WIDTH: usize = 100;
+const NAME_WIDTH: usize = 52;
+
+/// Renders the table; every line ends with a line feed and none is wider than [`WIDTH`].
+pub fn render(collection: &Collection) -> String {
+    let name_width =
+        collection.runs.iter().map(|run| display_width(&plain(&run.name))).max().unwrap_or(0).clamp(3, NAME_WIDTH);
+    let row = |cells: [&str; 6]| {
+        let name = cut(cells[0], name_width);
+        let padding = " ".repeat(name_width - display_width(&name));
+        let rest = format!("{:<7}  {:>6}  {:>7}  {:>9}  {}", cells[1], cells[2], cells[3], cells[4], cells[5]);
+        format!("{}\n", format!("{name}{padding}  {rest}").trim_end())
+    };
+    let mut text = row(["RUN", "STATE", "RANKS", "SIZES", "BEST GB/s", "AT"]);
+    for run in &collection.runs {
+        let ranks = run.measured.as_ref().map(|measured| measured.ranks.to_string()).unwrap_or_default();
+        let sizes = format!("{}/{}", run.sizes().len(), run.sizes_total);
+        let (at, best) = run.best().map(|(bytes, best)| (show_bytes(bytes), short(best))).unwrap_or_default();
+        text.push_str(&row([&plain(&run.name), run.state.as_str(), &ranks, &sizes, &best, &at]));
+    }
+    text.push_str(&format!("\n{}\n", headline(collection)));
+    if collection.runs.iter().any(|run| run.best().is_some()) {
+        text.push_str(
+            "BEST GB/s: put_tensor and unpack_tensor of all ranks together / time from first start to last end\n",
+        );
+    }
+    text.push_str(&problems(collection));
+    text
+}
+
+fn problems(collection: &Collection) -> String {
+    let of_runs = collection.runs.iter().filter_map(|run| Some((place(run), complaint(run)?)));
+    let others = collection.problems.iter().map(|problem| (problem.path.clone(), problem.what.clone()));
+    let mut text = String::new();
+    for (place, what) in of_runs.chain(others) {
+        if text.is_empty() {
+            text.push_str("\nNeeds a look:\n");
+        }
+        let options = textwrap::Options::new(WIDTH).initial_indent("- ").subsequent_indent("  ");
+        text.push_str(&textwrap::fill(&plain(&format!("{place}: {what}")), options));
+        text.push('\n');
+    }
+    let noted = collection.runs.iter().filter(|run| !run.notes.is_empty()).count();
+    if noted > 0 {
+        text.push_str(&format!("\n{noted} of the runs carry notes: see summary.md\n"));
+    }
+    text
+}
+
+/// The name, and the folder where it says something else.
+fn place(run: &Run) -> String {
+    if run.path == run.name || run.path == "." { run.name.clone() } else { format!("{} in {}", run.name, run.path) }
+}
+
+/// Without control characters, which would steer the terminal.
+fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{FFFD}' } else { c }).collect()
+}
+
+/// At most `width` columns; the middle gives way, since names differ at their ends.
+fn cut(text: &str, width: usize) -> String {
+    if display_width(text) <= width {
+        return text.to_owned();
+    }
+    let chars: Vec<char> = text.chars().collect();
+    let mut keep = chars.len();
+    loop {
+        let head: String = chars[..keep / 2].iter().collect();
+        let tail: String = chars[chars.len() - keep.div_ceil(2)..].iter().collect();
+        let shown = format!("{head}…{tail}");
+        if keep == 0 || display_width(&shown) <= width {
+            return shown;
+        }
+        keep -= 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_names_give_way_in_the_middle() {
+        assert_eq!(cut("standard-n4", 11), "standard-n4");
+        assert_eq!(cut("standard-n4x48-db16", 11), "stand…-db16");
+        assert!(display_width(&cut("長い名前の実行ファイル", 10)) <= 10);
+    }
+
+    #[test]
+    fn a_name_cannot_steer_the_terminal() {
+        assert_eq!(plain("a\x1b[2Jb\n"), "a\u{FFFD}[2Jb\u{FFFD}");
+    }
+}

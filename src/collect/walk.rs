@@ -1,0 +1,140 @@
+//! Finding runs: every folder with a manifest below the collected one, whatever its name.
+//!
+//! Knows the record's file names only; reads no file.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use walkdir::{DirEntry, WalkDir};
+
+use super::model::Problem;
+use crate::record::{attempt, manifest};
+
+/// What lies below a folder.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// Folders with a manifest, sorted.
+    pub runs: Vec<PathBuf>,
+    /// What could not be looked into, and results whose manifest is gone.
+    pub problems: Vec<Problem>,
+}
+
+/// Finds all runs below `root`; `report` is not looked into.
+///
+/// # Errors
+/// `root` is no readable folder, or holds no run at all.
+pub fn find(root: &Path, report: &Path) -> Result<Found> {
+    std::fs::read_dir(root)
+        .with_context(|| format!("cannot read {}: give the folder that `shardscale gen` wrote", root.display()))?;
+    let mut found = Found::default();
+    // links are followed: results often lie on another file system; walkdir reports a circle as an error
+    let mut walk = WalkDir::new(root).follow_links(true).sort_by_file_name().into_iter();
+    while let Some(entry) = walk.next() {
+        match entry {
+            Ok(entry) if entry.path() == report && entry.file_type().is_dir() => walk.skip_current_dir(),
+            Ok(entry) if is_attempt(&entry) => {
+                walk.skip_current_dir();
+                note_orphan(root, &entry, &mut found.problems);
+            }
+            Ok(entry) if entry.file_name() == manifest::FILE => found.runs.push(parent(&entry)),
+            Ok(_) => {}
+            Err(error) => {
+                let path = relative(root, error.path().unwrap_or(root));
+                found.problems.push(Problem { path, what: format!("cannot be looked into: {error}"), is_run: false });
+            }
+        }
+    }
+    found.runs.sort();
+    found.problems.sort();
+    found.problems.dedup();
+    if found.runs.is_empty() {
+        let problems: Vec<_> = found.problems.iter().map(|p| format!("\n  {}: {}", p.path, p.what)).collect();
+        bail!(
+            "no {} under {}: there is nothing to collect; give the folder that `shardscale gen` wrote (out by default){}",
+            manifest::FILE,
+            root.display(),
+            problems.concat()
+        );
+    }
+    Ok(found)
+}
+
+/// `path` as the reports name it: relative to the collected folder.
+pub fn relative(root: &Path, path: &Path) -> String {
+    match path.strip_prefix(root) {
+        Ok(rest) if rest.as_os_str().is_empty() => ".".to_owned(),
+        Ok(rest) => rest.to_string_lossy().into_owned(),
+        Err(_) => path.to_string_lossy().into_owned(),
+    }
+}
+
+fn is_attempt(entry: &DirEntry) -> bool {
+    entry.depth() > 0 && entry.file_type().is_dir() && attempt::number_of(entry.file_name()).is_some()
+}
+
+fn note_orphan(root: &Path, attempt: &DirEntry, problems: &mut Vec<Problem>) {
+    let folder = parent(attempt);
+    if !folder.join(manifest::FILE).exists() {
+        let what =
+            format!("holds results without a {}: `shardscale gen` with the same study makes it again", manifest::FILE);
+        problems.push(Problem { path: relative(root, &folder), what, is_run: false });
+    }
+}
+
+fn parent(entry: &DirEntry) -> PathBuf {
+    entry.path().parent().unwrap_or(entry.path()).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn touch(root: &Path, path: &str) {
+        let path = root.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, "").unwrap();
+    }
+
+    fn runs(root: &Path) -> Vec<String> {
+        find(root, &root.join("report")).unwrap().runs.iter().map(|path| relative(root, path)).collect()
+    }
+
+    #[test]
+    fn runs_are_found_at_any_depth_and_not_in_reports_or_attempts() {
+        let root = tempfile::tempdir().unwrap();
+        for path in
+            ["b/run.toml", "a/x/run.toml", "report/run.toml", "b/attempt-1/run.toml", "b/attempts/run.toml", "c.sh"]
+        {
+            touch(root.path(), path);
+        }
+        assert_eq!(runs(root.path()), ["a/x", "b", "b/attempts"]);
+        assert_eq!(runs(&root.path().join("b")), [".", "attempts"]);
+    }
+
+    #[test]
+    fn results_without_a_manifest_and_circles_are_listed() {
+        let root = tempfile::tempdir().unwrap();
+        touch(root.path(), "a/run.toml");
+        touch(root.path(), "lost/attempt-1/samples.bin");
+        touch(root.path(), "lost/attempt-2/samples.bin");
+        std::os::unix::fs::symlink(root.path(), root.path().join("circle")).unwrap();
+        let problems = find(root.path(), &root.path().join("report")).unwrap().problems;
+        let paths: Vec<_> = problems.iter().map(|p| p.path.as_str()).collect();
+        assert_eq!(paths, ["circle", "lost"]);
+        assert!(problems[1].what.contains("without a run.toml"), "{}", problems[1].what);
+    }
+
+    #[test]
+    fn nothing_to_collect_is_an_error_with_a_remedy() {
+        let root = tempfile::tempdir().unwrap();
+        let error = format!("{:#}", find(root.path(), Path::new("report")).unwrap_err());
+        assert!(error.starts_with("no run.toml under ") && error.contains("shardscale gen"), "{error}");
+        let missing = root.path().join("nowhere");
+        let error = format!("{:#}", find(&missing, Path::new("report")).unwrap_err());
+        assert!(error.contains("nowhere") && error.contains("No such file"), "{error}");
+        fs::write(&missing, "").unwrap();
+        let error = format!("{:#}", find(&missing, Path::new("report")).unwrap_err());
+        assert!(error.contains("Not a directory"), "{error}");
+    }
+}
