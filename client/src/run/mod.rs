@@ -33,11 +33,11 @@ pub fn run(args: &RunArgs) -> ExitCode {
         Err(error) => reporter.end(&Failure::new("start MPI", error)),
     };
     reporter.rank = comm.rank();
-    reporter.catch_panics();
     if let Err(failure) = check_world(&comm, args.ranks).during("start") {
         reporter.end(&failure);
     }
     reporter.speaks = true;
+    reporter.catch_panics();
     match measure(&comm, args, &reporter.host) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => reporter.end(&failure),
