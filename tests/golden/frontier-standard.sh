@@ -58,7 +58,7 @@ trap 'stage=terminated; exit 143' TERM INT
 # --- nodes
 mapfile -t nodes < <(scontrol show hostnames "$SLURM_JOB_NODELIST")
 [ "${#nodes[@]}" -eq 7 ] || { echo "shardscale: the job has ${#nodes[@]} nodes and needs 7" >&2; exit 1; }
-store_nodes=("${nodes[@]:0:3}") client_nodes=("${nodes[@]:3}")
+client_nodes=("${nodes[@]:0:4}") store_nodes=("${nodes[@]:4}")
 
 # --- store: 3 shards, one a node
 stage=store

@@ -49,7 +49,7 @@ trap 'stage=terminated; exit 143' TERM INT
 # --- nodes
 mapfile -t nodes < <(awk '!seen[$0]++' "$PBS_NODEFILE") # a host stands there once for each of its chunks
 [ "${#nodes[@]}" -eq 11 ] || { echo "shardscale: the job has ${#nodes[@]} nodes and needs 11" >&2; exit 1; }
-store_nodes=("${nodes[@]:0:1}") client_nodes=("${nodes[@]:1}")
+client_nodes=("${nodes[@]:0:10}") store_nodes=("${nodes[@]:10}")
 
 # --- store: 1 shard, one a node
 stage=store

@@ -1,5 +1,6 @@
 //! A connection to one server, for what precedes and follows the measurement: never used while ranks measure.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -16,10 +17,15 @@ pub struct Link {
 }
 
 impl Link {
-    /// The way to `server` from host `here`: its TCP address, else its socket where that is on this host.
+    /// The way to `server` from host `here`: its TCP address, else its socket.
+    ///
+    /// Sockets and loopback addresses serve their own host alone: on another one the same address would be another server.
     pub fn to(server: &Server, here: &str, password: &str) -> Option<Link> {
+        let leaves_host = |address: &str| address.parse::<IpAddr>().map_or(true, |ip| !ip.is_loopback());
         let address = match (&server.address, server.port, &server.socket) {
-            (Some(address), Some(port), _) => ConnectionAddr::Tcp(address.clone(), port),
+            (Some(address), Some(port), _) if server.host == here || leaves_host(address) => {
+                ConnectionAddr::Tcp(address.clone(), port)
+            }
             (_, _, Some(socket)) if server.host == here => ConnectionAddr::Unix(socket.clone()),
             _ => return None,
         };
@@ -64,6 +70,26 @@ pub fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn loopback_and_sockets_serve_their_own_host_alone() {
+        let server = |address: &str| Server {
+            schema: 1,
+            index: 0,
+            host: "cn2".into(),
+            address: Some(address.into()),
+            port: Some(6780),
+            socket: Some("/tmp/socket".into()),
+            ifname: "lo".into(),
+            pid: 1,
+            cpus: "0".into(),
+            version: "redis 7.0.15".into(),
+            exit: None,
+        };
+        assert!(Link::to(&server("127.0.0.1"), "cn2", "x").is_some());
+        assert!(Link::to(&server("127.0.0.1"), "cn1", "x").is_none());
+        assert!(Link::to(&server("10.78.0.2"), "cn1", "x").is_some());
+    }
 
     #[test]
     fn fields_of_info() {

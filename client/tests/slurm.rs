@@ -1,0 +1,284 @@
+//! The main job on a real Slurm: `gen`, literally `sbatch out/*.sh`, `collect`, on the virtual cluster of tests/slurm/.
+//!
+//! One cluster serves all cases, one after another, so that this file has a `main` of its own. Without root it cannot run:
+//! it says so loudly, and fails where CI=true.
+
+#![allow(clippy::unwrap_used)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Output};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use shardscale::record::attempt::{Attempt, FailureKind, Outcome};
+use shardscale::record::samples::SamplesFile;
+
+const CLIENT: &str = env!("CARGO_BIN_EXE_shardscale-client");
+/// Longest that the jobs of one case may take.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+const CASES: &[(&str, fn(&Cluster))] = &[
+    ("sbatch out/*.sh runs standard and colocated, and collect reports them", main_job),
+    ("scancel leaves a status, samples, and no server", cancelled),
+    ("a rank killed with -9 ends the job and is named", killed_rank),
+    ("a server killed with -9 ends the job and is named", killed_server),
+    ("a time limit leaves what was measured", time_limit),
+];
+
+fn main() -> ExitCode {
+    // cargo passes a name to run some tests only, and --list to name them
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    if std::env::args().any(|argument| argument == "--list") {
+        CASES.iter().for_each(|(name, _)| println!("{name}: test"));
+        return ExitCode::SUCCESS;
+    }
+    if !nix::unistd::geteuid().is_root() {
+        eprintln!("\n*** THE SLURM TESTS DID NOT RUN: they need root, for namespaces. Run them with sudo. ***\n");
+        println!("0 passed, 0 failed, {} skipped", CASES.len());
+        return if std::env::var("CI").is_ok_and(|ci| ci == "true") { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+    }
+    let cluster = Cluster::up();
+    let (mut passed, mut failed) = (0, 0);
+    for (name, case) in CASES.iter().filter(|(name, _)| arguments.iter().all(|part| name.contains(part.as_str()))) {
+        let good = std::panic::catch_unwind(|| case(&cluster)).is_ok();
+        println!("test {name} ... {}", if good { "ok" } else { "FAILED" });
+        *(if good { &mut passed } else { &mut failed }) += 1;
+        cluster.clear();
+    }
+    drop(cluster);
+    println!("{passed} passed, {failed} failed");
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The virtual cluster; it goes down when dropped.
+struct Cluster {
+    root: PathBuf,
+    /// State and working folder: below the repository, which all nodes see.
+    lab: PathBuf,
+}
+
+impl Cluster {
+    fn up() -> Cluster {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned();
+        let cluster = Cluster { lab: root.join("target/slurm-lab"), root };
+        let output =
+            cluster.command("tests/slurm/up.sh").env("NODES", "6").current_dir(&cluster.root).output().unwrap();
+        assert!(output.status.success(), "up.sh: {}", text(&output));
+        cluster
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command.env("RUN", &self.lab).env("SLURM_CONF", self.lab.join("slurm.conf")).env_remove("SHARDSCALE_RERUN");
+        command
+    }
+
+    /// Runs a line of bash in `folder`, expects exit code 0, returns stdout.
+    fn bash(&self, folder: &Path, line: &str) -> String {
+        let output = self.command("bash").args(["-c", line]).current_dir(folder).output().unwrap();
+        assert!(output.status.success(), "{line}: {}", text(&output));
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+
+    /// An empty folder that all nodes see.
+    fn folder(&self, name: &str) -> PathBuf {
+        let folder = self.root.join("target/slurm-tests").join(name);
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).unwrap();
+        folder
+    }
+
+    fn shardscale(&self, folder: &Path, args: &str, code: i32) -> String {
+        let program = Path::new(CLIENT).with_file_name("shardscale");
+        assert!(program.exists(), "{} is missing: cargo build --workspace makes it", program.display());
+        let output =
+            self.command("bash").args(["-c", &format!("\"$0\" {args}")]).arg(&program).current_dir(folder).output();
+        let output = output.unwrap();
+        assert_eq!(output.status.code(), Some(code), "{args}: {}", text(&output));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// Generates with the cluster's site, which is a study of 5 nodes unless `args` say otherwise.
+    fn generate(&self, folder: &Path, args: &str) -> Vec<PathBuf> {
+        let site = self.root.join("tests/slurm/site.toml");
+        let made = self.shardscale(folder, &format!("gen --site {} --client {CLIENT} {args}", site.display()), 0);
+        made.lines().map(|line| folder.join(line.split_whitespace().last().unwrap())).collect()
+    }
+
+    fn wait_until_idle(&self) {
+        wait_for("the queue to be empty", || self.bash(&self.root, "squeue --noheader").is_empty());
+    }
+
+    /// Nothing of a case may disturb the next one.
+    fn clear(&self) {
+        let _ = self.command("scancel").args(["--user", "root"]).status();
+        self.wait_until_idle();
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        let output = self.command("tests/slurm/down.sh").current_dir(&self.root).output();
+        println!("cluster down: {}", output.is_ok_and(|output| output.status.success()));
+    }
+}
+
+fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+fn wait_for(what: &str, mut ready: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !ready() {
+        assert!(begun.elapsed() < PATIENCE, "waited {PATIENCE:?} for {what}");
+        sleep(Duration::from_millis(200));
+    }
+}
+
+/// Process ids of all programs of that name on the virtual nodes, which this machine sees all; a node is told from the
+/// machine itself by its network namespace.
+fn processes(name: &str) -> Vec<i32> {
+    let network = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/net")).ok();
+    let own = network("self");
+    let pids = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
+    pids.filter(|pid| fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|comm| comm.trim() == name))
+        .filter(|pid| network(&pid.to_string()).is_some_and(|its| Some(its) != own))
+        .collect()
+}
+
+/// Of the processes of that name those with `part` in their command line.
+fn processes_with(name: &str, part: &str) -> Vec<i32> {
+    let has = |pid: &i32| {
+        fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| String::from_utf8_lossy(&line).contains(part))
+    };
+    processes(name).into_iter().filter(has).collect()
+}
+
+fn assert_nothing_left() {
+    let left = [processes("redis-server"), processes("shardscale-clie")].concat();
+    assert!(left.is_empty(), "processes are left: {left:?}");
+}
+
+fn attempt(script: &Path, servers: u32) -> Attempt {
+    Attempt::read(1, &script.with_extension("").join("attempt-1"), servers)
+}
+
+fn failure(attempt: &Attempt) -> (FailureKind, String) {
+    match attempt.outcome() {
+        Outcome::Failed { kind, detail } => (kind, detail),
+        Outcome::Done => panic!("the attempt is done"),
+    }
+}
+
+/// Series of samples that are on disk.
+fn series(attempt: &Attempt) -> usize {
+    let Some(file) = SamplesFile::open(&attempt.samples()).unwrap() else { return 0 };
+    file.contents().unwrap().series.len()
+}
+
+fn main_job(cluster: &Cluster) {
+    let folder = cluster.folder("main");
+    let scripts = cluster.generate(&folder, "");
+    assert_eq!(scripts.len(), 3);
+    cluster.bash(&folder, "sbatch out/*.sh");
+    let done = |script: &PathBuf| attempt(script, 0).events.last().is_some_and(|event| event.word == "done");
+    wait_for("three finished runs", || scripts.iter().all(done));
+    cluster.wait_until_idle();
+    assert_nothing_left();
+
+    // shards on nodes of their own, reached over hsn0; ranks on the others
+    let standard = scripts.iter().find(|script| script.to_string_lossy().contains("standard")).unwrap();
+    let attempt = attempt(standard, 3);
+    assert!(
+        attempt.servers.iter().all(|server| server.address.as_deref().is_some_and(|ip| ip.starts_with("10.78.0.")))
+    );
+    let file = SamplesFile::open(&attempt.samples()).unwrap().unwrap();
+    let meta = file.contents().unwrap().meta.unwrap();
+    assert_eq!((meta.world_size, meta.hosts.len(), meta.shards.len()), (4, 2, 3));
+    assert!(attempt.servers.iter().all(|server| !meta.hosts.contains(&server.host)), "a rank shares a shard's node");
+    assert!(!attempt.path.join("password").exists());
+
+    let table = cluster.shardscale(&folder, "collect out/", 0);
+    assert!(table.contains("3 runs: 3 done"), "{table}");
+    let mut results = csv::Reader::from_path(folder.join("out/report/results.csv")).unwrap();
+    let headers = results.headers().unwrap().clone();
+    let column = |name: &str| headers.iter().position(|header| header == name).unwrap();
+    let rows: Vec<csv::StringRecord> = results.records().map(Result::unwrap).collect();
+    assert_eq!(rows.len(), 3 * 2 * 2, "runs x ops x sizes");
+    for row in &rows {
+        assert_eq!((&row[column("ranks")], &row[column("n")], &row[column("warmup_excluded")]), ("4", "200", "20"));
+        let median: f64 = row[column("median_us")].parse().unwrap();
+        let aggregate: f64 = row[column("overlap_gb_per_s")].parse().unwrap();
+        assert!(median > 0.0 && aggregate > 0.0, "{row:?}");
+    }
+    for name in ["report.html", "summary.md", "runs.csv"] {
+        assert!(fs::metadata(folder.join("out/report").join(name)).unwrap().len() > 0);
+    }
+    println!("{}{table}", fs::read_to_string(cluster.lab.join("log/jobcomp.txt")).unwrap());
+
+    // the same command again measures nothing again
+    cluster.bash(&folder, "sbatch out/*.sh");
+    cluster.wait_until_idle();
+    assert!(scripts.iter().all(|script| !script.with_extension("").join("attempt-2").exists()));
+}
+
+/// A standard run, running: its script, once the first size is on disk.
+fn long_run(cluster: &Cluster, name: &str) -> PathBuf {
+    let folder = cluster.folder(name);
+    // the first size takes a second or two, the second one minutes
+    let args = "--deployment standard --tensor-bytes 1KiB,4MB --iterations 3000 --warmup 1 --barrier iteration";
+    let script = cluster.generate(&folder, args).remove(0);
+    cluster.bash(&folder, "sbatch out/*.sh");
+    wait_for("the first size on disk", || {
+        attempt(&script, 3).progress.is_some_and(|progress| progress.sizes_done == 1)
+    });
+    script
+}
+
+fn ended(cluster: &Cluster, script: &Path) -> Attempt {
+    cluster.wait_until_idle();
+    assert_nothing_left();
+    let attempt = attempt(script, 3);
+    assert_eq!(series(&attempt), 4 * 2, "ranks x ops of the size that was finished");
+    let folder = script.parent().unwrap().parent().unwrap();
+    let table = cluster.shardscale(folder, "collect out", 3);
+    assert!(table.contains("partial"), "{table}");
+    attempt
+}
+
+fn cancelled(cluster: &Cluster) {
+    let script = long_run(cluster, "cancelled");
+    cluster.bash(&cluster.root, "scancel --user root");
+    let (kind, detail) = failure(&ended(cluster, &script));
+    assert_eq!(kind, FailureKind::Terminated, "{detail}");
+}
+
+fn killed_rank(cluster: &Cluster) {
+    let script = long_run(cluster, "killed-rank");
+    let ranks = processes_with("shardscale-clie", "\0run\0");
+    assert_eq!(ranks.len(), 4);
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(ranks[3]), nix::sys::signal::Signal::SIGKILL).unwrap();
+    let (kind, detail) = failure(&ended(cluster, &script));
+    assert!(matches!(kind, FailureKind::RankDied | FailureKind::ClientError), "{kind:?}: {detail}");
+}
+
+fn killed_server(cluster: &Cluster) {
+    let script = long_run(cluster, "killed-server");
+    let servers = processes("redis-server");
+    assert_eq!(servers.len(), 3);
+    for pid in servers {
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL).unwrap();
+    }
+    let (kind, detail) = failure(&ended(cluster, &script));
+    assert_eq!(kind, FailureKind::StoreDied, "{detail}");
+    assert!(detail.contains("ended by signal 9"), "{detail}");
+}
+
+fn time_limit(cluster: &Cluster) {
+    let script = long_run(cluster, "time-limit");
+    let job = cluster.bash(&cluster.root, "squeue --noheader --format=%i");
+    cluster.bash(&cluster.root, &format!("scontrol update JobId={job} EndTime=now+1"));
+    let (kind, detail) = failure(&ended(cluster, &script));
+    assert_eq!(kind, FailureKind::Terminated, "{detail}");
+}
