@@ -2,6 +2,8 @@
 //!
 //! Where there is no Chromium this says so on stderr, and fails in CI (`CI=true`).
 
+#![allow(clippy::unwrap_used)] // clippy takes #[test] functions alone for tests, not their helpers
+
 mod browser_support;
 mod collect_support;
 
@@ -122,7 +124,7 @@ fn hover_names_value_unit_and_n_as_text() {
     browser.value("document.getElementById('bandwidth').scrollIntoView()");
     let centre = browser.value(
         "(() => { const marks = [...document.querySelectorAll('#bandwidth-plot svg path')].map(p => p.getBoundingClientRect()) \
-         .filter(r => r.width > 5 && r.width < 20 && Math.abs(r.width - r.height) < 2); const r = marks[marks.length - 1]; \
+         .filter(r => r.width > 5 && r.width < 20 && Math.abs(r.width - r.height) < 2); const r = marks.sort((a, b) => b.y - a.y)[0]; \
          return [r.x + r.width / 2, r.y + r.height / 2] })()",
     );
     let event = json!({"type": "mouseMoved", "x": centre[0], "y": centre[1]});
@@ -131,7 +133,7 @@ fn hover_names_value_unit_and_n_as_text() {
     let said = browser
         .value("new Promise(done => setTimeout(() => done(document.getElementById('bandwidth-plot').innerText), 500))");
     let said = said.as_str().unwrap_or_default();
-    for part in ["GB/s", "n = 240 samples", "4 client nodes", "<img src=x onerror=alert(1)>"] {
+    for part in ["GB/s", "n = 960 samples", "4 client nodes", "<img src=x onerror=alert(1)>"] {
         assert!(said.contains(part), "{part} is not in {said:?}");
     }
     assert_eq!(browser.value("document.querySelectorAll('img').length"), json!(0));
@@ -147,11 +149,25 @@ fn pictures() {
     for (name, width, scheme) in [("wide", 1400, "light"), ("wide-dark", 1400, "dark"), ("phone", 390, "light")] {
         browser.emulate(width, scheme);
         browser.open(&folder.join("report/report.html"));
-        let shot = browser.call("Page.captureScreenshot", json!({"captureBeyondViewport": true, "format": "png"}));
-        write_base64(&folder.join(format!("{name}.png.b64")), &shot);
+        let whole = browser.value("({x: 0, y: 0, width: innerWidth, height: document.documentElement.scrollHeight})");
+        let plots = browser.value(
+            "(() => { const a = document.getElementById('bandwidth').getBoundingClientRect(); \
+             const b = document.getElementById('latency').getBoundingClientRect(); \
+             return {x: a.x, y: a.y + scrollY, width: a.width, height: b.bottom - a.y} })()",
+        );
+        for (part, mut clip) in [("page", whole), ("plots", plots)] {
+            clip["scale"] = json!(1);
+            let ask = json!({"captureBeyondViewport": true, "format": "png", "clip": clip});
+            let shot = browser.call("Page.captureScreenshot", ask);
+            write_base64(&folder.join(format!("{name}-{part}.png.b64")), &shot);
+        }
     }
-    let print = browser.call("Page.printToPDF", json!({"printBackground": false}));
-    write_base64(&folder.join("print.pdf.b64"), &print);
+    browser.emulate(720, "dark");
+    browser.open(&folder.join("report/report.html"));
+    browser.call("Emulation.setEmulatedMedia", json!({"media": "print"}));
+    browser.value("dispatchEvent(new Event('beforeprint'))");
+    let shot = browser.call("Page.captureScreenshot", json!({"captureBeyondViewport": true}));
+    write_base64(&folder.join("print.png.b64"), &shot);
 }
 
 fn write_base64(path: &Path, answer: &Value) {

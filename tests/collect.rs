@@ -1,5 +1,7 @@
 //! `collect` from end to end: result trees as machines leave them, whole and broken.
 
+#![allow(clippy::unwrap_used)] // clippy takes #[test] functions alone for tests, not their helpers
+
 mod collect_support;
 
 use std::fs;

@@ -1,6 +1,7 @@
 //! A headless Chromium over the DevTools protocol on a pipe: JSON messages that end in a zero byte, on its file
 //! descriptors 3 and 4. No port, no driver program, and no crate with the whole generated protocol to compile.
 #![allow(dead_code)] // each test binary uses its own part
+#![allow(clippy::needless_pass_by_value)] // json! makes values to be given away
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
