@@ -228,7 +228,8 @@ fn a_damaged_progress_and_a_missing_status_do_not_hide_samples() {
 
 #[test]
 fn fewer_ranks_than_asked_and_other_differences_are_invalid() {
-    let cases: [(&str, fn(&mut Model)); 4] = [
+    type Change = fn(&mut Model);
+    let cases: [(&str, Change); 4] = [
         ("ranks 6 instead of 8", |model| model.world_size = 6),
         ("1 of 16 series are missing, such as unpack_tensor of rank 5", |model| {
             model.without = Some((2, 5, Op::UnpackTensor));
