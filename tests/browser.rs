@@ -63,7 +63,7 @@ fn the_report_draws_and_answers_its_controls() {
     browser.open(&page);
     assert_clean(&browser, &page);
     assert_eq!(browser.value("document.getElementById('bandwidth-size').value"), json!("4096000"));
-    assert_eq!(browser.value("document.getElementById('latency-nodes').value"), json!("32"));
+    assert_eq!(browser.value("document.getElementById('latency-x').value"), json!("32"));
 
     let rows = "document.querySelectorAll('#bandwidth-table tbody tr').length";
     // 28 done; the partial run did not reach the largest size
@@ -84,11 +84,18 @@ fn the_report_draws_and_answers_its_controls() {
         )
     );
 
+    let saved = browser.value(
+        "(() => { let saved; HTMLAnchorElement.prototype.click = function () { saved = [this.download, decodeURIComponent(this.href)] }; \
+         document.getElementById('bandwidth-save').click(); return saved })()",
+    );
+    assert_eq!(saved[0], json!("shardscale-bandwidth.svg"));
+    assert!(saved[1].as_str().is_some_and(|svg| svg.contains("<svg") && svg.contains("</svg>")), "{saved}");
+
     let before = drawing(&mut browser, "latency");
     choose(&mut browser, "latency-op", "unpack_tensor");
     let after = drawing(&mut browser, "latency");
     assert_ne!(before, after, "another operation draws the same");
-    choose(&mut browser, "latency-nodes", "4");
+    choose(&mut browser, "latency-x", "4");
     assert_ne!(after, drawing(&mut browser, "latency"));
     assert_clean(&browser, &page);
 }

@@ -90,12 +90,15 @@
     };
   }
 
-  // from the least to the greatest value with a little room
-  const around = (values, factor) => ({ min: Math.min(...values) / factor, max: Math.max(...values) * factor });
+  // from the least to the greatest value with a little room; a log axis has no zero
+  function around(values, factor) {
+    const positive = values.filter((value) => value > 0);
+    return positive.length > 0 ? { min: Math.min(...positive) / factor, max: Math.max(...positive) * factor } : { min: 1, max: 10 };
+  }
 
-  // 1, 2, 5, 10, .. within a range; whole powers of ten where those would crowd
+  // 1, 2, 5, 10, .. within a range; more where that is narrow, whole powers of ten where it is wide
   function roundTicks({ min, max }) {
-    const steps = max / min > 1000 ? [1] : [1, 2, 5];
+    const steps = max / min > 1000 ? [1] : max / min < 8 ? [1, 2, 3, 4, 5, 6, 8] : [1, 2, 5];
     const ticks = [];
     for (let power = Math.floor(Math.log10(min)); power <= Math.log10(max); power += 1) {
       for (const step of steps) {
@@ -133,7 +136,7 @@
       for (const size of run.sizes.filter((size) => size.bytes === bytes)) {
         const value = second ? size.ops[first]?.[second] : size[first];
         const n = Object.entries(size.ops).filter(([op]) => !second || op === first).reduce((sum, [, op]) => sum + op.n, 0);
-        if (value != null && run.client_nodes != null) points.push({ run, value, n });
+        if (value != null && run.x != null) points.push({ run, value, n });
       }
     }
     const series = [];
@@ -141,27 +144,31 @@
       const mine = points.filter((point) => point.run.group === group);
       if (mine.length === 0) return;
       const { colour, dash } = look(group);
-      const nodes = sorted(mine.map((point) => point.run.client_nodes));
-      const middle = nodes.map((x) => [x, median(mine.filter((point) => point.run.client_nodes === x).map((point) => point.value))]);
+      const places = sorted(mine.map((point) => point.run.x));
+      const middle = places.map((x) => [x, median(mine.filter((point) => point.run.x === x).map((point) => point.value))]);
+      // the legend takes its mark from here; the points themselves are the runs
       series.push({
-        name, type: "scatter", color: colour, symbol: look(group).shape, symbolSize: 10,
-        data: mine.map((point) => ({ value: [point.run.client_nodes, point.value], point, ...marks(group, point.run.state === "partial") })),
+        name, type: "line", data: middle, silent: true, showSymbol: false, ...marks(group, false),
+        lineStyle: { color: colour, type: dash, width: 2 },
       });
-      series.push({ name, type: "line", data: middle, symbol: "none", silent: true, lineStyle: { color: colour, type: dash, width: 2 }, itemStyle: { color: colour } });
+      series.push({
+        name, type: "scatter", color: colour,
+        data: mine.map((point) => ({ value: [point.run.x, point.value], point, ...marks(group, point.run.state === "partial") })),
+      });
     });
     const log = find("bandwidth-log").checked;
-    const [nodes, values] = [sorted(points.map((point) => point.run.client_nodes)), points.map((point) => point.value)];
+    const [places, values] = [sorted(points.map((point) => point.run.x)), points.map((point) => point.value)];
     const range = log ? around(values, 1.3) : { min: 0 };
-    const x = axis("client nodes", "log", 30, nodes, around(nodes, 1.15), String);
+    const x = axis(data.axis, "log", 30, places, around(places, 1.15), String);
     const y = axis("GB/s", log ? "log" : "value", 46, log ? roundTicks(range) : undefined, range, showNumber);
     chart.setOption(frame(x, y, series, ({ data: { point } }) => tip([
-      data.groups[point.run.group], `${showNumber(point.value)} GB/s`, `${point.run.client_nodes} client nodes, repeat ${point.run.repeat}`,
+      data.groups[point.run.group], `${showNumber(point.value)} GB/s`, `${point.run.x} ${data.axis}, repeat ${point.run.repeat}`,
       `n = ${point.n} samples, ${showBytes(bytes)}`, `${point.run.name} (${point.run.state})`,
     ])), true);
-    const caption = `GB/s (${figure}) at ${showBytes(bytes)} against client nodes`;
+    const caption = `GB/s (${figure}) at ${showBytes(bytes)} against ${data.axis}`;
     find("bandwidth-plot").setAttribute("aria-label", `${caption}: ${points.length} runs; the table below holds the values`);
-    fillTable(find("bandwidth-table"), caption, ["run", "line", "client nodes", "repeat", "GB/s", "n", "state"], points.map(({ run, value, n }) =>
-      [run.name, data.groups[run.group], run.client_nodes, run.repeat ?? "", showNumber(value), n, run.state]));
+    fillTable(find("bandwidth-table"), caption, ["run", "line", data.axis, "repeat", "GB/s", "n", "state"], points.map(({ run, value, n }) =>
+      [run.name, data.groups[run.group], run.x, run.repeat ?? "", showNumber(value), n, run.state]));
   }
 
   // the band from p5 to p95, and a stroke at each size so that a single size has one too
@@ -181,8 +188,8 @@
 
   function drawLatency(chart) {
     const op = find("latency-op").value;
-    const nodes = Number(find("latency-nodes").value);
-    const runs = data.runs.filter((run) => run.client_nodes === nodes).sort((a, b) => a.group - b.group);
+    const place = Number(find("latency-x").value);
+    const runs = data.runs.filter((run) => run.x === place).sort((a, b) => a.group - b.group);
     const shown = [];
     const rows = [];
     const series = [];
@@ -207,7 +214,7 @@
       `${data.groups[run.group]}, ${showBytes(point.bytes)}`, `median ${showNumber(point.median)} us`,
       `p5 ${showNumber(point.p5)} us, p95 ${showNumber(point.p95)} us`, `n = ${point.n} samples`, `${run.name} (${run.state})`,
     ])), true);
-    const caption = `Latency of ${op} in us against tensor size at ${nodes} client nodes`;
+    const caption = `Latency of ${op} in us against tensor size at ${place} ${data.axis}`;
     find("latency-plot").setAttribute("aria-label", `${caption}: ${runs.length} runs; the table below holds the values`);
     fillTable(find("latency-table"), caption, ["run", "line", "size", "p5 us", "median us", "p95 us", "p99 us (from 660 samples)", "max us", "n", "state"], rows);
   }
@@ -220,7 +227,7 @@
   }
 
   fillSelect(find("bandwidth-size"), sorted(data.runs.flatMap((run) => run.sizes.map((size) => size.bytes))), showBytes);
-  fillSelect(find("latency-nodes"), sorted(data.runs.map((run) => run.client_nodes).filter((nodes) => nodes != null)), String);
+  fillSelect(find("latency-x"), sorted(data.runs.map((run) => run.x).filter((x) => x != null)), String);
   const plots = [["bandwidth", drawBandwidth], ["latency", drawLatency]].map(([name, draw]) => {
     const chart = echarts.init(find(`${name}-plot`), null, { renderer: "svg" });
     find(name).querySelector("form").addEventListener("change", () => draw(chart));
