@@ -6,7 +6,7 @@ use crate::record::vocabulary::Op;
 
 use super::params::Params;
 
-/// Everything that was found, sorted by path.
+/// Everything that was found, in the order of paths.
 #[derive(Debug, Clone, Default)]
 pub struct Collection {
     pub runs: Vec<Run>,

@@ -13,7 +13,7 @@ use crate::record::{attempt, manifest};
 /// What lies below a folder.
 #[derive(Debug, Default)]
 pub struct Found {
-    /// Folders with a manifest, sorted.
+    /// Folders with a manifest, in the order in which people count.
     pub runs: Vec<PathBuf>,
     /// What could not be looked into, and results whose manifest is gone.
     pub problems: Vec<Problem>,
@@ -44,7 +44,8 @@ pub fn find(root: &Path, report: &Path) -> Result<Found> {
             }
         }
     }
-    found.runs.sort();
+    // n4 before n16
+    found.runs.sort_by(|a, b| alphanumeric_sort::compare_path(a, b));
     found.problems.sort();
     found.problems.dedup();
     if found.runs.is_empty() {
@@ -110,6 +111,15 @@ mod tests {
         }
         assert_eq!(runs(root.path()), ["a/x", "b", "b/attempts"]);
         assert_eq!(runs(&root.path().join("b")), [".", "attempts"]);
+    }
+
+    #[test]
+    fn runs_stand_in_the_order_of_their_numbers() {
+        let root = tempfile::tempdir().unwrap();
+        for path in ["n16/run.toml", "n4/run.toml", "n128/run.toml"] {
+            touch(root.path(), path);
+        }
+        assert_eq!(runs(root.path()), ["n4", "n16", "n128"]);
     }
 
     #[test]

@@ -1,15 +1,18 @@
-//! Which runs belong on one line of a plot: those that differ only in client nodes and repeat.
+//! What plots stand against, and which runs belong on one line: those that differ only in that axis and the repeat.
 //!
+//! The axis is client nodes; where all runs have the same number of those and differ in clients per node, it is these.
 //! What was measured counts beside what was asked: runs of another wire or another version of the store are never joined.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::collect::model::Run;
 use crate::collect::params::{COLUMNS, Value};
 
-/// Columns in which runs of one line may differ: the axis itself, the repeat, and what follows from them.
+const CLIENT_NODES: &str = "client_nodes";
+const CLIENTS_PER_NODE: &str = "clients_per_node";
+
+/// Columns in which runs of one line may differ beside the axis: the repeat, and what follows from both.
 const FREE: &[&str] = &[
-    "client_nodes",
     "repeat",
     "sweep_tensor_bytes",
     "expected_nodes",
@@ -17,11 +20,15 @@ const FREE: &[&str] = &[
     "expected_servers",
     "walltime_s",
     "queue",
+    // what was used counts
+    "wire_asked",
 ];
 
 /// The lines of a plot.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Groups {
+    /// The column that plots stand against.
+    pub axis: &'static str,
     /// What tells each line from the others, in order.
     pub labels: Vec<String>,
     /// For each run its line; absent where it has nothing to compare.
@@ -33,7 +40,8 @@ type Key = Vec<(&'static str, Option<Value>)>;
 
 /// Sorts runs into lines.
 pub fn groups(runs: &[Run]) -> Groups {
-    let keys: Vec<Option<Key>> = runs.iter().map(key).collect();
+    let axis = axis(runs);
+    let keys: Vec<Option<Key>> = runs.iter().map(|run| key(run, axis)).collect();
     let mut lines: BTreeMap<&Key, usize> = keys.iter().flatten().map(|key| (key, 0)).collect();
     lines.values_mut().enumerate().for_each(|(index, line)| *line = index);
     let differs = |at: usize| lines.keys().any(|key| key[at] != lines.keys().next().unwrap_or(key)[at]);
@@ -42,13 +50,24 @@ pub fn groups(runs: &[Run]) -> Groups {
         let label = parts.collect::<Vec<_>>().join(", ");
         if label.is_empty() { "all runs".to_owned() } else { label }
     });
-    Groups { labels: labels.collect(), of_run: keys.iter().map(|key| Some(lines[key.as_ref()?])).collect() }
+    Groups { axis, labels: labels.collect(), of_run: keys.iter().map(|key| Some(lines[key.as_ref()?])).collect() }
 }
 
-fn key(run: &Run) -> Option<Key> {
-    let measured = run.measured.as_ref().filter(|_| run.state.is_comparable())?;
-    let asked =
-        COLUMNS.iter().map(|(column, _)| *column).filter(|column| !FREE.contains(column) && *column != "wire_asked");
+fn axis(runs: &[Run]) -> &'static str {
+    let values = |column| {
+        let measuring = runs.iter().filter(|run| is_drawn(run));
+        measuring.filter_map(|run| run.params.get(column)).collect::<BTreeSet<_>>().len()
+    };
+    if values(CLIENT_NODES) <= 1 && values(CLIENTS_PER_NODE) > 1 { CLIENTS_PER_NODE } else { CLIENT_NODES }
+}
+
+fn is_drawn(run: &Run) -> bool {
+    run.state.is_comparable() && !run.sizes().is_empty()
+}
+
+fn key(run: &Run, axis: &str) -> Option<Key> {
+    let measured = run.measured.as_ref().filter(|_| is_drawn(run))?;
+    let asked = COLUMNS.iter().map(|(column, _)| *column).filter(|column| !FREE.contains(column) && *column != axis);
     let mut key: Key = asked.map(|column| (column, run.params.get(column).cloned())).collect();
     key.push(("wire", Some(Value::Text(measured.wire.clone()))));
     key.push(("server", Some(Value::Text(measured.server.clone()))));
@@ -96,7 +115,14 @@ mod tests {
                 server: server.into(),
                 window_error_ns: 0,
                 facts: Vec::new(),
-                sizes: Vec::new(),
+                sizes: vec![crate::collect::model::SizeResult {
+                    payload_bytes: 1024,
+                    size_index: 0,
+                    window_ns: None,
+                    overlap_gb_per_s: None,
+                    classic_gb_per_s: None,
+                    ops: Vec::new(),
+                }],
             }),
         }
     }
@@ -111,6 +137,17 @@ mod tests {
     }
 
     #[test]
+    fn on_one_node_the_axis_is_its_clients() {
+        let mut runs = vec![run(1, Some(4), 1, "redis"), run(1, Some(4), 1, "redis")];
+        assert_eq!(groups(&runs).axis, "client_nodes");
+        runs[1].params.set("clients_per_node", Some(Value::Count(4)));
+        let one_node = groups(&runs);
+        assert_eq!((one_node.axis, one_node.of_run), ("clients_per_node", vec![Some(0), Some(0)]));
+        runs[1].params.set("client_nodes", Some(Value::Count(2)));
+        assert_eq!(groups(&runs).labels, ["2 clients/node", "4 clients/node"]);
+    }
+
+    #[test]
     fn another_server_is_another_line() {
         let groups = groups(&[run(4, None, 1, "redis 7"), run(8, None, 1, "redis 8")]);
         assert_eq!(groups.labels, ["redis 7", "redis 8"]);
@@ -119,6 +156,6 @@ mod tests {
     #[test]
     fn alike_runs_need_no_telling_apart() {
         assert_eq!(groups(&[run(4, None, 1, "redis")]).labels, ["all runs"]);
-        assert_eq!(groups(&[]), Groups { labels: vec![], of_run: vec![] });
+        assert_eq!(groups(&[]), Groups { axis: "client_nodes", labels: vec![], of_run: vec![] });
     }
 }

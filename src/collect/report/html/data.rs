@@ -11,6 +11,8 @@ use crate::collect::report::groups::Groups;
 
 #[derive(Serialize)]
 struct Data<'a> {
+    /// Name of what plots stand against.
+    axis: String,
     groups: &'a [String],
     runs: Vec<RunData<'a>>,
 }
@@ -20,7 +22,8 @@ struct RunData<'a> {
     name: &'a str,
     group: usize,
     state: &'static str,
-    client_nodes: Option<&'a Value>,
+    /// The run's place on that axis.
+    x: Option<&'a Value>,
     repeat: Option<&'a Value>,
     sizes: Vec<SizeData>,
 }
@@ -48,18 +51,19 @@ struct OpData {
 /// The comparable runs as JSON that may stand in a script element.
 pub fn json(runs: &[Run], groups: &Groups) -> Result<String> {
     let lines = runs.iter().zip(&groups.of_run).filter_map(|(run, group)| Some((run, (*group)?)));
-    let data = Data { groups: &groups.labels, runs: lines.map(|(run, group)| run_data(run, group)).collect() };
+    let runs = lines.map(|(run, group)| run_data(run, group, groups.axis)).collect();
+    let data = Data { axis: groups.axis.replace('_', " "), groups: &groups.labels, runs };
     let text = serde_json::to_string(&data).context("cannot encode the plots' data")?;
     // `</script>` and `<!--` in a name would end the element; no other character of JSON has a meaning there
     Ok(text.replace('<', "\\u003c"))
 }
 
-fn run_data(run: &Run, group: usize) -> RunData<'_> {
+fn run_data<'a>(run: &'a Run, group: usize, axis: &str) -> RunData<'a> {
     RunData {
         name: &run.name,
         group,
         state: run.state.as_str(),
-        client_nodes: run.params.get("client_nodes"),
+        x: run.params.get(axis),
         repeat: run.params.get("repeat"),
         sizes: run.sizes().iter().map(size_data).collect(),
     }

@@ -38,6 +38,7 @@ pub fn render(collection: &Collection) -> Result<Vec<u8>> {
     context.insert("highlights", &highlights(&collection.runs));
     context.insert("rows", &collection.runs.iter().map(Row::of).collect::<Vec<_>>());
     context.insert("problems", &problems(collection));
+    context.insert("axis", &groups.axis.replace('_', " "));
     context.insert("has_plots", &has_plots(&groups));
     let Provenance { common, columns, rows } = provenance(&collection.runs);
     let rows: Vec<_> = collection.runs.iter().map(|run| run.name.as_str()).zip(rows).collect();
