@@ -1,0 +1,302 @@
+//! The main job on this machine: `gen --site local`, the script under bash, `collect`; and what the user sees when a part is
+//! missing, taken, killed or full.
+
+mod common;
+
+use std::fs;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use common::{CLIENT, free_port, require, wait_for};
+use shardscale::record::attempt::{Attempt, FailureKind, Outcome};
+
+/// A folder with one generated script, and the site file that it was made from.
+struct Study {
+    folder: tempfile::TempDir,
+    script: PathBuf,
+}
+
+impl Study {
+    /// Generates one permutation of the `local` site, on ports of its own; `args` are further flags of gen.
+    fn new(args: &[&str]) -> Study {
+        for (program, package) in [("mpirun", "openmpi-bin"), ("redis-server", "redis-server")] {
+            require(program, package);
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let site = include_str!("../../site-configs/local.toml").replace("6780", &free_port().to_string());
+        fs::write(folder.path().join("site.toml"), site).unwrap();
+        let usual = ["gen", "--site=./site.toml", "--client", CLIENT, "--clients-per-node=2"];
+        let output = shardscale(folder.path(), &[&usual[..], args].concat());
+        assert!(output.status.success(), "{}", text(&output));
+        let made = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(made.lines().count(), 1, "{made}");
+        let script = folder.path().join(made.split_whitespace().last().unwrap());
+        Study { folder, script }
+    }
+
+    fn standard(args: &[&str]) -> Study {
+        Study::new(&[&["--deployment=standard"], args].concat())
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new("bash");
+        command.arg(&self.script).env_remove("SHARDSCALE_RERUN").env_remove("SHARDSCALE_CLIENT");
+        command
+    }
+
+    fn run(&self) -> Output {
+        self.command().output().unwrap()
+    }
+
+    /// Starts the script and waits until the first size is on disk.
+    fn start(&self) -> Child {
+        let child = self.command().stdout(Stdio::null()).stderr(Stdio::null()).process_group(0).spawn().unwrap();
+        wait_for("the first size", || self.attempt(1).progress.is_some_and(|progress| progress.sizes_done >= 1));
+        child
+    }
+
+    fn attempt(&self, number: u32) -> Attempt {
+        Attempt::read(number, &self.script.with_extension("").join(format!("attempt-{number}")), 3)
+    }
+
+    fn failure(&self) -> (FailureKind, String) {
+        match self.attempt(1).outcome() {
+            Outcome::Failed { kind, detail } => (kind, detail),
+            Outcome::Done => panic!("the run is done"),
+        }
+    }
+
+    fn collect(&self) -> (Option<i32>, String) {
+        let output = shardscale(self.folder.path(), &["collect", "out"]);
+        (output.status.code(), text(&output))
+    }
+
+    /// Processes of this study's servers and ranks: their command lines hold its folder, or their parents' do.
+    fn processes(&self, part: &str) -> Vec<i32> {
+        let folder = self.folder.path().to_string_lossy().into_owned();
+        let line =
+            |pid: i32| fs::read(format!("/proc/{pid}/cmdline")).map(|line| String::from_utf8_lossy(&line).into_owned());
+        let pids =
+            fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
+        pids.filter(|pid| {
+            line(*pid).is_ok_and(|line| line.starts_with(CLIENT) && line.contains(&folder) && line.contains(part))
+        })
+        .collect()
+    }
+
+    fn assert_nothing_left(&self) {
+        wait_for("all processes to end", || self.processes("").is_empty());
+        for server in &self.attempt(1).servers {
+            let comm = fs::read_to_string(format!("/proc/{}/comm", server.pid)).unwrap_or_default();
+            assert_ne!(comm.trim(), "redis-server", "server {} still runs", server.index);
+        }
+    }
+}
+
+fn shardscale(folder: &Path, args: &[&str]) -> Output {
+    let program = Path::new(CLIENT).with_file_name("shardscale");
+    assert!(program.exists(), "{} is missing: cargo build --workspace makes it", program.display());
+    Command::new(program).args(args).current_dir(folder).env_remove("SHARDSCALE_CONFIG").output().unwrap()
+}
+
+fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+fn kill(pid: i32) {
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL).unwrap();
+}
+
+/// The first size takes a moment, the second one longer than any test waits.
+const LONG: [&str; 3] = ["--tensor-bytes=1KiB,4MB", "--iterations=5000", "--warmup=1"];
+const SHORT: [&str; 3] = ["--tensor-bytes=1KiB,64KiB", "--iterations=20", "--verify"];
+
+#[test]
+fn standard_and_colocated_run_and_are_collected() {
+    for args in [
+        &["--deployment=standard"][..],
+        &["--deployment=standard", "--db-nodes=1"],
+        &["--deployment=standard", "--db-nodes=2", "--keys=balanced"],
+        &["--deployment=colocated", "--transport=tcp"],
+        &["--deployment=colocated", "--transport=uds"],
+    ] {
+        let study = Study::new(&[args, &SHORT].concat());
+        let output = study.run();
+        assert!(output.status.success(), "{args:?}: {}", text(&output));
+        study.assert_nothing_left();
+        let (code, table) = study.collect();
+        assert_eq!(code, Some(0), "{table}");
+        assert!(table.contains("1 done"), "{table}");
+    }
+}
+
+#[test]
+fn a_measured_run_is_left_alone_until_told_otherwise() {
+    let study = Study::standard(&SHORT);
+    assert!(study.run().status.success());
+    let again = study.run();
+    assert!(again.status.success() && text(&again).contains("already measured"), "{}", text(&again));
+    assert!(!study.script.with_extension("").join("attempt-2").exists());
+    assert!(study.command().env("SHARDSCALE_RERUN", "1").output().unwrap().status.success());
+    assert_eq!((study.attempt(1).outcome(), study.attempt(2).outcome()), (Outcome::Done, Outcome::Done));
+}
+
+#[test]
+fn several_scripts_run_one_after_another() {
+    let study = Study::new(&[&["--deployment=standard"][..], &SHORT].concat());
+    let output = shardscale(
+        study.folder.path(),
+        &[
+            &[
+                "gen",
+                "--site=./site.toml",
+                "--client",
+                CLIENT,
+                "--deployment=colocated",
+                "--transport=uds",
+                "--clients-per-node=1",
+            ][..],
+            &SHORT,
+        ]
+        .concat(),
+    );
+    assert!(output.status.success(), "{}", text(&output));
+    let output = Command::new("bash").args(["-c", "bash out/*.sh"]).current_dir(study.folder.path()).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    let (code, table) = study.collect();
+    assert!(code == Some(0) && table.contains("2 done"), "{table}");
+}
+
+#[test]
+fn a_missing_client_and_a_missing_server_say_the_remedy() {
+    let study = Study::standard(&SHORT);
+    let output = study.command().env("SHARDSCALE_CLIENT", "/nowhere/shardscale-client").output().unwrap();
+    assert!(!output.status.success());
+    assert!(text(&output).contains("/nowhere/shardscale-client does not start; build it"), "{}", text(&output));
+    let (code, table) = study.collect();
+    assert!(code == Some(3) && table.contains("missing"), "{table}");
+
+    let study = Study::standard(&[&SHORT[..], &["--store-server=/nowhere/redis-server"]].concat());
+    let output = study.run();
+    assert!(!output.status.success());
+    assert!(text(&output).contains("/nowhere/redis-server"), "{}", text(&output));
+    assert_eq!(study.failure().0, FailureKind::StoreStart);
+    assert_eq!(study.collect().0, Some(3));
+}
+
+#[test]
+fn a_client_whose_mpi_is_missing_says_so() {
+    let study = Study::standard(&SHORT);
+    // what the dynamic linker does where libmpi is not loaded: exit status 127 and its own message
+    let broken = study.folder.path().join("broken-client");
+    fs::write(&broken, "#!/bin/sh\necho 'error while loading shared libraries: libmpi.so.40' >&2\nexit 127\n").unwrap();
+    fs::set_permissions(&broken, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let output = study.command().env("SHARDSCALE_CLIENT", &broken).output().unwrap();
+    let said = text(&output);
+    assert!(said.contains("libmpi.so.40") && said.contains("load its MPI"), "{said}");
+}
+
+#[test]
+fn a_taken_port_and_a_bad_interface_are_named() {
+    let study = Study::standard(&SHORT);
+    let site = fs::read_to_string(study.folder.path().join("site.toml")).unwrap();
+    let port: u16 = site.lines().find_map(|line| line.strip_prefix("db_port = ")).unwrap().parse().unwrap();
+    let _taken = std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
+    let output = study.run();
+    assert!(!output.status.success() && text(&output).contains(&port.to_string()), "{}", text(&output));
+    assert_eq!(study.failure().0, FailureKind::StoreStart);
+    study.assert_nothing_left();
+
+    let study = Study::standard(&SHORT);
+    let script = fs::read_to_string(&study.script).unwrap().replace("--ifname lo", "--ifname hsn9");
+    fs::write(&study.script, script).unwrap();
+    let output = study.run();
+    assert!(!output.status.success() && text(&output).contains("hsn9"), "{}", text(&output));
+}
+
+#[test]
+fn a_killed_rank_ends_the_run_and_keeps_what_was_measured() {
+    let study = Study::standard(&LONG);
+    let mut child = study.start();
+    kill(study.processes("\0run\0")[0]);
+    assert!(!child.wait().unwrap().success());
+    study.assert_nothing_left();
+    let (kind, detail) = study.failure();
+    assert!(matches!(kind, FailureKind::RankDied | FailureKind::ClientError), "{kind:?} {detail}");
+    let (code, table) = study.collect();
+    assert!(code == Some(3) && table.contains("partial") && table.contains("1/2"), "{table}");
+}
+
+#[test]
+fn a_killed_server_is_the_reason_that_is_told() {
+    let study = Study::standard(&LONG);
+    let mut child = study.start();
+    for server in study.attempt(1).servers {
+        kill(server.pid as i32);
+    }
+    assert!(!child.wait().unwrap().success());
+    study.assert_nothing_left();
+    let (kind, detail) = study.failure();
+    assert_eq!(kind, FailureKind::StoreDied, "{detail}");
+    assert!(detail.contains("ended by signal 9") && detail.contains("1 of 2 sizes measured"), "{detail}");
+}
+
+#[test]
+fn a_terminated_script_stops_everything() {
+    let study = Study::standard(&LONG);
+    let mut child = study.start();
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(child.id() as i32), nix::sys::signal::Signal::SIGTERM).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(143));
+    study.assert_nothing_left();
+    assert_eq!(study.failure().0, FailureKind::Terminated);
+    assert!(!study.attempt(1).path.join("password").exists());
+}
+
+#[test]
+fn a_script_killed_with_its_session_is_unfinished_and_leaves_no_server() {
+    let study = Study::standard(&LONG);
+    let mut child = study.start();
+    let launchers = study.processes("");
+    kill(child.id() as i32);
+    child.wait().unwrap();
+    // what a scheduler does to the rest of a job whose script is gone
+    launchers.into_iter().for_each(kill);
+    study.assert_nothing_left();
+    assert_eq!(study.failure().0, FailureKind::Unfinished);
+    assert_eq!(study.collect().0, Some(3));
+}
+
+#[test]
+fn torn_samples_keep_their_whole_blocks_and_are_told() {
+    let study = Study::standard(&SHORT);
+    assert!(study.run().status.success());
+    let samples = study.attempt(1).samples();
+    let bytes = fs::read(&samples).unwrap();
+    fs::write(&samples, &bytes[..bytes.len() - 500]).unwrap();
+    let (code, table) = study.collect();
+    assert!(code == Some(3) && table.contains("partial") && table.contains("1/2"), "{table}");
+}
+
+#[test]
+fn a_full_disk_is_named_and_earlier_results_stay() {
+    // a file system of its own, in a mount namespace that ends with the shell; full once the folder has its ballast
+    let study = Study::standard(&LONG);
+    let run_dir = study.script.with_extension("");
+    let line = format!(
+        "mount -t tmpfs -o size=256k none '{dir}' && cp '{keep}' '{dir}/run.toml' && head -c 190000 /dev/zero > '{dir}/ballast'; \
+         bash '{script}'; rc=$?; cat '{dir}'/attempt-1/status '{dir}'/attempt-1/client.log >&2; exit $rc",
+        dir = run_dir.display(),
+        keep = study.folder.path().join("run.toml").display(),
+        script = study.script.display(),
+    );
+    fs::copy(run_dir.join("run.toml"), study.folder.path().join("run.toml")).unwrap();
+    let output = Command::new("unshare").args(["--mount", "--map-root-user", "bash", "-c", &line]).output();
+    let output = output.expect("unshare is part of util-linux");
+    assert!(!output.status.success(), "{}", text(&output));
+    assert!(
+        text(&output).contains("No space left on device") && text(&output).contains("samples.bin"),
+        "{}",
+        text(&output)
+    );
+}
