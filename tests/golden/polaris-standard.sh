@@ -40,7 +40,13 @@ finish() { # however the job ends: stop ranks and servers, say how it went
     wait "$store"
   fi
   rm -f "$attempt/password"
-  if [ "$rc" -eq 0 ]; then mark 'done'; else mark failed "$stage" "rc=$rc"; fi
+  reason="rc=$rc"
+  if [ "$rc" -ne 0 ] && ! head -c 65536 /dev/zero 2> /dev/null > "$attempt/space"; then
+    echo "shardscale: no space is left for $attempt: free some, and submit this script again" >&2
+    reason="$reason no space left"
+  fi
+  rm -f "$attempt/space"
+  if [ "$rc" -eq 0 ]; then mark 'done'; else mark failed "$stage" "$reason"; fi
   exit "$rc"
 }
 trap finish EXIT
