@@ -18,7 +18,10 @@ const CLIENT: &str = env!("CARGO_BIN_EXE_shardscale-client");
 /// Longest that the jobs of one case may take.
 const PATIENCE: Duration = Duration::from_secs(180);
 
-const CASES: &[(&str, fn(&Cluster))] = &[
+/// A name and what is done on the cluster.
+type Case = (&'static str, fn(&Cluster));
+
+const CASES: &[Case] = &[
     ("sbatch out/*.sh runs standard and colocated, and collect reports them", main_job),
     ("scancel leaves a status, samples, and no server", cancelled),
     ("a rank killed with -9 ends the job and is named", killed_rank),
