@@ -1,7 +1,6 @@
 //! `shardscale gen` as a user calls it: what it writes, what it refuses, and what its scripts look like.
 
-// helpers of a test may panic as tests may
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "helpers of tests may panic as tests may")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,8 @@
 //! The main job on this machine: `gen --site local`, the script under bash, `collect`; and what the user sees when a part is
 //! missing, taken, killed or full.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests may panic as tests may")]
+
 mod common;
 
 use std::fs;

@@ -3,7 +3,7 @@
 //! One cluster serves all cases, one after another, so that this file has a `main` of its own. Without root it cannot run:
 //! it says so loudly, and fails where CI=true.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "helpers of tests may panic as tests may")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
