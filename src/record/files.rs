@@ -11,29 +11,35 @@ use serde::de::DeserializeOwned;
 
 /// Replaces `path` by `bytes` in one step: a reader sees the old file or the new one, never a part.
 ///
-/// `mode` holds the permission bits of a new file, before the umask.
+/// `mode` holds the permission bits of a new file, before the umask. The bytes may still be in memory when this returns:
+/// for what can be made again.
 pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
+    replace_and(path, bytes, mode, |_| Ok(()))
+}
+
+fn replace_and(path: &Path, bytes: &[u8], mode: u32, settle: impl FnOnce(&File) -> std::io::Result<()>) -> Result<()> {
     // the pid keeps two writers of one folder apart; the leading dot keeps walkers from taking it for a result
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let temporary = path.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
-    let written = write_new(&temporary, bytes, mode).and_then(|()| fs::rename(&temporary, path));
+    let written =
+        write_new(&temporary, bytes, mode).and_then(|file| settle(&file)).and_then(|()| fs::rename(&temporary, path));
     if written.is_err() {
         let _ = fs::remove_file(&temporary);
     }
     written.with_context(|| format!("cannot write {}", path.display()))
 }
 
-fn write_new(path: &Path, bytes: &[u8], mode: u32) -> std::io::Result<()> {
+fn write_new(path: &Path, bytes: &[u8], mode: u32) -> std::io::Result<File> {
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(path)?;
     file.write_all(bytes)?;
-    file.sync_data()
+    Ok(file)
 }
 
-/// Writes `value` as indented JSON with [`replace`].
+/// Writes `value` as indented JSON like [`replace`], and returns once it is on disk: for what only a run can tell.
 pub fn replace_json<T: Serialize>(path: &Path, value: &T) -> Result<()> {
     let mut text = serde_json::to_vec_pretty(value).with_context(|| format!("cannot encode {}", path.display()))?;
     text.push(b'\n');
-    replace(path, &text, 0o644)
+    replace_and(path, &text, 0o644, File::sync_data)
 }
 
 /// Creates `path` with `value` as JSON, unless the file exists: then the first writer has won and `false` comes back.
