@@ -20,9 +20,14 @@ need() {   # need 'REASON' PACKAGE..: remembers packages
 }
 
 # --- what is missing ---------------------------------------------------------------------------------------------
-has_libclang() {
-  [ -n "${LIBCLANG_PATH:-}" ] || any '/usr/lib/llvm-*/lib/libclang*.so*' || any '/usr/lib*/libclang*.so*' ||
-    any '/usr/lib/*/libclang*.so*'
+has_libclang() { # the C interface; libclang-cpp, which comes with other things, is no substitute
+  local folder
+  [ -z "${LIBCLANG_PATH:-}" ] || return 0
+  for folder in '/usr/lib/llvm-*/lib' '/usr/lib*' '/usr/lib/*'; do
+    any "$folder/libclang.so*" && return
+    any "$folder/libclang-[0-9]*.so*" && return
+  done
+  return 1
 }
 
 has_clang_headers() { # without them bindgen ends with: stddef.h not found
