@@ -8,12 +8,11 @@
 #SBATCH --no-requeue
 #SBATCH --output=/scratch/me/out/colocated-n4x48-db8-mask-lo-tcp-r1/job-%j.log
 #SBATCH --dependency=singleton
-set -u
+run_dir=/scratch/me/out/colocated-n4x48-db8-mask-lo-tcp-r1
+client=${SHARDSCALE_CLIENT:-/opt/shardscale/shardscale-client}
 # colocated-n4x48-db8-mask-lo-tcp-r1
 # 4 client nodes x 48 ranks; a server of 8 CPUs on every client node; tcp over lo
 # Made by `shardscale gen --site frontier`: change the study or the site and generate again, rather than editing.
-run_dir=/scratch/me/out/colocated-n4x48-db8-mask-lo-tcp-r1
-client=${SHARDSCALE_CLIENT:-/opt/shardscale/shardscale-client}
 
 # --- `sbatch out/*.sh` submits this script with the others as arguments: each becomes a job of its own
 submit() ( # without this job's SLURM_* variables, which sbatch would take for options
@@ -29,6 +28,8 @@ done
 
 # --- environment of site frontier
 module load PrgEnv-gnu cray-mpich
+
+set -u # not before the environment: many modules read variables that nobody set
 
 # --- one attempt, one folder; a run that was measured is left alone
 "$client" --version > /dev/null || { echo "shardscale: $client does not start; build it, load its MPI, or set SHARDSCALE_CLIENT" >&2; exit 1; }

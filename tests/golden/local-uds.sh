@@ -1,10 +1,9 @@
 #!/bin/bash
-set -u
+run_dir=/scratch/me/out/colocated-n1x4-db1-none-lo-uds-r1
+client=${SHARDSCALE_CLIENT:-/opt/shardscale/shardscale-client}
 # colocated-n1x4-db1-none-lo-uds-r1
 # 1 client node x 4 ranks; a server of 1 CPU on every client node; uds over lo
 # Made by `shardscale gen --site local`: change the study or the site and generate again, rather than editing.
-run_dir=/scratch/me/out/colocated-n1x4-db1-none-lo-uds-r1
-client=${SHARDSCALE_CLIENT:-/opt/shardscale/shardscale-client}
 
 # --- `bash out/*.sh` runs this script with the others as arguments: all run, one after another
 if [ $# -gt 0 ]; then
@@ -24,6 +23,8 @@ fi
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_hwloc_base_binding_policy=none OMPI_MCA_mpi_yield_when_idle=1
 export PRTE_MCA_rmaps_default_mapping_policy=:oversubscribe PRTE_MCA_hwloc_default_binding_policy=none
+
+set -u # not before the environment: many modules read variables that nobody set
 
 # --- one attempt, one folder; a run that was measured is left alone
 "$client" --version > /dev/null || { echo "shardscale: $client does not start; build it, load its MPI, or set SHARDSCALE_CLIENT" >&2; exit 1; }

@@ -9,17 +9,18 @@
 #PBS -k doe
 #PBS -j oe
 #PBS -o /scratch/me/out/standard-n10x24-db1x8-mask-hsn0-tcp-r1/
-set -u
+run_dir=/scratch/me/out/standard-n10x24-db1x8-mask-hsn0-tcp-r1
+client=${SHARDSCALE_CLIENT:-/opt/shardscale/shardscale-client}
 # standard-n10x24-db1x8-mask-hsn0-tcp-r1
 # 10 client nodes x 24 ranks; 1 shard of 8 CPUs on nodes of their own; tcp over hsn0
 # Made by `shardscale gen --site polaris`: change the study or the site and generate again, rather than editing.
-run_dir=/scratch/me/out/standard-n10x24-db1x8-mask-hsn0-tcp-r1
-client=${SHARDSCALE_CLIENT:-/opt/shardscale/shardscale-client}
 cd "${PBS_O_WORKDIR:-.}" || exit 1
 
 # --- environment of site polaris
 module use /soft/modulefiles
 module load PrgEnv-gnu cray-mpich
+
+set -u # not before the environment: many modules read variables that nobody set
 
 # --- one attempt, one folder; a run that was measured is left alone
 "$client" --version > /dev/null || { echo "shardscale: $client does not start; build it, load its MPI, or set SHARDSCALE_CLIENT" >&2; exit 1; }
