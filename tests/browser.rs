@@ -1,6 +1,6 @@
 //! `report.html` in a real browser: it loads without a complaint and without a network, draws, and answers its controls.
 //!
-//! Where there is no Chromium this says so on stderr, and fails in CI (`CI=true`).
+//! Where there is no Chromium these tests fail, and name the package.
 
 #![allow(clippy::unwrap_used)] // clippy takes #[test] functions alone for tests, not their helpers
 
