@@ -1,56 +1,17 @@
-//! What the user typed. No logic: flags, their help, and their translation into requests.
+//! Flags of `shardscale gen`.
 
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand};
 
-use shardscale::collect::CollectOptions;
 use shardscale::generate::Request;
 use shardscale::record::binding::CpuBind;
 use shardscale::record::units::parse_tensor_bytes;
 use shardscale::record::vocabulary::{Barrier, Deployment, Distribution, KeyPlacement, Store, Transport, Wire};
 use shardscale::site::Walltime;
 use shardscale::study::Axes;
-
-/// Measure how an in-memory tensor store scales on a supercomputer.
-///
-/// `shardscale gen --site frontier` writes job scripts, `sbatch out/*.sh` runs them, `shardscale collect out/` reports.
-#[derive(Debug, Parser)]
-#[command(version, propagate_version = true, arg_required_else_help = true)]
-pub struct Cli {
-    #[command(subcommand)]
-    pub command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum Command {
-    /// Write one job script and one run directory for each permutation of the axes.
-    Gen(Box<GenArgs>),
-    /// Read all runs below a folder and write the report: CSV files, an HTML page, a Markdown summary.
-    ///
-    /// Ends with exit code 0 when every run was measured as asked, 3 when some are missing, failed, partial or invalid.
-    Collect(CollectArgs),
-}
-
-#[derive(Debug, Args)]
-pub struct CollectArgs {
-    /// Folder that `shardscale gen` wrote.
-    #[arg(default_value = "out")]
-    dir: PathBuf,
-
-    /// Folder for the report. Default: DIR/report.
-    #[arg(long, value_name = "REPORT")]
-    out: Option<PathBuf>,
-}
-
-impl CollectArgs {
-    /// The options that these flags mean.
-    pub fn into_options(self) -> CollectOptions {
-        CollectOptions { dir: self.dir, out: self.out }
-    }
-}
 
 /// A closed set of words as a flag's value, listed in `--help` and in errors.
 macro_rules! word {
