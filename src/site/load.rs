@@ -45,6 +45,7 @@ pub fn load(name: &str, config: Option<&Path>) -> Result<Site> {
 pub fn builtin_names() -> Vec<String> {
     let mut names: Vec<String> =
         Builtin::iter().filter_map(|file| Some(file.strip_suffix(".toml")?.to_owned())).collect();
+    names.retain(|name| !name.contains('/')); // folders beside them hold other things
     names.sort();
     names
 }

@@ -9,12 +9,11 @@ mod load;
 mod node;
 mod queue;
 mod schema;
-mod walltime;
 
+pub use crate::record::walltime::Walltime;
 pub use charge::{Charge, Discount};
 pub use facts::{Fact, Source, Status};
 pub use load::{builtin_names, load};
 pub use node::{Interface, Node, Numbering};
 pub use queue::{Beyond, Counts, Limit, Queue, Scope, choose_queue};
 pub use schema::{Ask, Directives, Launch, Network, Remark, Scheduler, Scratch, Site, StoreDefaults};
-pub use walltime::Walltime;
