@@ -129,6 +129,17 @@ pub fn directive(line: &str, site: &Site) -> Result<()> {
     Ok(())
 }
 
+/// Refuses what cannot be the name of a feature, or several joined by `&` and `|`.
+pub fn constraint(text: Option<&str>, flag: &str) -> Result<()> {
+    let Some(text) = text else { return Ok(()) };
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_.-&|=:".contains(c);
+    ensure!(
+        !text.is_empty() && text.chars().all(plain),
+        "{flag} {text:?} is no feature of nodes; allowed: letters, digits and _ . - & | = :, such as SK48 or gpu&hbm80g"
+    );
+    Ok(())
+}
+
 /// A path as text that fits on one line.
 pub fn text(path: &Path, flag: &str) -> Result<String> {
     let text = path.to_str().with_context(|| format!("{flag} {} is not UTF-8: choose another path", path.display()))?;

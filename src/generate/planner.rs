@@ -67,6 +67,8 @@ impl<'a> Planner<'a> {
         let mut answers = Answers::new(&site, &given)?;
         let out = std::path::absolute(&request.out).with_context(|| format!("--out {}", request.out.display()))?;
         fit::path(&out, &site)?;
+        fit::constraint(settings.client_constraint.as_deref(), "--client-constraint")?;
+        fit::constraint(settings.db_constraint.as_deref(), "--db-constraint")?;
         settings.directives.iter().try_for_each(|line| fit::directive(line, &site))?;
         Ok(Planner {
             request,
