@@ -12,7 +12,7 @@ use crate::record::binding::CpuBind;
 use crate::record::manifest::{Expect, Job, Manifest};
 use crate::record::vocabulary::Deployment;
 use crate::script::{JobScript, Library, shell_word};
-use crate::site::{self, Node, Site, Walltime, choose_queue};
+use crate::site::{self, Node, Site, Walltime, Wish, choose_queue};
 use crate::study::Point;
 
 /// What would be written.
@@ -126,7 +126,10 @@ impl Planner<'_> {
         let servers = job.db_nodes.unwrap_or(job.client_nodes);
         let nodes = if single { 1 } else { job.client_nodes + job.db_nodes.unwrap_or(0) };
         let queue = match self.walltime {
-            Some(walltime) => choose_queue(&self.site, self.request.queue.as_deref(), nodes, walltime)?,
+            Some(walltime) => {
+                let node_types = &[self.node().name.as_str()];
+                choose_queue(&self.site, Wish { queue: self.request.queue.as_deref(), nodes, walltime, node_types })?
+            }
             None => None,
         };
         Ok(Manifest {
@@ -156,20 +159,8 @@ impl Planner<'_> {
             site.name,
             job.client_nodes
         );
-        let interfaces: Vec<&str> = self.node().interfaces.iter().map(|interface| interface.name.as_str()).collect();
-        ensure!(
-            job.net_ifname == "lo" || interfaces.contains(&job.net_ifname.as_str()),
-            "nodes of {} have no interface {:?}; they have: {}",
-            site.name,
-            job.net_ifname,
-            interfaces.join(", ")
-        );
-        ensure!(
-            job.net_ifname != "lo" || job.deployment == Deployment::Colocated || self.node().single,
-            "the loopback interface lo does not reach the shards on other nodes; {} has: {}",
-            site.name,
-            interfaces.join(", ")
-        );
+        let between_nodes = job.deployment == Deployment::Standard && !self.node().single;
+        site.check_interface(self.node(), &job.net_ifname, between_nodes)?;
         let allowed = &site.launch.cpu_bind;
         ensure!(
             allowed.contains(&job.cpu_bind.kind()),
