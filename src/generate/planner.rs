@@ -15,7 +15,7 @@ use crate::record::manifest::{Expect, Manifest};
 use crate::record::vocabulary::Deployment;
 use crate::record::walltime::Walltime;
 use crate::script::{JobScript, Library, shell_word};
-use crate::site::{self, Queue, Site, choose_queue};
+use crate::site::{self, Queue, Site, Wish, choose_queue};
 use crate::study::{Point, Rules, Settings, Study, StudyFile};
 
 /// What all permutations of a request share.
@@ -135,7 +135,7 @@ impl<'a> Planner<'a> {
         let script = JobScript {
             manifest,
             site: &self.site,
-            node: fit::client_node(&self.site, &manifest.job)?,
+            node: fit::nodes(&self.site, &manifest.job)?.0,
             placement: placement.as_ref(),
             walltime: self.walltime,
             directives: &directives,
@@ -153,12 +153,15 @@ impl<'a> Planner<'a> {
         if job.deployment == Deployment::Standard {
             job.db_node_type.clone_from(&self.settings.db_node_type);
         }
-        let node = fit::client_node(&self.site, &job)?;
-        fit::job(&self.site, &job, self.study.tensor_bytes.iter().copied().max())?;
+        let (node, db_node) = fit::nodes(&self.site, &job)?;
+        fit::job(&self.site, &job)?;
         let servers = job.db_nodes.unwrap_or(job.client_nodes);
         let nodes = if node.single { 1 } else { job.client_nodes + job.db_nodes.unwrap_or(0) };
         let queue = match self.walltime {
-            Some(walltime) => choose_queue(&self.site, self.settings.queue.as_deref(), nodes, walltime)?,
+            Some(walltime) => {
+                let node_types = &[node.name.as_str(), db_node.name.as_str()];
+                choose_queue(&self.site, Wish { queue: self.settings.queue.as_deref(), nodes, walltime, node_types })?
+            }
             None => None,
         };
         fit::placement(&self.site, &job, self.settings.oversubscribe.unwrap_or(false))?;
