@@ -8,7 +8,6 @@ use super::Request;
 use super::answers::Answers;
 use crate::placement::{self, Demand};
 use crate::record::SCHEMA;
-use crate::record::binding::CpuBind;
 use crate::record::manifest::{Expect, Job, Manifest};
 use crate::record::vocabulary::Deployment;
 use crate::script::{JobScript, Library, shell_word};
@@ -144,7 +143,7 @@ impl Planner<'_> {
                 walltime_s: self.walltime.map(|walltime| walltime.seconds),
                 queue: queue.map(|queue| queue.name.clone()),
             },
-            placement: None,
+            placement: placement::place(&self.demand(job))?,
         })
     }
 
@@ -178,18 +177,14 @@ impl Planner<'_> {
             job.cpu_bind.to_string(),
             allowed.iter().map(|bind| bind.as_str()).collect::<Vec<_>>().join(", ")
         );
-        match self.node().usable() {
-            Some(usable) => placement::check(demand(job), usable.len()),
-            None => Ok(()),
-        }
+        Ok(())
+    }
+
+    fn demand<'a>(&'a self, job: &'a Job) -> Demand<'a> {
+        Demand { job, client_node: self.node(), db_node: self.node(), oversubscribe: false }
     }
 
     fn render(&self, manifest: &Manifest) -> Result<Planned> {
-        let placement = match (&manifest.job.cpu_bind, self.node().usable()) {
-            (CpuBind::Mask, Some(usable)) => Some(placement::place(demand(&manifest.job), &usable)?),
-            (CpuBind::Mask, None) => bail!("site {} binds by mask and does not say node.cores", self.site.name),
-            _ => None,
-        };
         let queue = self.site.queues.iter().find(|row| Some(&row.name) == manifest.expect.queue.as_ref());
         let queue_directives = queue.map_or(&[][..], |queue| &queue.submit_as);
         let directives: Vec<String> =
@@ -199,7 +194,6 @@ impl Planner<'_> {
             manifest,
             site: &self.site,
             node: self.node(),
-            placement: placement.as_ref(),
             walltime: self.walltime,
             directives: &directives,
             environment: &self.environment,
@@ -230,10 +224,6 @@ impl Planner<'_> {
         }
         notes
     }
-}
-
-fn demand(job: &Job) -> Demand {
-    Demand { deployment: job.deployment, clients_per_node: job.clients_per_node, db_cpus: job.db_cpus }
 }
 
 fn text_of(path: &std::path::Path, flag: &str) -> Result<String> {
