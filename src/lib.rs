@@ -9,10 +9,12 @@
 //! - [`placement`]: who sits on which CPU
 //! - [`script`]: a permutation's job script
 //! - [`generate`]: `shardscale gen`
+//! - [`lint`]: `shardscale check`
 //! - [`collect`]: `shardscale collect`
 
 pub mod collect;
 pub mod generate;
+pub mod lint;
 pub mod placement;
 pub mod record;
 pub mod script;
