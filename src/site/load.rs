@@ -61,6 +61,7 @@ pub fn builtin_text(name: &str) -> Option<String> {
 pub fn builtin_names() -> Vec<String> {
     let mut names: Vec<String> =
         Builtin::iter().filter_map(|file| Some(file.strip_suffix(".toml")?.to_owned())).collect();
+    names.retain(|name| !name.contains('/')); // folders beside them hold other things
     names.sort();
     names
 }

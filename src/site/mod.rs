@@ -14,8 +14,8 @@ mod load;
 mod node;
 mod queue;
 mod schema;
-mod walltime;
 
+pub use crate::record::walltime::Walltime;
 pub use ask::{Ask, placeholder, placeholders};
 pub use charge::{Charge, Discount};
 pub use check::json_schema;
@@ -25,4 +25,3 @@ pub use load::{Checked, builtin_names, builtin_text, check_text, find_text, load
 pub use node::{Interface, Node, Numbering};
 pub use queue::{Beyond, Counts, Limit, Queue, Scope, Wish, choose_queue};
 pub use schema::{Directives, Launch, Network, Remark, Scheduler, Scratch, Site, StoreDefaults};
-pub use walltime::Walltime;

@@ -12,8 +12,8 @@ use super::charge::Charge;
 use super::facts::{Fact, Source};
 use super::node::Node;
 use super::queue::{Limit, Queue};
-use super::walltime::Walltime;
 use crate::record::vocabulary::BindKind;
+use crate::record::walltime::Walltime;
 use crate::study::Axes;
 
 /// Everything that a site file says.
