@@ -118,21 +118,26 @@ mod tests {
     }
 
     #[test]
-    fn every_site_that_ships_is_right_and_has_its_file_name() {
+    fn every_site_that_ships_is_right_and_says_where_each_value_comes_from() {
         let names = builtin_names();
-        assert!(names.len() >= 3, "{names:?}");
+        assert!(names.len() >= 15, "{names:?}");
+        let mut wrong = Vec::new();
         for name in names {
-            let site = load(&name, None).unwrap();
-            assert_eq!(site.name, name);
-            assert!(!site.sources.is_empty(), "{name} names its sources");
-            site.study.resolve().unwrap();
+            let text = builtin_text(&name).unwrap();
+            let checked = check_text(&text);
+            wrong.extend(checked.problems.iter().chain(&checked.uncovered).map(|line| format!("{name}: {line}")));
+            if let Some(site) = checked.site {
+                assert_eq!(site.name, name);
+                assert!(text.starts_with("#:schema ./schema.json\n"), "{name}: editors need it");
+            }
         }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     }
 
     #[test]
     fn an_unknown_site_lists_those_that_ship() {
         let error = load("fronteer", None).unwrap_err().to_string();
-        assert!(error.contains("\"fronteer\"; sites that ship: frontier, local, polaris"), "{error}");
+        assert!(error.contains("\"fronteer\"; sites that ship: archer2, aurora,"), "{error}");
     }
 
     #[test]
