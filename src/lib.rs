@@ -9,8 +9,10 @@
 //! - [`placement`]: who sits on which CPU
 //! - [`script`]: a permutation's job script
 //! - [`generate`]: `shardscale gen`
+//! - [`catalogue`] and [`survey`]: `shardscale sites`
 //! - [`collect`]: `shardscale collect`
 
+pub mod catalogue;
 pub mod collect;
 pub mod generate;
 pub mod placement;
@@ -18,3 +20,4 @@ pub mod record;
 pub mod script;
 pub mod site;
 pub mod study;
+pub mod survey;

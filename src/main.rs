@@ -9,7 +9,10 @@ use clap::Parser;
 use shardscale::collect::{self, CollectOptions};
 use shardscale::generate::{self, Outcome, Request};
 
+use sites::sites;
+
 mod cli;
+mod sites;
 
 /// Exit codes. clap itself ends with 2 on wrong usage.
 #[derive(Clone, Copy)]
@@ -25,6 +28,7 @@ fn main() -> ExitCode {
     let exit = match cli::Cli::parse().command {
         cli::Command::Gen(args) => gen_scripts(&args.into_request()),
         cli::Command::Collect(args) => collect_runs(&args.into_options()),
+        cli::Command::Sites(args) => sites(&args),
     };
     let exit = exit.unwrap_or_else(|error| {
         eprintln!("shardscale: {error:#}");

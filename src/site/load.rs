@@ -1,5 +1,6 @@
 //! Finding, reading and checking site files.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
@@ -55,6 +56,21 @@ pub fn find_text(name: &str, config: Option<&Path>) -> Result<(String, String)> 
 pub fn builtin_text(name: &str) -> Option<String> {
     let file = Builtin::get(&format!("{name}.toml"))?;
     String::from_utf8(file.data.into_owned()).ok()
+}
+
+/// Names of all sites: those that ship and those of the user's folder `config`, sorted.
+///
+/// # Errors
+/// The folder cannot be read.
+pub fn names(config: Option<&Path>) -> Result<Vec<String>> {
+    let mut names: BTreeSet<String> = builtin_names().into_iter().collect();
+    if let Some(folder) = config.map(|folder| folder.join("site-configs")).filter(|folder| folder.is_dir()) {
+        for entry in std::fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))? {
+            let file = entry?.file_name();
+            names.extend(file.to_str().and_then(|file| file.strip_suffix(".toml")).map(str::to_owned));
+        }
+    }
+    Ok(names.into_iter().collect())
 }
 
 /// Names of the sites that ship, sorted.
