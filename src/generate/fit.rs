@@ -6,38 +6,24 @@ use std::path::Path;
 use anyhow::{Context, Result, bail, ensure};
 
 use super::plan::Plan;
-use crate::placement::{self, Demand, Placement};
-use crate::record::binding::CpuBind;
+use crate::placement::{self, Demand};
 use crate::record::manifest::{Job, Manifest};
+use crate::record::placement::Placement;
 use crate::record::vocabulary::Deployment;
 use crate::site::{Counts, Limit, Node, Site};
 
-/// The kind of node that runs the client, and the server too where it is colocated.
-pub fn client_node<'a>(site: &'a Site, job: &Job) -> Result<&'a Node> {
-    node_type(site, job.client_node_type.as_deref(), "--client-node-type")
-}
-
-/// The kind of node that runs the servers.
-pub fn db_node<'a>(site: &'a Site, job: &Job) -> Result<&'a Node> {
-    match (job.deployment, job.db_node_type.as_deref()) {
-        (Deployment::Standard, Some(name)) => node_type(site, Some(name), "--db-node-type"),
-        _ => client_node(site, job),
-    }
-}
-
-fn node_type<'a>(site: &'a Site, name: Option<&str>, flag: &str) -> Result<&'a Node> {
-    let Some(name) = name else { return Ok(&site.nodes[0]) };
-    site.node_type(name).with_context(|| flag.to_owned())
+/// The kinds of nodes that run the client and the servers.
+pub fn nodes<'a>(site: &'a Site, job: &Job) -> Result<(&'a Node, &'a Node)> {
+    let kinds = site.node_types_of(job)?;
+    Ok((kinds[0], kinds[kinds.len() - 1]))
 }
 
 /// Refuses a job that the site's nodes, interfaces or launcher cannot run.
-pub fn job(site: &Site, job: &Job, largest_tensor: Option<u64>) -> Result<()> {
-    let (node, db_node) = (client_node(site, job)?, db_node(site, job)?);
+pub fn job(site: &Site, job: &Job) -> Result<()> {
+    let (node, db_node) = nodes(site, job)?;
     ensure!(!node.single || job.client_nodes == 1, "site {} has one node, not {}", site.name, job.client_nodes);
-    site.check_interface(db_node, &job.net_ifname, job.deployment == Deployment::Standard && !node.single)?;
-    if let Some(reason) = site.lacks(job)? {
-        bail!("{reason}");
-    }
+    let between_nodes = job.deployment == Deployment::Standard && !node.single;
+    site.check_interface(db_node, &job.net_ifname, between_nodes)?;
     let allowed = &site.launch.cpu_bind;
     ensure!(
         allowed.contains(&job.cpu_bind.kind()),
@@ -46,41 +32,29 @@ pub fn job(site: &Site, job: &Job, largest_tensor: Option<u64>) -> Result<()> {
         job.cpu_bind.to_string(),
         allowed.iter().map(|bind| bind.as_str()).collect::<Vec<_>>().join(", ")
     );
-    let _ = largest_tensor;
-    Ok(())
+    match site.lacks(job)? {
+        Some(reason) => bail!(reason),
+        None => Ok(()),
+    }
 }
 
-/// Who sits where; absent where nobody is pinned, or nothing is known of the node.
+/// Who sits where; absent where nobody is pinned and nothing is known of the nodes.
 pub fn placement(site: &Site, job: &Job, oversubscribe: bool) -> Result<Option<Placement>> {
-    let _ = oversubscribe;
-    let node = client_node(site, job)?;
-    let Some(usable) = node.usable() else { return Ok(None) };
-    let demand = Demand { deployment: job.deployment, clients_per_node: job.clients_per_node, db_cpus: job.db_cpus };
-    placement::check(demand, usable.len())?;
-    if job.cpu_bind != CpuBind::Mask {
-        return Ok(None);
-    }
-    Ok(Some(placement::place(demand, &usable)?))
+    let (client_node, db_node) = nodes(site, job)?;
+    placement::place(&Demand { job, client_node, db_node, oversubscribe })
 }
 
 /// What the user should know of the site before submitting these jobs.
 pub fn notes(site: &Site, plan: &Plan) -> Vec<String> {
     let mut notes: Vec<String> = site.limits.iter().filter_map(|limit| limit_note(site, limit, plan)).collect();
-    notes.extend(unverified(site, plan));
+    let mut keys = BTreeSet::new();
+    for planned in &plan.planned {
+        let Manifest { job, expect, .. } = &planned.manifest;
+        let queue = site.queues.iter().find(|row| Some(&row.name) == expect.queue.as_ref());
+        keys.extend(site.keys_of(job, queue).unwrap_or_default());
+    }
+    notes.extend(site.warnings(keys.iter().map(String::as_str)));
     notes
-}
-
-/// One line for each fact that nobody has verified and on which a script depends.
-fn unverified(site: &Site, plan: &Plan) -> Vec<String> {
-    let keys: BTreeSet<String> = plan.planned.iter().flat_map(|planned| keys_of(site, &planned.manifest)).collect();
-    site.warnings(keys.iter().map(String::as_str))
-}
-
-/// Keys of the values of the site file that a permutation's script depends on.
-fn keys_of(site: &Site, manifest: &Manifest) -> Vec<String> {
-    let queue = site.queues.iter().find(|row| Some(&row.name) == manifest.expect.queue.as_ref());
-    // a kind of node that does not exist was refused before
-    site.keys_of(&manifest.job, queue).unwrap_or_default()
 }
 
 fn limit_note(site: &Site, limit: &Limit, plan: &Plan) -> Option<String> {
@@ -102,14 +76,8 @@ fn limit_note(site: &Site, limit: &Limit, plan: &Plan) -> Option<String> {
 
 /// Refuses a directive from the user that the centre does not take.
 pub fn directive(line: &str, site: &Site) -> Result<()> {
-    for forbidden in &site.directives.forbidden {
-        ensure!(
-            !line.trim_start().starts_with(&forbidden.line),
-            "--directive {line:?}: {} does not take {} ({})",
-            site.name,
-            forbidden.line,
-            forbidden.why
-        );
+    if let Some(forbidden) = site.directives.forbids(line) {
+        bail!("--directive {line:?}: {} does not take {} ({})", site.name, forbidden.line, forbidden.why);
     }
     Ok(())
 }
