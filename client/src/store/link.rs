@@ -84,6 +84,7 @@ mod tests {
             pid: 1,
             cpus: "0".into(),
             version: "redis 7.0.15".into(),
+            in_force: None,
             exit: None,
         };
         assert!(Link::to(&server("127.0.0.1"), "cn2", "x").is_some());

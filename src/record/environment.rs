@@ -1,0 +1,106 @@
+//! `environment.json`: under what conditions the client ran, as it found them: never copied from the manifest.
+//!
+//! Rank 0 writes it before the first sample, and again at the end with what only the end knows.
+
+use serde::{Deserialize, Serialize};
+
+use super::host::HostFacts;
+
+/// Name of the file in an attempt directory.
+pub const FILE: &str = "environment.json";
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Environment {
+    pub schema: u32,
+    pub client_version: String,
+    pub mpi: MpiFacts,
+    /// C library that the client runs with, such as `glibc 2.36`; absent where it is another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub c_library: Option<String>,
+    pub connections: ConnectionFacts,
+    /// How long rank 0 spent in each part of the start, in order.
+    pub start_up: Vec<Phase>,
+    /// Peak resident memory over all ranks; absent until the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rank_memory: Option<RankMemory>,
+    /// Hosts with the same description share it.
+    pub hosts: Vec<HostGroup>,
+}
+
+/// The MPI library that was loaded, and the one that the client was built against.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MpiFacts {
+    /// What it says of itself, first line.
+    pub library: String,
+    /// Version of the standard, such as `3.1`.
+    pub standard: String,
+    /// What the build used, such as `Open MPI 4.1.4`; empty where the build could not tell.
+    pub built_against: String,
+    /// Files that the process has mapped as its MPI library.
+    pub files: Vec<String>,
+    pub world_size: u32,
+}
+
+/// How ranks reached their servers.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnectionFacts {
+    pub connect_timeout_s: u64,
+    pub reply_timeout_s: u64,
+    /// New connections a second that each server is offered: ranks wait for their turn.
+    pub offered_per_server_per_s: u32,
+    /// From the first rank's turn to the last one's, in ns.
+    pub spread_ns: u64,
+    /// Attempts that failed and were repeated, over all ranks.
+    pub retries: u64,
+    /// The slowest rank, from its first attempt to an authenticated connection, in ns.
+    pub slowest_ns: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Phase {
+    pub name: String,
+    pub ns: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RankMemory {
+    pub median_bytes: u64,
+    pub most_bytes: u64,
+    /// The rank with the most.
+    pub most_rank: u32,
+}
+
+/// Equal nodes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostGroup {
+    pub hosts: Vec<String>,
+    pub facts: HostFacts,
+}
+
+impl HostGroup {
+    /// Groups (host, facts) by equal facts, in the order of first appearance.
+    pub fn group(hosts: impl IntoIterator<Item = (String, HostFacts)>) -> Vec<HostGroup> {
+        let mut groups: Vec<HostGroup> = Vec::new();
+        for (host, facts) in hosts {
+            match groups.iter_mut().find(|group| group.facts == facts) {
+                Some(group) => group.hosts.push(host),
+                None => groups.push(HostGroup { hosts: vec![host], facts }),
+            }
+        }
+        groups
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_hosts_are_described_once() {
+        let facts = |kernel: &str| HostFacts { kernel: kernel.into(), ..HostFacts::default() };
+        let hosts = [("cn1", "a"), ("cn2", "b"), ("cn3", "a")].map(|(host, kernel)| (host.to_owned(), facts(kernel)));
+        let groups = HostGroup::group(hosts);
+        let names: Vec<_> = groups.iter().map(|group| group.hosts.join(" ")).collect();
+        assert_eq!(names, ["cn1 cn3", "cn2"]);
+    }
+}
