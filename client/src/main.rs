@@ -1,31 +1,9 @@
-//! The command `shardscale-client`: what runs on compute nodes.
-//!
-//! Reading order: [`args`] (subcommands), [`store`] (servers: begin, serve, await, stop), [`run`] (the story of a measurement), [`timed_loop`] and [`wire`] (what is timed),
-//! [`comm`] (everything that is MPI), [`address`], [`keys`] and [`survey`] (which server, which key), [`recorder`] (what
-//! is written), [`failure`] (how it ends when it fails). A subcommand has a module with its arguments; this file only
-//! dispatches.
-
-mod address;
-mod args;
-mod buffer;
-mod clock;
-mod comm;
-mod connection;
-mod failure;
-mod hosts;
-mod keys;
-mod launcher;
-mod pattern;
-mod recorder;
-mod run;
-mod store;
-mod survey;
-mod timed_loop;
-mod wire;
+//! The command `shardscale-client`: reads its arguments, runs a subcommand, says how it ended. The map is in the library.
 
 use std::process::ExitCode;
 
-use args::Command;
+use shardscale_client::args::{self, Command};
+use shardscale_client::{run, store};
 
 fn main() -> ExitCode {
     let outcome = match args::parse() {
