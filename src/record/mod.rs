@@ -28,6 +28,7 @@ pub mod attempt;
 pub mod environment;
 pub mod files;
 pub mod host;
+pub mod malloc_conf;
 pub mod manifest;
 pub mod progress;
 pub mod samples;

@@ -20,27 +20,81 @@ pub type Fields = BTreeMap<String, String>;
 /// Fields of INFO and CLUSTER INFO that are kept; a server that does not know one leaves it out.
 pub const FIELDS: &[&str] = &[
     // server
-    "redis_version", "valkey_version", "run_id", "process_id", "uptime_in_seconds", "multiplexing_api", "mem_allocator",
-    "io_threads_active", "io_threaded_reads_processed", "io_threaded_writes_processed",
+    "redis_version",
+    "valkey_version",
+    "run_id",
+    "process_id",
+    "uptime_in_seconds",
+    "multiplexing_api",
+    "mem_allocator",
+    "io_threads_active",
+    "io_threaded_reads_processed",
+    "io_threaded_writes_processed",
     // memory
-    "used_memory", "used_memory_rss", "used_memory_peak", "maxmemory", "maxmemory_policy", "mem_fragmentation_ratio",
-    "active_defrag_running", "evicted_keys", "evicted_clients", "expired_keys",
+    "used_memory",
+    "used_memory_rss",
+    "used_memory_peak",
+    "maxmemory",
+    "maxmemory_policy",
+    "mem_fragmentation_ratio",
+    "active_defrag_running",
+    "evicted_keys",
+    "evicted_clients",
+    "expired_keys",
     // persistence
-    "loading", "rdb_bgsave_in_progress", "rdb_last_save_time", "rdb_saves", "aof_enabled", "aof_rewrites", "total_forks",
+    "loading",
+    "rdb_bgsave_in_progress",
+    "rdb_last_save_time",
+    "rdb_saves",
+    "aof_enabled",
+    "aof_rewrites",
+    "total_forks",
     // clients and traffic
-    "connected_clients", "rejected_connections", "total_connections_received", "total_commands_processed",
-    "total_error_replies", "total_net_input_bytes", "total_net_output_bytes", "keyspace_hits", "keyspace_misses",
+    "connected_clients",
+    "rejected_connections",
+    "total_connections_received",
+    "total_commands_processed",
+    "total_error_replies",
+    "total_net_input_bytes",
+    "total_net_output_bytes",
+    "keyspace_hits",
+    "keyspace_misses",
     // replication and cluster
-    "role", "connected_slaves", "cluster_state", "cluster_current_epoch", "cluster_known_nodes", "cluster_slots_assigned",
+    "role",
+    "connected_slaves",
+    "cluster_state",
+    "cluster_current_epoch",
+    "cluster_known_nodes",
+    "cluster_slots_assigned",
     // cost
-    "used_cpu_sys", "used_cpu_user", "used_cpu_sys_main_thread", "used_cpu_user_main_thread",
+    "used_cpu_sys",
+    "used_cpu_user",
+    "used_cpu_sys_main_thread",
+    "used_cpu_user_main_thread",
 ];
 
 /// Settings that are asked for with CONFIG GET; a server that does not know one leaves it out.
 pub const SETTINGS: &[&str] = &[
-    "io-threads", "io-threads-do-reads", "server-threads", "maxmemory", "maxmemory-policy", "maxclients", "tcp-backlog",
-    "tcp-keepalive", "timeout", "save", "appendonly", "appendfsync", "activedefrag", "lazyfree-lazy-server-del", "hz",
-    "proto-max-bulk-len", "client-output-buffer-limit", "cluster-node-timeout", "jemalloc-bg-thread", "disable-thp",
+    "io-threads",
+    "io-threads-do-reads",
+    "server-threads",
+    "maxmemory",
+    "maxmemory-policy",
+    "maxclients",
+    "tcp-backlog",
+    "tcp-keepalive",
+    "timeout",
+    "save",
+    "appendonly",
+    "appendfsync",
+    "activedefrag",
+    "lazyfree-lazy-server-del",
+    "hz",
+    "proto-max-bulk-len",
+    "client-output-buffer-limit",
+    "cluster-node-timeout",
+    "jemalloc-bg-thread",
+    "disable-thp",
 ];
 
 /// Settings whose value follows from a node and not from what was asked for.
@@ -89,7 +143,11 @@ impl ShardRecord {
 
     /// Something says `wanted` of `field`, before or after.
     fn said(&self, field: &str, wanted: impl Fn(&str) -> bool) -> Option<&str> {
-        [&self.before, &self.after].into_iter().filter_map(|fields| fields.get(field)).map(String::as_str).find(|it| wanted(it))
+        [&self.before, &self.after]
+            .into_iter()
+            .filter_map(|fields| fields.get(field))
+            .map(String::as_str)
+            .find(|it| wanted(it))
     }
 }
 
@@ -204,9 +262,19 @@ mod tests {
     }
 
     const CALM: &[(&str, &str)] = &[
-        ("run_id", "a1"), ("evicted_keys", "0"), ("aof_enabled", "0"), ("rdb_bgsave_in_progress", "0"), ("loading", "0"),
-        ("rdb_saves", "3"), ("rdb_last_save_time", "100"), ("total_forks", "3"), ("role", "master"),
-        ("cluster_state", "ok"), ("cluster_current_epoch", "3"), ("connected_slaves", "0"), ("rejected_connections", "2"),
+        ("run_id", "a1"),
+        ("evicted_keys", "0"),
+        ("aof_enabled", "0"),
+        ("rdb_bgsave_in_progress", "0"),
+        ("loading", "0"),
+        ("rdb_saves", "3"),
+        ("rdb_last_save_time", "100"),
+        ("total_forks", "3"),
+        ("role", "master"),
+        ("cluster_state", "ok"),
+        ("cluster_current_epoch", "3"),
+        ("connected_slaves", "0"),
+        ("rejected_connections", "2"),
     ];
 
     fn shard(address: &str, before: &[(&str, &str)], after: &[(&str, &str)]) -> ShardRecord {
@@ -231,7 +299,10 @@ mod tests {
             (&[("rdb_saves", "4")], "shard a:1 wrote its data to disk (rdb_saves grew by 1)"),
             (&[("rdb_last_save_time", "200")], "shard a:1 wrote its data to disk (rdb_last_save_time changed)"),
             (&[("total_forks", "4")], "shard a:1 wrote its data to disk (total_forks grew by 1)"),
-            (&[("aof_enabled", "1")], "shard a:1 wrote its data to disk (aof_enabled: every put_tensor goes to a file)"),
+            (
+                &[("aof_enabled", "1")],
+                "shard a:1 wrote its data to disk (aof_enabled: every put_tensor goes to a file)",
+            ),
             (&[("rdb_bgsave_in_progress", "1")], "shard a:1 wrote its data to disk (rdb_bgsave_in_progress)"),
             (&[("run_id", "b2")], "shard a:1 restarted (its run_id changed)"),
             (&[("loading", "1")], "shard a:1 was loading its data (loading)"),
