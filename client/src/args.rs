@@ -22,7 +22,7 @@ pub enum Command {
     /// Makes the folder of this execution of a job script
     Begin(store::begin::Args),
     /// Runs one store server under supervision
-    Serve(store::serve::Args),
+    Serve(Box<store::serve::Args>),
     /// Waits until all store servers serve, and forms the cluster
     AwaitStore(store::await_store::Args),
     /// Ends all store servers in order

@@ -1,11 +1,13 @@
 //! The one data connection of a rank: a TCP or UNIX stream with explicit timeouts, authenticated and known to answer.
 
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, TcpStream, ToSocketAddrs};
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
+use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::address::Address;
 use crate::wire::resp::{self, Reply};
@@ -36,10 +38,23 @@ pub fn open(address: &Address, password: Option<&str>, timeouts: Timeouts) -> Re
     Ok(stream)
 }
 
+impl Stream {
+    /// The IPv4 address that it leaves from; `None` for a UNIX socket.
+    pub fn source(&self) -> Option<Ipv4Addr> {
+        match self {
+            Stream::Tcp(stream) => match stream.local_addr().ok()?.ip() {
+                IpAddr::V4(address) => Some(address),
+                IpAddr::V6(_) => None,
+            },
+            Stream::Unix(_) => None,
+        }
+    }
+}
+
 fn connect(address: &Address, timeouts: Timeouts) -> Result<Stream> {
     match address {
         Address::Unix(path) => {
-            let stream = UnixStream::connect(path).context("cannot connect to the socket")?;
+            let stream = connect_unix(path, timeouts.connect).context("cannot connect to the socket")?;
             stream.set_read_timeout(Some(timeouts.reply))?;
             stream.set_write_timeout(Some(timeouts.reply))?;
             Ok(Stream::Unix(stream))
@@ -53,6 +68,14 @@ fn connect(address: &Address, timeouts: Timeouts) -> Result<Stream> {
             Ok(Stream::Tcp(stream))
         }
     }
+}
+
+/// A full queue makes connect wait, without a limit unless sending has one.
+fn connect_unix(path: &Path, timeout: Duration) -> io::Result<UnixStream> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_write_timeout(Some(timeout))?;
+    socket.connect(&SockAddr::unix(path)?)?;
+    Ok(socket.into())
 }
 
 fn connect_tcp(host: &str, port: u16, timeout: Duration) -> Result<TcpStream> {

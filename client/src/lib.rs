@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`args`] (subcommands), [`store`] (servers: begin, serve, await, stop), [`run`] (the story of a measurement),
 //! [`timed_loop`] and [`wire`] (what is timed), [`comm`] (everything that is MPI), [`address`], [`keys`] and [`survey`] (which
-//! server, which key), [`recorder`] (what is written), [`failure`] (how it ends when it fails). A subcommand has a module
+//! server, which key), [`recorder`] (what is written), [`environment`], [`watch`] and [`node`] (what was true meanwhile), [`failure`] (how it ends when it fails). A subcommand has a module
 //! with its arguments.
 //!
 //! A library for its own program, tests and benchmarks alone: nothing here is a stable interface.
@@ -12,12 +12,15 @@ pub mod args;
 pub mod buffer;
 pub mod clock;
 pub mod comm;
+pub mod connecting;
 pub mod connection;
+pub mod environment;
 pub mod failure;
 pub mod hosts;
 pub mod inquiry;
 pub mod keys;
 pub mod launcher;
+pub mod mpi_facts;
 pub mod node;
 pub mod pattern;
 pub mod recorder;
@@ -25,4 +28,5 @@ pub mod run;
 pub mod store;
 pub mod survey;
 pub mod timed_loop;
+pub mod watch;
 pub mod wire;

@@ -14,10 +14,9 @@ pub struct Environment {
     pub schema: u32,
     pub client_version: String,
     pub mpi: MpiFacts,
-    /// C library that the client runs with, such as `glibc 2.36`; absent where it is another one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub c_library: Option<String>,
     pub connections: ConnectionFacts,
+    /// From which address of which host the ranks' first connections leave.
+    pub routes: Vec<Route>,
     /// How long rank 0 spent in each part of the start, in order.
     pub start_up: Vec<Phase>,
     /// Peak resident memory over all ranks; absent until the end.
@@ -56,6 +55,19 @@ pub struct ConnectionFacts {
     pub slowest_ns: u64,
 }
 
+/// Ranks of one host whose first connection leaves from one address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Route {
+    pub host: String,
+    /// Absent for a UNIX socket.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interface: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// A list such as `0-47,96-143`.
+    pub ranks: String,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Phase {
     pub name: String,
@@ -91,9 +103,53 @@ impl HostGroup {
     }
 }
 
+impl Environment {
+    /// What a reader of the figures should know; `ifname` is the interface that was asked for.
+    pub fn notes(&self, ifname: &str) -> Vec<String> {
+        let mut notes = Vec::new();
+        let other: Vec<_> =
+            self.routes.iter().filter(|route| route.interface.as_deref().is_some_and(|it| it != ifname)).collect();
+        if let Some(first) = other.first() {
+            let more =
+                if other.len() > 1 { format!(", and so on {} more routes", other.len() - 1) } else { String::new() };
+            notes.push(format!(
+                "ranks {} on {} reach the store over {} and not {ifname}{more}",
+                first.ranks,
+                first.host,
+                first.interface.as_deref().unwrap_or_default()
+            ));
+        }
+        if self.connections.retries > 0 {
+            notes.push(format!("{} connections were refused and tried again", self.connections.retries));
+        }
+        if self.hosts.len() > 1 {
+            let names: Vec<_> =
+                self.hosts.iter().map(|group| format!("{} like {}", group.hosts.len(), group.hosts[0])).collect();
+            notes.push(format!("the client's nodes differ ({}): see environment.json", names.join(", ")));
+        }
+        notes
+    }
+}
+
+/// Ascending ranks as a list of ranges: `0-47,96`.
+pub fn list_ranks(ranks: &[u32]) -> String {
+    let ranges = ranks.chunk_by(|a, b| a + 1 == *b).map(|range| match range {
+        [one] => one.to_string(),
+        [first, .., last] => format!("{first}-{last}"),
+        [] => String::new(),
+    });
+    ranges.collect::<Vec<_>>().join(",")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ranks_are_listed_as_ranges() {
+        assert_eq!(list_ranks(&[0, 1, 2, 5, 7, 8]), "0-2,5,7-8");
+        assert_eq!(list_ranks(&[]), "");
+    }
 
     #[test]
     fn equal_hosts_are_described_once() {

@@ -14,12 +14,16 @@ use shardscale::record::vocabulary::{Barrier, Wire};
 
 use crate::clock::{self, CommonClock, now_ns};
 use crate::comm::Comm;
-use crate::connection::{self, Stream};
+use crate::connecting;
+use crate::connection::{self, Stream, Timeouts};
+use crate::environment::{self, Reach, Report, StartUp};
 use crate::failure::{During, Failure, Reporter};
 use crate::hosts::{self, Hosts};
 use crate::launcher;
 use crate::recorder::{self, Origin, Recorder};
+use crate::store::limits;
 use crate::timed_loop::{self, Plan, Samples};
+use crate::watch::Watch;
 use crate::wire::{plain, redisai};
 use args::RunArgs;
 use store::Store;
@@ -28,6 +32,7 @@ use store::Store;
 pub fn run(args: &RunArgs) -> ExitCode {
     let mut reporter =
         Reporter { rank: 0, host: hosts::own_name(), attempt: args.attempt.clone(), speaks: launcher::is_first() };
+    let mut start_up = StartUp::begin();
     let comm = match Comm::init() {
         Ok(comm) => comm,
         Err(error) => reporter.end(&Failure::new("start MPI", error)),
@@ -38,7 +43,8 @@ pub fn run(args: &RunArgs) -> ExitCode {
     }
     reporter.speaks = true;
     reporter.catch_panics();
-    match measure(&comm, args, &reporter.host) {
+    start_up.mark("start MPI");
+    match measure(&comm, args, &reporter.host, start_up) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => reporter.end(&failure),
     }
@@ -55,13 +61,24 @@ fn check_world(comm: &Comm, ranks: u32) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn measure(comm: &Comm, args: &RunArgs, host: &str) -> Result<(), Failure> {
+fn measure(comm: &Comm, args: &RunArgs, host: &str, mut start_up: StartUp) -> Result<(), Failure> {
     let hosts = Hosts::exchange(comm, host).during("find the hosts")?;
+    start_up.mark("exchange hosts");
     let store = Store::find(comm, args, &hosts).during("find the store")?;
+    start_up.mark("find the store");
     let clock = clock::agree(comm, &hosts).during("agree on a clock")?;
-    let mut session = Session::open(comm, args, &hosts, store, clock)?;
+    start_up.mark("agree on a clock");
+    let (mut session, reach) = Session::open(comm, args, &hosts, store, clock)?;
+    let mut report = Report::start(comm, &hosts, &reach, args.timeouts()).during("describe the environment")?;
+    start_up.mark("connect all ranks");
     let mut recorder = session.describe(&hosts).during("write samples")?;
-    session.sweep(&mut recorder)?;
+    let mut watch =
+        Watch::start(comm, &hosts, &session.store.target(args), args.attempt.clone()).during("ask the store")?;
+    start_up.mark("describe the run");
+    report.write(args.attempt.as_deref(), start_up).during("describe the environment")?;
+    session.sweep(&mut recorder, &mut watch)?;
+    watch.warn();
+    report.finish(comm).during("describe the environment")?;
     finish(comm, recorder).during("write samples")
 }
 
@@ -83,16 +100,23 @@ impl<'a> Session<'a> {
         hosts: &Hosts,
         store: Store,
         clock: CommonClock,
-    ) -> Result<Session<'a>, Failure> {
+    ) -> Result<(Session<'a>, Reach), Failure> {
         let rank = comm.rank();
         let host = hosts.of_rank[rank as usize];
         let (key, shard) = store.place(args.keys, rank, host).during("choose the key")?;
         let address = &store.shards[shard as usize].address;
+        limits::rank_files(1).during("connect")?;
+        let turn = environment::wait_for_turn(comm, hosts, (!args.colocated).then_some(store.shards.len()));
         let start = now_ns();
-        let stream = connection::open(address, store.password.as_deref(), args.timeouts())
+        let open =
+            |connect| connection::open(address, store.password.as_deref(), Timeouts { connect, ..args.timeouts() });
+        let reached = connecting::patiently(args.timeouts().connect, open)
             .during("connect")
             .map_err(|failure| failure.at(address))?;
         let connect_ns = (now_ns() - start).cast_unsigned();
+        let stream = reached.connection;
+        let reach =
+            Reach { source: stream.source(), turn_ns: turn.as_nanos() as u64, connect_ns, retries: reached.retries };
         let own = RankInfo {
             rank,
             host,
@@ -103,7 +127,7 @@ impl<'a> Session<'a> {
             clock_offset_ns: clock.offset_ns,
             clock_error_ns: clock.error_ns,
         };
-        Ok(Session { comm, args, store, clock, own, stream })
+        Ok((Session { comm, args, store, clock, own, stream }, reach))
     }
 
     /// Rank 0 starts the record with what is true of the run and of each rank.
@@ -133,7 +157,7 @@ impl<'a> Session<'a> {
     }
 
     /// Goes through the sizes; the samples of each are recorded before the next begins.
-    fn sweep(&mut self, recorder: &mut Option<Recorder>) -> Result<(), Failure> {
+    fn sweep(&mut self, recorder: &mut Option<Recorder>, watch: &mut Watch) -> Result<(), Failure> {
         let mut samples = Samples::new((self.args.warmup + self.args.iterations) as usize);
         let comm = self.comm;
         let before_iteration: &dyn Fn() = match self.args.barrier {
@@ -156,6 +180,11 @@ impl<'a> Session<'a> {
             recorder::gather(comm, recorder, &plan, &blocks)
                 .during("write samples")
                 .map_err(|failure| Failure { payload_bytes: Some(payload_bytes), ..failure })?;
+            // without barriers other ranks are in the next size already: asking would disturb them
+            let is_last = size_index + 1 == self.args.tensor_bytes.len();
+            if is_last || self.args.barrier != Barrier::None {
+                watch.look(comm, size_index + 1).during("ask the store")?;
+            }
             if comm.is_root() {
                 let (done, all) = (size_index + 1, self.args.tensor_bytes.len());
                 eprintln!("shardscale-client: {} measured, {done} of {all} sizes", show_bytes(payload_bytes));
