@@ -39,6 +39,7 @@ pub mod status;
 pub mod store;
 pub mod units;
 pub mod vocabulary;
+pub mod walltime;
 
 /// Version of every file in this record. It grows when a reader of the old version would misread or refuse the new one.
 ///
