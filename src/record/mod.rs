@@ -31,6 +31,7 @@ pub mod server;
 pub mod status;
 pub mod units;
 pub mod vocabulary;
+pub mod workload;
 
 /// Version of every file in this record. It grows when a reader of the old version would misread the new one.
 pub const SCHEMA: u32 = 1;
