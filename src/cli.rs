@@ -8,8 +8,9 @@ use clap::{Args, Parser, Subcommand};
 
 use shardscale::collect::CollectOptions;
 use shardscale::generate::Request;
+use shardscale::record::binding::CpuBind;
 use shardscale::record::units::parse_tensor_bytes;
-use shardscale::record::vocabulary::{Barrier, CpuBind, Deployment, KeyPlacement, Store, Transport, Wire};
+use shardscale::record::vocabulary::{Barrier, Deployment, Distribution, KeyPlacement, Store, Transport, Wire};
 use shardscale::site::Walltime;
 use shardscale::study::Axes;
 
@@ -84,6 +85,10 @@ pub struct GenArgs {
     #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = AXES)]
     clients_per_node: Option<Vec<u32>>,
 
+    /// Cores for each rank. Default: 1.
+    #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = AXES)]
+    client_cpus: Option<Vec<u32>>,
+
     /// Nodes with one shard each; standard deployment only. Default: the site's study.
     #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = AXES)]
     db_nodes: Option<Vec<u32>>,
@@ -92,10 +97,15 @@ pub struct GenArgs {
     #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = AXES)]
     db_cpus: Option<Vec<u32>>,
 
-    /// Who decides where servers and ranks run: nobody, the scheduler, or masks that ShardScale computes. Default: the
-    /// site's study.
-    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = word!(CpuBind), help_heading = AXES)]
-    cpu_bind: Option<Vec<CpuBind>>,
+    /// Who decides on which CPUs servers and ranks run: none (the operating system), scheduler, mask (ShardScale computes
+    /// masks), mask-db (for the servers only), mask-app (for the ranks only), or masks of your own, one for each rank of a node:
+    /// mask:[db=0x..,]0x..,0x.. or map:[db=0-7,]8,9,... Default: the site's study.
+    #[arg(long, value_name = "LIST", value_parser = CpuBind::parse_list, help_heading = AXES)]
+    cpu_bind: Option<std::vec::Vec<CpuBind>>,
+
+    /// How ranks are dealt to the L3 groups of a node where ShardScale places them. Default: packed.
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = word!(Distribution), help_heading = AXES)]
+    distribution: Option<Vec<Distribution>>,
 
     /// Interfaces on which shards listen; standard deployment only. Default: the site's study.
     #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = AXES)]
@@ -150,9 +160,14 @@ pub struct GenArgs {
     #[arg(long, help_heading = SWEEP)]
     verify: bool,
 
-    /// Account or project that pays.
+    /// Account or project that pays: short for --set account=NAME.
     #[arg(long, value_name = "NAME", help_heading = JOB)]
     account: Option<String>,
+
+    /// A value that the site asks for, such as filesystems=home:eagle; `shardscale sites show NAME` lists them. May be given
+    /// several times.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_answer, help_heading = JOB)]
+    set: Vec<(String, String)>,
 
     /// Row of the site's queues. Default: the first that admits the job.
     #[arg(long, value_name = "NAME", help_heading = JOB)]
@@ -193,9 +208,11 @@ impl GenArgs {
                 deployment: self.deployment,
                 client_nodes: self.client_nodes,
                 clients_per_node: self.clients_per_node,
+                client_cpus: self.client_cpus,
                 db_nodes: self.db_nodes,
                 db_cpus: self.db_cpus,
                 cpu_bind: self.cpu_bind,
+                distribution: self.distribution,
                 net_ifname: self.net_ifname,
                 colocated_ifname: self.colocated_ifname,
                 transport: self.transport,
@@ -211,7 +228,7 @@ impl GenArgs {
                 verify: self.verify.then_some(true),
             },
             out: self.out,
-            account: self.account,
+            answers: self.account.map(|account| ("account".to_owned(), account)).into_iter().chain(self.set).collect(),
             queue: self.queue,
             walltime: self.walltime,
             directives: self.directives,
@@ -220,6 +237,11 @@ impl GenArgs {
             skip_refused: self.skip_refused,
         }
     }
+}
+
+fn parse_answer(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or_else(|| format!("{text:?} is not NAME=VALUE"))?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 /// The client beside this program, where a build or an installation puts both; else a name for PATH.

@@ -3,9 +3,11 @@
 //! This module turns a request into files. It must not read results, know what a script looks like inside, or talk to a
 //! scheduler.
 
+mod answers;
 mod plan;
 mod write;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -26,7 +28,8 @@ pub struct Request {
     /// Axes from flags; the site's study fills the rest.
     pub axes: Axes,
     pub out: PathBuf,
-    pub account: Option<String>,
+    /// Values that the site asks for, by name: `account`.
+    pub answers: BTreeMap<String, String>,
     pub queue: Option<String>,
     pub walltime: Option<Walltime>,
     pub directives: Vec<String>,

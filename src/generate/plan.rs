@@ -5,12 +5,14 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail, ensure};
 
 use super::Request;
+use super::answers::Answers;
 use crate::placement::{self, Demand};
 use crate::record::SCHEMA;
+use crate::record::binding::CpuBind;
 use crate::record::manifest::{Expect, Job, Manifest};
-use crate::record::vocabulary::{CpuBind, Deployment};
-use crate::script::{JobScript, Library};
-use crate::site::{self, Site, Walltime, choose_queue};
+use crate::record::vocabulary::Deployment;
+use crate::script::{JobScript, Library, shell_word};
+use crate::site::{self, Node, Site, Walltime, choose_queue};
 use crate::study::Point;
 
 /// What would be written.
@@ -50,19 +52,28 @@ struct Planner<'a> {
     walltime: Option<Walltime>,
     out: PathBuf,
     client: String,
+    /// The site's directives and environment with the user's values in them.
+    directives: Vec<String>,
+    environment: Vec<String>,
+    /// Values that the site asks for, that nobody gave, and that scripts do without.
+    left_out: Vec<String>,
 }
 
 /// Plans a request; reads the site and the templates, writes nothing.
 pub fn plan(request: &Request) -> Result<Plan> {
     let site = site::load(&request.site, request.config.as_deref())?;
     let library = Library::new(request.config.as_deref())?;
-    library.scheduler(&site.scheduler).with_context(|| format!("site {}", site.name))?;
+    library.scheduler(&site.scheduler.kind).with_context(|| format!("site {}", site.name))?;
     library.launcher(&site.launch.launcher).with_context(|| format!("site {}", site.name))?;
     let study = request.axes.clone().or(site.study.clone()).resolve()?;
     let out = std::path::absolute(&request.out).with_context(|| format!("--out {}", request.out.display()))?;
     check_path(&out, &site)?;
+    let mut answers = Answers::new(&site, &request.answers)?;
     let planner = Planner {
         request,
+        directives: answers.fill(&site.directives.always, str::to_owned)?,
+        environment: answers.fill(&site.environment, shell_word)?,
+        left_out: answers.left_out(),
         walltime: request.walltime.or(site.walltime),
         sweep: study.sweep(),
         client: text_of(&request.client, "--client")?,
@@ -103,10 +114,15 @@ impl Plan {
 }
 
 impl Planner<'_> {
+    /// The kind of node that jobs get.
+    fn node(&self) -> &Node {
+        &self.site.nodes[0]
+    }
+
     fn manifest(&self, point: &Point) -> Result<Manifest> {
         let Point { name, job } = point;
         self.check_site(job)?;
-        let single = self.site.node.single;
+        let single = self.node().single;
         let servers = job.db_nodes.unwrap_or(job.client_nodes);
         let nodes = if single { 1 } else { job.client_nodes + job.db_nodes.unwrap_or(0) };
         let queue = match self.walltime {
@@ -117,7 +133,7 @@ impl Planner<'_> {
             schema: SCHEMA,
             name: name.clone(),
             site: self.site.name.clone(),
-            scheduler: self.site.scheduler.clone(),
+            scheduler: self.site.scheduler.kind.clone(),
             launcher: self.site.launch.launcher.clone(),
             job: job.clone(),
             sweep: self.sweep.clone(),
@@ -128,60 +144,65 @@ impl Planner<'_> {
                 walltime_s: self.walltime.map(|walltime| walltime.seconds),
                 queue: queue.map(|queue| queue.name.clone()),
             },
+            placement: None,
         })
     }
 
     fn check_site(&self, job: &Job) -> Result<()> {
         let site = &self.site;
         ensure!(
-            !site.node.single || job.client_nodes == 1,
+            !self.node().single || job.client_nodes == 1,
             "site {} has one node, not {}",
             site.name,
             job.client_nodes
         );
-        let interfaces = &site.network.interfaces;
+        let interfaces: Vec<&str> = self.node().interfaces.iter().map(|interface| interface.name.as_str()).collect();
         ensure!(
-            job.net_ifname == "lo" || interfaces.contains(&job.net_ifname),
+            job.net_ifname == "lo" || interfaces.contains(&job.net_ifname.as_str()),
             "nodes of {} have no interface {:?}; they have: {}",
             site.name,
             job.net_ifname,
             interfaces.join(", ")
         );
         ensure!(
-            job.net_ifname != "lo" || job.deployment == Deployment::Colocated || site.node.single,
+            job.net_ifname != "lo" || job.deployment == Deployment::Colocated || self.node().single,
             "the loopback interface lo does not reach the shards on other nodes; {} has: {}",
             site.name,
             interfaces.join(", ")
         );
         let allowed = &site.launch.cpu_bind;
         ensure!(
-            allowed.contains(&job.cpu_bind),
+            allowed.contains(&job.cpu_bind.kind()),
             "site {} cannot bind with {:?}; allowed: {}",
             site.name,
-            job.cpu_bind.as_str(),
+            job.cpu_bind.to_string(),
             allowed.iter().map(|bind| bind.as_str()).collect::<Vec<_>>().join(", ")
         );
-        match site.node.usable() {
+        match self.node().usable() {
             Some(usable) => placement::check(demand(job), usable.len()),
             None => Ok(()),
         }
     }
 
     fn render(&self, manifest: &Manifest) -> Result<Planned> {
-        let placement = match (manifest.job.cpu_bind, self.site.node.usable()) {
+        let placement = match (&manifest.job.cpu_bind, self.node().usable()) {
             (CpuBind::Mask, Some(usable)) => Some(placement::place(demand(&manifest.job), &usable)?),
             (CpuBind::Mask, None) => bail!("site {} binds by mask and does not say node.cores", self.site.name),
             _ => None,
         };
+        let queue = self.site.queues.iter().find(|row| Some(&row.name) == manifest.expect.queue.as_ref());
+        let queue_directives = queue.map_or(&[][..], |queue| &queue.submit_as);
+        let directives: Vec<String> =
+            queue_directives.iter().chain(&self.directives).chain(&self.request.directives).cloned().collect();
         let run_dir = text_of(&self.out.join(&manifest.name), "--out")?;
         let script = JobScript {
             manifest,
             site: &self.site,
+            node: self.node(),
             placement: placement.as_ref(),
-            queue: self.site.queues.iter().find(|row| Some(&row.name) == manifest.expect.queue.as_ref()),
             walltime: self.walltime,
-            account: self.request.account.as_deref(),
-            directives: &self.request.directives,
+            directives: &directives,
+            environment: &self.environment,
             run_dir: &run_dir,
             client: &self.client,
             server: self.request.server.as_deref().or(self.site.store.server.as_deref()),
@@ -192,10 +213,10 @@ impl Planner<'_> {
 
     fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
-        if self.site.account_required && self.request.account.is_none() {
+        for name in &self.left_out {
             notes.push(format!(
-                "{} asks every job for an account and none is in the scripts: give --account, or name it when you submit",
-                self.site.name
+                "site {} asks for {name} ({}) and none is in the scripts: give --set {name}=VALUE, or name it when you submit",
+                self.site.name, self.site.ask[name].question
             ));
         }
         if !self.request.client.is_absolute() {
@@ -229,7 +250,7 @@ fn check_path(out: &std::path::Path, site: &Site) -> Result<()> {
     let text = text_of(out, "--out")?;
     let plain = text.chars().all(|c| c.is_ascii_alphanumeric() || "/._+=@,:-".contains(c));
     ensure!(
-        site.scheduler == "none" || plain,
+        site.scheduler.kind == "none" || plain,
         "--out {text:?}: a scheduler's directives can hold only paths of the characters a-z A-Z 0-9 / . _ + = @ , : -; choose \
          another folder"
     );

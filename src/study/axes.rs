@@ -1,21 +1,25 @@
 //! The axes: what flags and site files may say of them, and what is left when all have spoken.
 
 use anyhow::{Result, bail, ensure};
-use serde::{Deserialize, Deserializer};
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::record::binding::CpuBind;
 use crate::record::units::parse_tensor_bytes;
-use crate::record::vocabulary::{Barrier, CpuBind, Deployment, KeyPlacement, Store, Transport, Wire};
+use crate::record::vocabulary::{Barrier, Deployment, Distribution, KeyPlacement, Store, Transport, Wire};
 
 /// Values for some of the axes, from one source (flags, a site's `[study]` table). An absent one is open.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Axes {
     pub deployment: Option<Vec<Deployment>>,
     pub client_nodes: Option<Vec<u32>>,
     pub clients_per_node: Option<Vec<u32>>,
+    pub client_cpus: Option<Vec<u32>>,
     pub db_nodes: Option<Vec<u32>>,
     pub db_cpus: Option<Vec<u32>>,
     pub cpu_bind: Option<Vec<CpuBind>>,
+    pub distribution: Option<Vec<Distribution>>,
     pub net_ifname: Option<Vec<String>>,
     pub colocated_ifname: Option<Vec<String>>,
     pub transport: Option<Vec<Transport>>,
@@ -38,10 +42,13 @@ pub struct Study {
     pub deployment: Vec<Deployment>,
     pub client_nodes: Vec<u32>,
     pub clients_per_node: Vec<u32>,
+    /// Cores for each rank.
+    pub client_cpus: Vec<u32>,
     /// Standard deployment only.
     pub db_nodes: Vec<u32>,
     pub db_cpus: Vec<u32>,
     pub cpu_bind: Vec<CpuBind>,
+    pub distribution: Vec<Distribution>,
     /// Standard deployment only.
     pub net_ifname: Vec<String>,
     /// Colocated deployment over TCP only.
@@ -69,7 +76,7 @@ macro_rules! first_of {
 impl Axes {
     /// These values, and those of `fallback` for the axes that are open here.
     pub fn or(self, fallback: Axes) -> Axes {
-        first_of!(self, fallback; deployment, client_nodes, clients_per_node, db_nodes, db_cpus, cpu_bind, net_ifname,
+        first_of!(self, fallback; deployment, client_nodes, clients_per_node, client_cpus, db_nodes, db_cpus, cpu_bind, distribution, net_ifname,
             colocated_ifname, transport, store, io_threads, keys, repeats, wire, tensor_bytes, iterations, warmup,
             barrier, verify)
     }
@@ -83,9 +90,11 @@ impl Axes {
             deployment: list("deployment", self.deployment, &[Deployment::Standard])?,
             client_nodes: counts("client-nodes", self.client_nodes, &[1], 1_000_000)?,
             clients_per_node: counts("clients-per-node", self.clients_per_node, &[1], 4096)?,
+            client_cpus: counts("client-cpus", self.client_cpus, &[1], 4096)?,
             db_nodes: counts("db-nodes", self.db_nodes, &[3], 1000)?,
             db_cpus: counts("db-cpus", self.db_cpus, &[1], 4096)?,
             cpu_bind: list("cpu-bind", self.cpu_bind, &[CpuBind::None])?,
+            distribution: list("distribution", self.distribution, &[Distribution::Packed])?,
             net_ifname: names("net-ifname", self.net_ifname)?,
             colocated_ifname: names("colocated-ifname", self.colocated_ifname)?,
             transport: list("transport", self.transport, &[Transport::Tcp])?,

@@ -1,10 +1,13 @@
 //! From axes to permutations: lists multiply, in the order in which the axes stand in a name.
 
+use std::collections::HashSet;
+
 use anyhow::{Result, ensure};
 
 use super::Study;
+use crate::record::binding::CpuBind;
 use crate::record::manifest::{Job, Sweep};
-use crate::record::vocabulary::{CpuBind, Deployment, KeyPlacement, Store, Transport};
+use crate::record::vocabulary::{DbFrom, Deployment, Distribution, KeyPlacement, Store, Transport};
 
 /// More than a person meant: a slip of the keyboard, not a study.
 pub const MAX_PERMUTATIONS: usize = 100_000;
@@ -16,13 +19,23 @@ pub struct Point {
     pub job: Job,
 }
 
-/// Where the store is: what the two deployments vary differently.
-#[derive(Clone)]
-struct Place {
-    deployment: Deployment,
-    db_nodes: Option<u32>,
-    net_ifname: String,
-    transport: Transport,
+/// One axis of a study: how many values it has, and how one of them gets into a job.
+struct Axis<'a> {
+    values: usize,
+    set: Setter<'a>,
+}
+
+/// Puts the value of that index into a job.
+type Setter<'a> = Box<dyn Fn(&mut Job, usize) + 'a>;
+
+/// The axis `$field` of the study, which sets the field of the same name in a job.
+macro_rules! axis {
+    ($study:ident.$list:ident) => {
+        axis!($study.$list => $list)
+    };
+    ($study:ident.$list:ident => $field:ident) => {
+        Axis { values: $study.$list.len(), set: Box::new(|job, index| job.$field = $study.$list[index].clone()) }
+    };
 }
 
 impl Study {
@@ -31,50 +44,61 @@ impl Study {
     /// # Errors
     /// More than [`MAX_PERMUTATIONS`].
     pub fn points(&self) -> Result<Vec<Point>> {
-        let places = self.places();
-        let lengths = [
-            places.len(),
-            self.client_nodes.len(),
-            self.clients_per_node.len(),
-            self.db_cpus.len(),
-            self.cpu_bind.len(),
-            self.store.len(),
-            self.io_threads.len(),
-            self.keys.len(),
-            self.repeats as usize,
-        ];
-        let count = lengths.iter().fold(1usize, |product, length| product.saturating_mul(*length));
+        let axes: Vec<_> = self.deployment.iter().map(|deployment| (*deployment, self.axes(*deployment))).collect();
+        let all = axes.iter().fold(0usize, |sum, (_, axes)| sum.saturating_add(count(axes)));
         ensure!(
-            count <= MAX_PERMUTATIONS,
-            "the axes make {count} permutations, more than {MAX_PERMUTATIONS}: shorten a list or split the study"
+            all <= MAX_PERMUTATIONS,
+            "the axes make {all} permutations, more than {MAX_PERMUTATIONS}: shorten a list or split the study"
         );
-        let mut points = Vec::with_capacity(count);
-        for place in &places {
-            for (client_nodes, clients_per_node, db_cpus) in
-                triples(&self.client_nodes, &self.clients_per_node, &self.db_cpus)
-            {
-                for (cpu_bind, store, io_threads, keys) in self.settings() {
-                    for repeat in 1..=self.repeats {
-                        let place = place.clone();
-                        points.push(Point::new(Job {
-                            deployment: place.deployment,
-                            client_nodes,
-                            clients_per_node,
-                            db_nodes: place.db_nodes,
-                            db_cpus,
-                            cpu_bind,
-                            net_ifname: place.net_ifname,
-                            transport: place.transport,
-                            store,
-                            io_threads,
-                            keys,
-                            repeat,
-                        }));
-                    }
+        let mut points = Vec::new();
+        let mut known = HashSet::new();
+        for (deployment, axes) in &axes {
+            for number in 0..count(axes) {
+                let point = Point::new(job(*deployment, axes, number));
+                if known.insert(point.name.clone()) {
+                    points.push(point);
                 }
             }
         }
         Ok(points)
+    }
+
+    /// The axes of a deployment; the last varies fastest.
+    fn axes(&self, deployment: Deployment) -> Vec<Axis<'_>> {
+        let mut axes = match deployment {
+            Deployment::Standard => vec![
+                Axis {
+                    values: self.db_nodes.len(),
+                    set: Box::new(|job, index| job.db_nodes = Some(self.db_nodes[index])),
+                },
+                axis!(self.net_ifname),
+            ],
+            Deployment::Colocated => vec![
+                axis!(self.transport),
+                // a socket has no interface: `lo` stands for "does not leave the node"
+                Axis {
+                    values: self.colocated_ifname.len(),
+                    set: Box::new(|job, index| {
+                        if job.transport != Transport::Uds {
+                            job.net_ifname = self.colocated_ifname[index].clone();
+                        }
+                    }),
+                },
+            ],
+        };
+        axes.extend([
+            axis!(self.client_nodes),
+            axis!(self.clients_per_node),
+            axis!(self.client_cpus),
+            axis!(self.db_cpus),
+            axis!(self.cpu_bind),
+            axis!(self.distribution),
+            axis!(self.store),
+            axis!(self.io_threads),
+            axis!(self.keys),
+            Axis { values: self.repeats as usize, set: Box::new(|job, index| job.repeat = index as u32 + 1) },
+        ]);
+        axes
     }
 
     /// What each launch of the client goes through.
@@ -88,39 +112,40 @@ impl Study {
             verify: self.verify,
         }
     }
+}
 
-    fn places(&self) -> Vec<Place> {
-        let mut places = Vec::new();
-        for deployment in self.deployment.iter().copied() {
-            match deployment {
-                Deployment::Standard => {
-                    for (db_nodes, net_ifname) in pairs(&self.db_nodes, &self.net_ifname) {
-                        let transport = Transport::Tcp;
-                        places.push(Place { deployment, db_nodes: Some(db_nodes), net_ifname, transport });
-                    }
-                }
-                Deployment::Colocated => {
-                    for transport in self.transport.iter().copied() {
-                        // a socket has no interface: `lo` stands for "does not leave the node"
-                        let lo = ["lo".to_owned()];
-                        let interfaces = if transport == Transport::Uds { &lo[..] } else { &self.colocated_ifname };
-                        for net_ifname in interfaces.iter().cloned() {
-                            places.push(Place { deployment, db_nodes: None, net_ifname, transport });
-                        }
-                    }
-                }
-            }
-        }
-        places
-    }
+/// How many jobs the product of `axes` has.
+fn count(axes: &[Axis<'_>]) -> usize {
+    axes.iter().fold(1, |product, axis| product.saturating_mul(axis.values))
+}
 
-    fn settings(&self) -> Vec<(CpuBind, Store, u32, KeyPlacement)> {
-        let mut settings = Vec::new();
-        for (cpu_bind, store, io_threads) in triples(&self.cpu_bind, &self.store, &self.io_threads) {
-            settings.extend(self.keys.iter().map(|keys| (cpu_bind, store, io_threads, *keys)));
-        }
-        settings
+/// Job `number` of the product of `axes`.
+fn job(deployment: Deployment, axes: &[Axis<'_>], number: usize) -> Job {
+    let mut job = Job {
+        deployment,
+        client_nodes: 1,
+        clients_per_node: 1,
+        client_cpus: 1,
+        db_nodes: None,
+        db_cpus: 1,
+        cpu_bind: CpuBind::None,
+        distribution: Distribution::Packed,
+        net_ifname: "lo".to_owned(),
+        transport: Transport::Tcp,
+        store: Store::Redis,
+        io_threads: 1,
+        keys: KeyPlacement::Hash,
+        repeat: 1,
+        db_from: DbFrom::Allocation,
+        client_node_type: None,
+        db_node_type: None,
+    };
+    let mut below = count(axes);
+    for axis in axes {
+        below /= axis.values;
+        (axis.set)(&mut job, number / below % axis.values);
     }
+    job
 }
 
 impl Point {
@@ -129,20 +154,11 @@ impl Point {
     }
 }
 
-fn pairs<A: Clone, B: Clone>(first: &[A], second: &[B]) -> Vec<(A, B)> {
-    first.iter().flat_map(|a| second.iter().map(|b| (a.clone(), b.clone()))).collect()
-}
-
-fn triples<A: Clone, B: Clone, C: Clone>(first: &[A], second: &[B], third: &[C]) -> Vec<(A, B, C)> {
-    pairs(first, &pairs(second, third)).into_iter().map(|(a, (b, c))| (a, b, c)).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::study::Axes;
     use proptest::prelude::*;
-    use std::collections::HashSet;
 
     fn both(client_nodes: Vec<u32>, db_nodes: Vec<u32>) -> Study {
         let axes = Axes {
