@@ -1,7 +1,7 @@
 //! The parts of the command `shardscale-client`: what runs on compute nodes.
 //!
 //! Reading order: [`args`] (subcommands), [`store`] (servers: begin, serve, await, stop), [`run`] (the story of a measurement),
-//! [`timed_loop`] and [`wire`] (what is timed), [`comm`] (everything that is MPI), [`address`], [`keys`] and [`survey`] (which
+//! [`timed_loop`], [`tensors`], [`pace`] and [`wire`] (what is timed), [`comm`] (everything that is MPI), [`address`], [`keys`] and [`survey`] (which
 //! server, which key), [`recorder`] (what is written), [`failure`] (how it ends when it fails). A subcommand has a module
 //! with its arguments.
 //!
@@ -13,14 +13,20 @@ pub mod buffer;
 pub mod clock;
 pub mod comm;
 pub mod connection;
+pub mod effort;
 pub mod failure;
 pub mod hosts;
 pub mod keys;
 pub mod launcher;
+pub mod pace;
 pub mod pattern;
+pub mod progress;
 pub mod recorder;
 pub mod run;
+pub mod samples;
+pub mod source;
 pub mod store;
 pub mod survey;
+pub mod tensors;
 pub mod timed_loop;
 pub mod wire;

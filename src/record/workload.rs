@@ -175,7 +175,9 @@ impl FromStr for Mix {
             .and_then(|(puts, unpacks)| Some(Mix { puts: number(puts)?, unpacks: number(unpacks)? }))
             .filter(|mix| mix.puts + mix.unpacks > 0)
             .ok_or_else(|| {
-                format!("{text:?} is no mix; write PUTS:UNPACKS of each iteration, at most {MOST_OF_MIX}: 1:1, 1:9, 0:1")
+                format!(
+                    "{text:?} is no mix; write PUTS:UNPACKS of each iteration, at most {MOST_OF_MIX}: 1:1, 1:9, 0:1"
+                )
             })
     }
 }

@@ -6,8 +6,8 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 
 use super::{
-    BLOCK_HEADER, BLOCK_MAGIC, Effort, FILE_HEADER, FILE_MAGIC, HostClock, KIND_CLOCKS, KIND_EFFORT, KIND_END, KIND_META,
-    KIND_RANKS, KIND_SAMPLES, Meta, RankInfo, STEPS_FROM_START,
+    BLOCK_HEADER, BLOCK_MAGIC, Effort, FILE_HEADER, FILE_MAGIC, HostClock, KIND_CLOCKS, KIND_EFFORT, KIND_END,
+    KIND_META, KIND_RANKS, KIND_SAMPLES, Meta, RankInfo, STEPS_FROM_START,
 };
 use crate::record::check_schema;
 use crate::record::vocabulary::Op;

@@ -3,8 +3,8 @@
 use anyhow::{Context, Result, ensure};
 
 use super::{
-    BLOCK_HEADER, BLOCK_MAGIC, Effort, FILE_HEADER, FILE_MAGIC, HostClock, KIND_CLOCKS, KIND_EFFORT, KIND_END, KIND_META,
-    KIND_RANKS, KIND_SAMPLES, Meta, RankInfo, STEPS_FROM_START, Series,
+    BLOCK_HEADER, BLOCK_MAGIC, Effort, FILE_HEADER, FILE_MAGIC, HostClock, KIND_CLOCKS, KIND_EFFORT, KIND_END,
+    KIND_META, KIND_RANKS, KIND_SAMPLES, Meta, RankInfo, STEPS_FROM_START, Series,
 };
 use crate::record::SCHEMA;
 
