@@ -33,6 +33,8 @@ pub struct Row {
     /// Of all ranks together, warm-up included.
     cpu_us: u64,
     ops: u64,
+    /// First start and last end of the timed samples, on the common clock.
+    window: Option<(i64, i64)>,
 }
 
 /// What is the same for all samples of a rank.
@@ -168,7 +170,11 @@ fn take_rows(rows: &mut Vec<Row>, file: &SamplesFile) -> Result<()> {
         row.payload_bytes = series.payload_bytes;
         row.ops += series.len() as u64;
         let column = if series.op == Op::PutTensor { &mut row.put_ns } else { &mut row.unpack_ns };
-        column.extend(series.durations_ns().skip(series.warmup as usize));
+        for (start, duration) in series.samples().skip(series.warmup as usize) {
+            column.push(duration);
+            let end = start.saturating_add_unsigned(duration);
+            row.window = Some(row.window.map_or((start, end), |(first, last)| (first.min(start), last.max(end))));
+        }
     }
     for effort in contents.effort {
         if let Some(row) = rows.get_mut(effort.size_index as usize) {
@@ -180,15 +186,17 @@ fn take_rows(rows: &mut Vec<Row>, file: &SamplesFile) -> Result<()> {
 
 fn table(rows: &mut [Row]) -> String {
     let mut text = format!(
-        "{:>12}  {:>9}  {:>14}  {:>17}  {:>13}\n",
-        "tensor", "samples", "put_median_us", "unpack_median_us", "cpu_us_per_op"
+        "{:>12}  {:>9}  {:>14}  {:>17}  {:>13}  {:>8}\n",
+        "tensor", "samples", "put_median_us", "unpack_median_us", "cpu_us_per_op", "gb_per_s"
     );
     for row in rows {
+        let bytes = (row.put_ns.len() + row.unpack_ns.len()) as f64 * row.payload_bytes as f64;
+        let gb_per_s = row.window.map_or(0.0, |(first, last)| bytes / (last - first).max(1) as f64);
         let (put, unpack) = (median_us(&mut row.put_ns), median_us(&mut row.unpack_ns));
         let size = units::show_bytes(row.payload_bytes);
         let samples = row.put_ns.len().max(row.unpack_ns.len());
         let cpu = row.cpu_us as f64 / row.ops.max(1) as f64;
-        text += &format!("{size:>12}  {samples:>9}  {put:>14}  {unpack:>17}  {cpu:>13.1}\n");
+        text += &format!("{size:>12}  {samples:>9}  {put:>14}  {unpack:>17}  {cpu:>13.1}  {gb_per_s:>8.3}\n");
     }
     text
 }

@@ -194,7 +194,7 @@ fn without_an_attempt_a_table_is_all_that_stdout_gets() {
         .succeed();
     let table = String::from_utf8(output.stdout).unwrap();
     let rows: Vec<Vec<&str>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
-    assert_eq!(rows[0], ["tensor", "samples", "put_median_us", "unpack_median_us", "cpu_us_per_op"]);
+    assert_eq!(rows[0], ["tensor", "samples", "put_median_us", "unpack_median_us", "cpu_us_per_op", "gb_per_s"]);
     assert_eq!((&rows[1][..3], &rows[2][..2]), (&["1", "KiB", "10"][..], &["4000000", "B"][..]));
     assert!(rows[1][3..].iter().chain(&rows[2][3..]).all(|us| us.parse::<f64>().unwrap() > 0.0));
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);

@@ -2,7 +2,7 @@
 
 use shardscale::record::samples::RankInfo;
 use shardscale::record::units::show_bytes;
-use shardscale::record::vocabulary::{Access, Wire};
+use shardscale::record::vocabulary::Access;
 use shardscale::record::workload::Workload;
 
 use super::args::RunArgs;
@@ -23,7 +23,7 @@ use crate::samples::Samples;
 use crate::source;
 use crate::tensors::{Identity, Read, Tensors, Written};
 use crate::timed_loop::{Measurement, Plan};
-use crate::wire::{self, plain, redisai};
+use crate::wire;
 
 pub struct Session<'a> {
     pub comm: &'a Comm,
@@ -146,16 +146,12 @@ impl<'a> Session<'a> {
         let payload_bytes = plan.payload_bytes as usize;
         let dimensions = plan.workload.dimensions(plan.payload_bytes);
         let tensor = wire::Tensor { dtype: plan.workload.dtype, dimensions, payload_bytes };
-        let (put, get): (fn(&str, &wire::Tensor) -> _, fn(&str, &wire::Tensor) -> _) = match self.store.wire {
-            Wire::RedisAi => (redisai::put, redisai::get),
-            Wire::Plain | Wire::Auto => (plain::put, plain::get),
-        };
         let stream =
             |placed: &Placed| self.own.shards.iter().position(|shard| *shard == placed.place.shard).unwrap_or(0);
         let mut written = Vec::new();
         if plan.workload.writes(rank) {
             for placed in self.tensors_of(rank)? {
-                let put = put(&placed.place.key, &tensor);
+                let put = wire::put(self.store.wire, &placed.place.key, &tensor);
                 written.push(Written {
                     stream: stream(&placed),
                     tensor: placed.tensor,
@@ -170,7 +166,7 @@ impl<'a> Session<'a> {
                 stream: stream(&placed),
                 owner: placed.owner,
                 tensor: placed.tensor,
-                get: get(&placed.place.key, &tensor),
+                get: wire::get(self.store.wire, &placed.place.key, &tensor),
             };
             lists.push(self.tensors_of(owner)?.into_iter().map(read).collect());
         }
@@ -226,7 +222,7 @@ impl<'a> Session<'a> {
                 .sum();
             let (done, all) = (plan.size_index + 1, self.args.tensor_bytes.len());
             eprintln!(
-                "shardscale-client: {} measured, {done} of {all} sizes, all ranks: {:.2} GB/s",
+                "shardscale-client: {} measured, {done} of {all} sizes, all ranks: {:.3} GB/s",
                 show_bytes(plan.payload_bytes),
                 moved as f64 / (last - first).max(1) as f64
             );

@@ -21,7 +21,7 @@ pub mod resp;
 use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
 
 use anyhow::anyhow;
-use shardscale::record::vocabulary::Dtype;
+use shardscale::record::vocabulary::{Dtype, Wire};
 use shardscale::record::workload::MOST_IN_FLIGHT;
 
 use resp::Reply;
@@ -43,6 +43,22 @@ pub struct Tensor {
     pub dtype: Dtype,
     pub dimensions: Vec<u64>,
     pub payload_bytes: usize,
+}
+
+/// Prepares the command that stores `tensor` under `key`.
+pub fn put(wire: Wire, key: &str, tensor: &Tensor) -> put::Put {
+    match wire {
+        Wire::RedisAi => redisai::put(key, tensor),
+        Wire::Plain | Wire::Auto => plain::put(key, tensor),
+    }
+}
+
+/// Prepares the command that reads it back.
+pub fn get(wire: Wire, key: &str, tensor: &Tensor) -> get::Get {
+    match wire {
+        Wire::RedisAi => redisai::get(key, tensor),
+        Wire::Plain | Wire::Auto => plain::get(key, tensor),
+    }
 }
 
 /// A connection as far as the wires use it: vectored reads and writes that may do less than asked.
