@@ -95,6 +95,20 @@ impl Comm {
         serde_json::from_slice(&bytes).context("cannot decode what rank 0 shared")
     }
 
+    /// Gives rank 0's number to all ranks; what the others pass is not used.
+    pub fn share_number(&self, mut value: i64) -> i64 {
+        self.world.process_at_rank(0).broadcast_into(&mut value);
+        value
+    }
+
+    /// The lowest of all ranks' `first` and the highest of all `last`, on every rank.
+    pub fn span(&self, first: i64, last: i64) -> (i64, i64) {
+        let (mut lowest, mut highest) = (0i64, 0i64);
+        self.world.all_reduce_into(&first, &mut lowest, mpi::collective::SystemOperation::min());
+        self.world.all_reduce_into(&last, &mut highest, mpi::collective::SystemOperation::max());
+        (lowest, highest)
+    }
+
     /// Brings every rank's `value` to rank 0, in the order of ranks; the others get `None`.
     pub fn collect<T: Serialize + DeserializeOwned>(&self, value: &T) -> Result<Option<Vec<T>>> {
         let bytes = serde_json::to_vec(value).context("cannot encode what ranks collect")?;

@@ -15,7 +15,7 @@ use shardscale::record::{SCHEMA, files};
 
 use crate::clock::now_ns;
 use crate::comm::Comm;
-use crate::connecting::{self, OFFERED_PER_S};
+use crate::connecting::OFFERED_PER_S;
 use crate::connection::Timeouts;
 use crate::hosts::Hosts;
 use crate::mpi_facts;
@@ -164,19 +164,6 @@ fn memory(peaks: &[u64]) -> Option<RankMemory> {
     let mut sorted = peaks.to_vec();
     sorted.sort_unstable();
     Some(RankMemory { median_bytes: sorted[sorted.len() / 2], most_bytes: *most, most_rank })
-}
-
-/// Waits for this rank's turn to connect, which it returns. `servers` share the ranks of a standard store; of a colocated
-/// store each host's ranks come to their own.
-pub fn wait_for_turn(comm: &Comm, hosts: &Hosts, servers: Option<usize>) -> std::time::Duration {
-    let rank = comm.rank() as usize;
-    let position = match servers {
-        Some(servers) => rank / servers.max(1),
-        None => hosts.of_rank[..rank].iter().filter(|host| **host == hosts.of_rank[rank]).count(),
-    };
-    let turn = connecting::turn(position as u64);
-    std::thread::sleep(turn);
-    turn
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use shardscale::record::files;
 use shardscale::record::store::{self, StoreRecord};
 use shardscale_client::address::Address;
 use shardscale_client::connecting::patiently;
-use shardscale_client::connection::{self, Timeouts};
+use shardscale_client::connection::{self, Dial, Timeouts};
 use socket2::{Domain, SockAddr, Socket, Type};
 
 fn environment(attempt: &Path) -> Environment {
@@ -136,6 +136,10 @@ fn a_save_in_the_middle_is_noticed_at_the_end() {
 
 const PATIENT: Timeouts = Timeouts { connect: Duration::from_secs(10), reply: Duration::from_secs(10) };
 
+fn dial(connect: Duration) -> Dial<'static> {
+    Dial { password: None, timeouts: Timeouts { connect, ..PATIENT }, source: None }
+}
+
 /// Answers AUTH and PING on one connection.
 fn greet(listener: &Socket) {
     use std::io::{Read, Write};
@@ -157,7 +161,7 @@ fn a_server_that_refuses_at_first_is_tried_again() {
         greet(&listener);
     });
     let address = Address::Tcp { host: "127.0.0.1".into(), port };
-    let open = |connect| connection::open(&address, None, Timeouts { connect, ..PATIENT });
+    let open = |connect| connection::open(&address, dial(connect));
     let reached = patiently(PATIENT.connect, open).unwrap();
     assert!(reached.retries >= 2, "{}", reached.retries);
     server.join().unwrap();
@@ -176,7 +180,7 @@ fn a_socket_whose_queue_is_full_is_waited_for_and_given_up_in_time() {
     let address = Address::Unix(path);
     let begun = Instant::now();
     let limit = Duration::from_millis(600);
-    let open = |connect| connection::open(&address, None, Timeouts { connect, ..PATIENT });
+    let open = |connect| connection::open(&address, dial(connect));
     let error = format!("{:#}", patiently(limit, open).unwrap_err());
     assert!(error.contains("cannot connect to the socket"), "{error}");
     assert!((limit / 2..Duration::from_secs(5)).contains(&begun.elapsed()), "{:?}", begun.elapsed());

@@ -40,6 +40,7 @@ pub mod store;
 pub mod units;
 pub mod vocabulary;
 pub mod walltime;
+pub mod workload;
 
 /// Version of every file in this record. It grows when a reader of the old version would misread or refuse the new one.
 ///
