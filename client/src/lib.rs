@@ -3,7 +3,8 @@
 //! Reading order: [`args`] (subcommands), [`store`] (servers: begin, serve, await, stop), [`run`] (the story of a measurement),
 //! [`timed_loop`], [`tensors`], [`pace`] and [`wire`] (what is timed), [`comm`] (everything that is MPI), [`address`],
 //! [`keys`] and [`survey`] (which server, which key), [`connecting`] (how ranks come to it), [`recorder`] (what is written),
-//! [`environment`], [`watch`] and [`node`] (what was true meanwhile), [`failure`] (how it ends when it fails). A subcommand has a module
+//! [`environment`], [`watch`] and [`node`] (what was true meanwhile), [`failure`] (how it ends when it fails). [`doctor`] looks at a
+//! node before any of that. A subcommand has a module
 //! with its arguments.
 //!
 //! A library for its own program, tests and benchmarks alone: nothing here is a stable interface.
@@ -15,6 +16,7 @@ pub mod clock;
 pub mod comm;
 pub mod connecting;
 pub mod connection;
+pub mod doctor;
 pub mod effort;
 pub mod environment;
 pub mod failure;

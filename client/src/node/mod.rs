@@ -8,6 +8,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use anyhow::{Context, Result};
+use shardscale::record::cpus::CpuSet;
 use shardscale::record::host::{HostFacts, Limit};
 
 use interface::Interfaces;
@@ -72,6 +74,22 @@ pub fn facts(root: &Root, interfaces: &Interfaces) -> HostFacts {
         open_files: limit(root, "Max open files"),
         interfaces: interface::facts_of_usable(root, interfaces),
     }
+}
+
+/// CPUs on which process `pid` may run, as a list such as `0-7,64-71`: what sched_getaffinity says.
+///
+/// /proc lists CPUs as well that are not there, as many virtual machines and some nodes have them; it serves where a node
+/// has more CPUs than a set of the C library holds.
+pub fn affinity(pid: u32) -> Result<String> {
+    if let Ok(set) = nix::sched::sched_getaffinity(nix::unistd::Pid::from_raw(pid.cast_signed())) {
+        let has = |cpu: &u32| set.is_set(*cpu as usize).unwrap_or(false);
+        let cpus: CpuSet = (0..nix::sched::CpuSet::count() as u32).filter(has).collect();
+        return Ok(cpus.to_list());
+    }
+    let path = format!("/proc/{pid}/status");
+    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
+    let list = text.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+    Ok(list.with_context(|| format!("{path} does not list the allowed CPUs"))?.trim().to_owned())
 }
 
 /// A line of /proc/meminfo, in bytes.
@@ -158,6 +176,13 @@ mod tests {
         ];
         let (_folder, odd) = root(&odd);
         assert_eq!(facts(&odd, &Interfaces::new()), HostFacts::default());
+    }
+
+    #[test]
+    fn the_kernel_tells_our_cpus() {
+        let cpus: CpuSet = affinity(std::process::id()).unwrap().parse().unwrap();
+        assert!(!cpus.is_empty());
+        assert!(affinity(u32::MAX >> 2).is_err(), "no such process");
     }
 
     #[test]

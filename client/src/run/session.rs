@@ -16,8 +16,9 @@ use crate::connection::Stream;
 use crate::effort::Meter;
 use crate::environment::Reach;
 use crate::failure::{During, Failure};
-use crate::hosts::{self, Hosts};
+use crate::hosts::Hosts;
 use crate::keys::{KeyMap, Place};
+use crate::node;
 use crate::pace::Pace;
 use crate::progress::{Reports, Size};
 use crate::recorder::{self, Origin, Part, Recorder};
@@ -73,7 +74,7 @@ impl<'a> Session<'a> {
             shard: first.shard,
             key: first.key,
             shards,
-            cpus: hosts::own_cpus().during("read the affinity")?,
+            cpus: node::affinity(std::process::id()).during("read the affinity")?,
             connect_ns: reach.connect_ns,
             clock_offset_ns: clock.offset_ns,
             clock_error_ns: clock.error_ns,

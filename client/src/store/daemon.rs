@@ -27,6 +27,8 @@ type Tail = Arc<Mutex<VecDeque<String>>>;
 pub struct Program {
     pub path: String,
     pub product: Store,
+    /// As it says, such as `redis 7.0.15`.
+    pub version: String,
 }
 
 /// How a server is started.
@@ -37,8 +39,8 @@ pub struct Start<'a> {
     pub cpus: Option<CpuSet>,
     /// Options of its allocator; absent: what the environment says.
     pub malloc_conf: Option<&'a str>,
-    /// Stands before each line of its output.
-    pub label: String,
+    /// Stands before each line of its output; absent: the output is kept for [`Daemon::last_words`] alone.
+    pub label: Option<String>,
 }
 
 /// A running server.
@@ -66,7 +68,8 @@ impl Program {
             Some("KeyDB") => Store::KeyDb,
             _ => bail!("{path:?} is no store server, to --version it answers {first:?}: {remedy}"),
         };
-        Ok(Program { path: path.to_owned(), product })
+        let number = first.split_once(" v=").and_then(|(_, rest)| rest.split_whitespace().next()).unwrap_or_default();
+        Ok(Program { path: path.to_owned(), product, version: format!("{product} {number}") })
     }
 
     /// Starts the server; its output goes to our stderr.
@@ -110,11 +113,13 @@ impl Program {
     }
 }
 
-fn copy_lines(reader: PipeReader, tail: Tail, label: String) -> JoinHandle<()> {
+fn copy_lines(reader: PipeReader, tail: Tail, label: Option<String>) -> JoinHandle<()> {
     thread::spawn(move || {
         for line in BufReader::new(reader).split(b'\n').map_while(Result::ok) {
             let line = String::from_utf8_lossy(&line).trim_end().to_owned();
-            eprintln!("{label}: {line}");
+            if let Some(label) = &label {
+                eprintln!("{label}: {line}");
+            }
             if !line.is_empty() {
                 let mut tail = tail.lock().unwrap_or_else(PoisonError::into_inner);
                 tail.push_back(line);

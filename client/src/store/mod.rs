@@ -24,6 +24,7 @@ pub mod serve;
 pub mod settings;
 pub mod stop_store;
 pub mod supervisor;
+pub mod trial;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};

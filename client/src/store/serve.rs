@@ -24,7 +24,7 @@ use super::settings::Settings;
 use super::supervisor::{Stop, Supervisor};
 use super::{in_force, limits};
 use crate::launcher::{self, Task};
-use crate::node::interface;
+use crate::node::{self, interface};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -95,8 +95,12 @@ fn serve(args: &Args, task: Task, host: &str) -> Result<()> {
         settings: args.settings.clone(),
     };
     let label = format!("server {} on {host}", task.index);
-    let start =
-        Start { config: &config.text(), cpus: args.cpus, malloc_conf: args.settings.malloc_conf.as_deref(), label };
+    let start = Start {
+        config: &config.text(),
+        cpus: args.cpus,
+        malloc_conf: args.settings.malloc_conf.as_deref(),
+        label: Some(label),
+    };
     let mut supervisor = Supervisor { daemon: program.start(start)?, stop };
     let Some(mut connection) = supervisor.await_start(&config.link())? else { return Ok(()) };
     let said = in_force::ask(&mut connection, &program.path, &config, &args.ifname)?;
@@ -111,7 +115,7 @@ fn serve(args: &Args, task: Task, host: &str) -> Result<()> {
         socket: (listen == Listen::Socket).then(|| config.socket.clone()),
         ifname: args.ifname.clone(),
         pid: supervisor.daemon.pid(),
-        cpus: limits::cpus_of(supervisor.daemon.pid())?,
+        cpus: node::affinity(supervisor.daemon.pid())?,
         version: said.version,
         in_force: Some(InForce { warnings: [said.in_force.warnings.clone(), warnings].concat(), ..said.in_force }),
         exit: None,
