@@ -10,8 +10,10 @@
 //! - [`script`]: a permutation's job script
 //! - [`generate`]: `shardscale gen`
 //! - [`lint`]: `shardscale check`
+//! - [`catalogue`] and [`survey`]: `shardscale sites`
 //! - [`collect`]: `shardscale collect`
 
+pub mod catalogue;
 pub mod collect;
 pub mod generate;
 pub mod lint;
@@ -20,3 +22,4 @@ pub mod record;
 pub mod script;
 pub mod site;
 pub mod study;
+pub mod survey;

@@ -11,7 +11,10 @@ use shardscale::collect::{self, CollectOptions};
 use shardscale::generate::{self, Outcome, Request};
 use shardscale::lint;
 
+use sites::sites;
+
 mod cli;
+mod sites;
 
 /// Exit codes. clap itself ends with 2 on wrong usage.
 #[derive(Clone, Copy)]
@@ -28,6 +31,7 @@ fn main() -> ExitCode {
         cli::Command::Gen(args) => gen_scripts(&args.into_request()),
         cli::Command::Check(args) => check_scripts(&args.paths),
         cli::Command::Collect(args) => collect_runs(&args.into_options()),
+        cli::Command::Sites(args) => sites(&args),
     };
     let exit = exit.unwrap_or_else(|error| {
         eprintln!("shardscale: {error:#}");

@@ -147,7 +147,7 @@ fn wrong_input_names_the_flag_what_was_given_and_what_is_allowed() {
     let cli = Cli::new();
     let cases: [(i32, &[&str], &[&str]); 13] = [
         (2, &[], &["--site"]),
-        (1, &["--site=fronteer"], &["fronteer", "frontier, local, polaris", "--site ./mysite.toml"]),
+        (1, &["--site=fronteer"], &["fronteer", "archer2, aurora, daint", "--site ./mysite.toml"]),
         (2, &["--site=local", "--deployment=std"], &["'std'", "standard, colocated"]),
         (2, &["--site=local", "--client-nodes=4,x"], &["'x'", "--client-nodes"]),
         (1, &["--site=local", "--client-nodes=0"], &["--client-nodes 0 is out of range", "1 to"]),

@@ -3,12 +3,14 @@
 mod check;
 mod collect;
 mod generate;
+mod sites;
 
 use clap::{Parser, Subcommand};
 
 pub use check::CheckArgs;
 pub use collect::CollectArgs;
 pub use generate::GenArgs;
+pub use sites::{SitesArgs, SitesCommand};
 
 /// Measure how an in-memory tensor store scales on a supercomputer.
 ///
@@ -33,4 +35,6 @@ pub enum Command {
     ///
     /// Ends with exit code 0 when every run was measured as asked, 3 when some are missing, failed, partial or invalid.
     Collect(CollectArgs),
+    /// List the machines that this program knows; show one, check or start a site file of your own.
+    Sites(SitesArgs),
 }
