@@ -23,6 +23,7 @@ type Case = (&'static str, fn(&Cluster));
 
 const CASES: &[Case] = &[
     ("sbatch out/*.sh runs standard and colocated, and collect reports them", main_job),
+    ("the database on named hosts, on nodes of a feature, in a job of its own, running already", database_elsewhere),
     ("scancel leaves a status, samples, and no server", cancelled),
     ("a rank killed with -9 ends the job and is named", killed_rank),
     ("a server killed with -9 ends the job and is named", killed_server),
@@ -65,8 +66,9 @@ impl Cluster {
     fn up() -> Cluster {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned();
         let cluster = Cluster { lab: root.join("target/slurm-lab"), root };
-        let output =
-            cluster.command("tests/slurm/up.sh").env("NODES", "6").current_dir(&cluster.root).output().unwrap();
+        let mut command = cluster.command("tests/slurm/up.sh");
+        command.env("NODES", "6").env("FEATURES", "cpu fat cpu fat cpu fat");
+        let output = command.current_dir(&cluster.root).output().unwrap();
         assert!(output.status.success(), "up.sh: {}", text(&output));
         cluster
     }
@@ -224,6 +226,50 @@ fn main_job(cluster: &Cluster) {
     cluster.bash(&folder, "sbatch out/*.sh");
     cluster.wait_until_idle();
     assert!(scripts.iter().all(|script| !script.with_extension("").join("attempt-2").exists()));
+}
+
+/// Hosts of the servers and of the ranks of a finished run.
+fn hosts(script: &Path, servers: u32) -> (Vec<String>, Vec<String>) {
+    let attempt = attempt(script, servers);
+    let log = || fs::read_to_string(attempt.path.join("store.log")).unwrap_or_default();
+    assert_eq!(attempt.outcome(), Outcome::Done, "{}: {:?}\n{}", script.display(), attempt.events, log());
+    let meta = SamplesFile::open(&attempt.samples()).unwrap().unwrap().contents().unwrap().meta.unwrap();
+    let mut of_servers: Vec<String> = attempt.servers.iter().map(|server| server.host.clone()).collect();
+    of_servers.sort();
+    (of_servers, meta.hosts)
+}
+
+fn database_elsewhere(cluster: &Cluster) {
+    let folder = cluster.folder("elsewhere");
+    let generate = |args: &str| cluster.generate(&folder, &format!("--deployment standard {args}")).remove(0);
+    let named = generate("--out named --db-hosts cn4,cn5,cn6");
+    let featured = generate("--out featured --client-constraint cpu --db-constraint fat");
+    let pair = generate("--out pair --db-from job");
+    for script in [&named, &featured, &pair] {
+        cluster.bash(&folder, &format!("sbatch {}", script.display()));
+    }
+    // a store of the test itself, on the machine that is the login node
+    let mut running = Command::new("redis-server");
+    running.args(["--bind", "10.77.0.254", "--port", "17999", "--protected-mode", "no", "--save", ""]);
+    let mut running = running.current_dir(&folder).stdout(std::process::Stdio::null()).spawn().unwrap();
+    let running_script = generate("--out running --db-address 10.77.0.254:17999");
+    cluster.bash(&folder, &format!("sbatch {}", running_script.display()));
+    let done = |script: &PathBuf| attempt(script, 0).events.last().is_some_and(|event| event.word == "done");
+    wait_for("the runs", || [&named, &featured, &running_script].iter().all(|script| done(script)));
+    // of the pair both jobs write: either may be the last
+    wait_for("the pair", || attempt(&pair, 0).events.iter().any(|event| event.word == "done"));
+    cluster.wait_until_idle();
+    running.kill().unwrap();
+    running.wait().unwrap();
+    assert_nothing_left();
+
+    assert_eq!(hosts(&named, 3).0, ["cn4", "cn5", "cn6"]);
+    let (servers, ranks) = hosts(&featured, 3);
+    assert_eq!(servers, ["cn2", "cn4", "cn6"], "the fat ones");
+    assert!(ranks.iter().all(|host| ["cn1", "cn3", "cn5"].contains(&host.as_str())), "{ranks:?}");
+    let (servers, ranks) = hosts(&pair, 3);
+    assert!(servers.len() == 3 && ranks.iter().all(|host| !servers.contains(host)), "{servers:?} {ranks:?}");
+    assert_eq!(hosts(&running_script, 0), (vec![], vec!["cn1".to_owned(), "cn2".to_owned()]));
 }
 
 /// A standard run, running: its script, once the first size is on disk.
