@@ -254,10 +254,6 @@ fn database_elsewhere(cluster: &Cluster) {
     let mut running = running.current_dir(&folder).stdout(std::process::Stdio::null()).spawn().unwrap();
     let running_script = generate("--out running --db-address 10.77.0.254:17999");
     cluster.bash(&folder, &format!("sbatch {}", running_script.display()));
-    let done = |script: &PathBuf| attempt(script, 0).events.last().is_some_and(|event| event.word == "done");
-    wait_for("the runs", || [&named, &featured, &running_script].iter().all(|script| done(script)));
-    // of the pair both jobs write: either may be the last
-    wait_for("the pair", || attempt(&pair, 0).events.iter().any(|event| event.word == "done"));
     cluster.wait_until_idle();
     running.kill().unwrap();
     running.wait().unwrap();

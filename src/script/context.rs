@@ -27,7 +27,6 @@ struct Values<'a> {
     nodes: u32,
     run_dir: &'a str,
     client: &'a str,
-    environment: &'a [String],
     directives: &'a [&'a str],
     walltime: Option<String>,
     walltime_s: Option<u32>,
@@ -51,6 +50,7 @@ struct SiteValues<'a> {
     name: &'a str,
     /// Kind of the scheduler.
     scheduler: &'a str,
+    launcher: &'a str,
     node: NodeValues,
 }
 
@@ -78,6 +78,7 @@ impl JobScript<'_> {
             site: SiteValues {
                 name: &self.site.name,
                 scheduler: &self.site.scheduler.kind,
+                launcher: &self.site.launch.launcher,
                 node: NodeValues { single: self.node.single },
             },
             job,
@@ -86,7 +87,6 @@ impl JobScript<'_> {
             nodes: if half == Half::Db { expect.servers } else { expect.nodes },
             run_dir: self.run_dir,
             client: self.client,
-            environment: self.environment,
             directives: self.directives,
             walltime: seconds.map(|seconds| Walltime { seconds }.to_string()),
             walltime_s: seconds,
