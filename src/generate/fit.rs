@@ -6,9 +6,8 @@ use std::path::Path;
 use anyhow::{Context, Result, bail, ensure};
 
 use super::plan::Plan;
-use crate::placement::{self, Demand};
+use crate::placement::Demand;
 use crate::record::manifest::{Job, Manifest};
-use crate::record::placement::Placement;
 use crate::record::vocabulary::Deployment;
 use crate::site::{Counts, Limit, Node, Site};
 
@@ -38,10 +37,10 @@ pub fn job(site: &Site, job: &Job) -> Result<()> {
     }
 }
 
-/// Who sits where; absent where nobody is pinned and nothing is known of the nodes.
-pub fn placement(site: &Site, job: &Job, oversubscribe: bool) -> Result<Option<Placement>> {
+/// What has to find room on the site's nodes.
+pub fn demand<'a>(site: &'a Site, job: &'a Job, oversubscribe: bool) -> Result<Demand<'a>> {
     let (client_node, db_node) = nodes(site, job)?;
-    placement::place(&Demand { job, client_node, db_node, oversubscribe })
+    Ok(Demand { job, client_node, db_node, oversubscribe })
 }
 
 /// What the user should know of the site before submitting these jobs.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 
@@ -10,9 +11,9 @@ use super::fit;
 use super::plan::{Plan, Planned, Refusal};
 use super::study_file;
 use super::{Mode, Request};
+use crate::placement::{Seating, Seatings};
 use crate::record::SCHEMA;
 use crate::record::manifest::{Expect, Manifest};
-use crate::record::placement::Placement;
 use crate::record::vocabulary::Deployment;
 use crate::record::walltime::Walltime;
 use crate::script::{JobScript, Library, shell_word};
@@ -27,6 +28,7 @@ pub struct Planner<'a> {
     pub rules: Rules,
     pub settings: Settings,
     library: Library,
+    seatings: Seatings,
     walltime: Option<Walltime>,
     /// The folder, absolute.
     pub out: PathBuf,
@@ -81,6 +83,7 @@ impl<'a> Planner<'a> {
             site_name: site_name.clone(),
             given: given.clone(),
             library,
+            seatings: Seatings::default(),
             study,
             rules,
             settings,
@@ -132,11 +135,13 @@ impl<'a> Planner<'a> {
         let directives: Vec<String> =
             queue_directives.iter().chain(&self.directives).chain(&self.settings.directives).cloned().collect();
         let run_dir = fit::text(&self.out.join(&manifest.name), "--out")?;
-        let manifest = &Manifest { placement: self.placement(manifest)?, ..manifest.clone() };
+        let seating = self.seating(manifest)?;
+        let manifest = &Manifest { placement: seating.placement.clone(), ..manifest.clone() };
         let script = JobScript {
             manifest,
             site: &self.site,
             node: fit::nodes(&self.site, &manifest.job)?.0,
+            drawing: &seating.drawing,
             walltime: self.walltime,
             directives: &directives,
             environment: &self.environment,
@@ -147,11 +152,10 @@ impl<'a> Planner<'a> {
         Ok(Files { script: script.render(&self.library)?, manifest: manifest.to_toml()? })
     }
 
-    /// Who sits where in a planned permutation.
-    ///
-    /// Thousands of permutations share few placements, and each holds a set for each rank: plans do not keep them.
-    pub fn placement(&self, manifest: &Manifest) -> Result<Option<Placement>> {
-        fit::placement(&self.site, &manifest.job, self.settings.oversubscribe.unwrap_or(false))
+    /// Who sits where in a planned permutation. Plans do not keep it: it holds a set of CPUs for each rank.
+    pub fn seating(&self, manifest: &Manifest) -> Result<Arc<Seating>> {
+        let oversubscribe = self.settings.oversubscribe.unwrap_or(false);
+        self.seatings.of(&fit::demand(&self.site, &manifest.job, oversubscribe)?)
     }
 
     fn planned(&self, point: &Point) -> Result<Planned> {
@@ -188,7 +192,7 @@ impl<'a> Planner<'a> {
             sweep: self.study.sweep(),
             placement: None,
         };
-        self.placement(&manifest)?;
+        self.seating(&manifest)?;
         Ok(Planned { cost: self.cost(nodes, queue), manifest })
     }
 
