@@ -1,8 +1,7 @@
 //! Who sits on which CPU of a node: the store's servers and the ranks, on cores that the site leaves to jobs.
 //!
 //! This module is arithmetic on sets of cores: [`fit`] (is there room), [`topology`] (what is near what), [`deal`] (who gets
-//! which cores), [`given`] (masks that the user gave), [`draw`] (a picture of a node),
-//! [`seating`] (each worked out once). It must not know launchers (how a mask
+//! which cores), [`given`] (masks that the user gave), [`draw`] (a picture of a node). It must not know launchers (how a mask
 //! is written on a command line) or files.
 //!
 //! A core is named by its first CPU. A process gets the first hardware thread of each of its cores and the other threads stay
@@ -16,12 +15,10 @@ mod fit;
 mod given;
 #[cfg(test)]
 mod properties;
-mod seating;
 mod topology;
 
 pub use draw::{Drawing, draw};
 pub use fit::check_memory;
-pub use seating::{Seating, Seatings};
 
 use anyhow::{Result, ensure};
 
@@ -55,7 +52,7 @@ impl Demand<'_> {
     fn servers_per_node(&self) -> u32 {
         match self.job.deployment {
             Deployment::Colocated => 1,
-            Deployment::Standard if self.job.db_from == DbFrom::Hosts => 0,
+            Deployment::Standard if self.job.db_from == DbFrom::Running => 0,
             Deployment::Standard if self.client_node.single => self.job.db_nodes.unwrap_or(1),
             Deployment::Standard => 1,
         }

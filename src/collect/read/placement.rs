@@ -151,7 +151,7 @@ fn silent_servers(manifest: &Manifest, servers: &[Server]) -> Option<String> {
     let (job, expect) = (&manifest.job, &manifest.expect);
     let pinned = manifest.placement.as_ref().is_some_and(|placement| !placement.servers.is_empty());
     let to_prove = pinned || job.cpu_bind.kind() == BindKind::Scheduler;
-    let ours = job.deployment == Deployment::Colocated || job.db_from == DbFrom::Allocation;
+    let ours = job.deployment == Deployment::Colocated || matches!(job.db_from, DbFrom::Allocation | DbFrom::Hosts);
     let missing = (0..expect.servers).find(|index| servers.iter().all(|server| server.index != *index))?;
     (to_prove && ours).then(|| format!("the CPUs of server {missing} are not recorded"))
 }
