@@ -175,7 +175,8 @@ impl<'a> Planner<'a> {
         // what placement looks at: the other axes are set to one value
         let key = Job {
             client_nodes: 1,
-            db_nodes: job.db_nodes.map(|_| 1),
+            // on one machine all servers share the node
+            db_nodes: if fit::nodes(&self.site, job)?.0.single { job.db_nodes } else { job.db_nodes.map(|_| 1) },
             repeat: 1,
             keys: KeyPlacement::Hash,
             io_threads: 1,
