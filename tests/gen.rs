@@ -215,7 +215,10 @@ fn a_site_of_ones_own_is_a_file() {
     fs::write(cli.folder.path().join("mine.toml"), frontier.replace("launcher = \"srun\"", "launcher = \"prun\""))
         .unwrap();
     let error = cli.fails(1, &["--site=mine.toml"]);
-    assert!(error.contains("no launcher template \"prun\"; there are: openmpi, pals, srun"), "{error}");
+    assert!(
+        error.contains("no launcher template \"prun\"; there are: flux, hydra, ibrun, openmpi, pals, srun"),
+        "{error}"
+    );
     fs::write(cli.folder.path().join("mine.toml"), frontier.replace("cores = 64", "cores = many")).unwrap();
     let error = cli.fails(1, &["--site=mine.toml"]);
     assert!(error.contains("mine.toml is wrong") && error.contains("line "), "{error}");
