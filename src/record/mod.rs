@@ -32,6 +32,7 @@ pub mod files;
 pub mod host;
 pub mod malloc_conf;
 pub mod manifest;
+pub mod placement;
 pub mod progress;
 pub mod samples;
 pub mod server;
