@@ -98,7 +98,7 @@ fn serve(args: &Args, task: Task, host: &str) -> Result<()> {
     let start = Start {
         config: &config.text(),
         cpus: args.cpus,
-        malloc_conf: args.settings.malloc_conf.as_deref(),
+        malloc_conf: args.settings.malloc_conf.variable(),
         label: Some(label),
     };
     let mut supervisor = Supervisor { daemon: program.start(start)?, stop };
