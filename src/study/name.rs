@@ -1,6 +1,7 @@
 //! The name of a permutation: stable, short, readable, the same on every machine.
 
 use crate::record::manifest::Job;
+use crate::record::units::show_bytes;
 use crate::record::vocabulary::{DbFrom, Distribution, KeyPlacement, Store};
 
 /// The name of script and run directory, such as `standard-n4x48-db3x8-none-hsn0-tcp-r1`.
@@ -34,6 +35,12 @@ pub fn name(job: &Job) -> String {
     if job.io_threads != 1 {
         parts.push(format!("io{}", job.io_threads));
     }
+    if !job.malloc_conf.is_default() {
+        parts.push(job.malloc_conf.short());
+    }
+    if job.maxmemory.0 != 0 {
+        parts.push(format!("max{}", show_bytes(job.maxmemory.0).replace(' ', "")));
+    }
     if job.keys != KeyPlacement::Hash {
         parts.push(job.keys.to_string());
     }
@@ -57,8 +64,10 @@ mod tests {
         job.deployment = crate::record::vocabulary::Deployment::Colocated;
         job.store = Store::Valkey;
         job.io_threads = 4;
+        job.malloc_conf = "dirty_decay_ms:-1".parse().unwrap();
+        job.maxmemory = "64GiB".parse().unwrap();
         job.keys = KeyPlacement::Balanced;
         job.repeat = 2;
-        assert_eq!(name(&job), "colocated-n2x2-db1-none-hsn0-tcp-valkey-io4-balanced-r2");
+        assert_eq!(name(&job), "colocated-n2x2-db1-none-hsn0-tcp-valkey-io4-dirty_decay_ms.-1-max64GiB-balanced-r2");
     }
 }

@@ -38,7 +38,7 @@ pub struct Start<'a> {
     /// Where it may run; absent: where this process may.
     pub cpus: Option<KernelSet>,
     /// Options of its allocator; absent: what the environment says.
-    pub malloc_conf: Option<&'a str>,
+    pub malloc_conf: Option<String>,
     /// Stands before each line of its output; absent: the output is kept for [`Daemon::last_words`] alone.
     pub label: Option<String>,
 }
@@ -82,7 +82,7 @@ impl Program {
         command.stdout(writer.try_clone().context("cannot make a pipe")?).stderr(writer);
         if let Some(options) = malloc_conf {
             // the second name is that of a jemalloc which the server brought along, as those built from source do
-            command.env("MALLOC_CONF", options).env("JE_MALLOC_CONF", options);
+            command.env("MALLOC_CONF", &options).env("JE_MALLOC_CONF", options);
         }
         let parent = getpid();
         let prepare = move || {

@@ -98,7 +98,7 @@ fn serve(args: &Args, task: Task, host: &str) -> Result<()> {
     let cpus = args.cpus.as_ref().map(|lists| kernel_set(lists.own()?)).transpose()?;
     let label = format!("server {} on {host}", task.index);
     let start =
-        Start { config: &config.text(), cpus, malloc_conf: args.settings.malloc_conf.as_deref(), label: Some(label) };
+        Start { config: &config.text(), cpus, malloc_conf: args.settings.malloc_conf.variable(), label: Some(label) };
     let mut supervisor = Supervisor { daemon: program.start(start)?, stop };
     let Some(mut connection) = supervisor.await_start(&config.link())? else { return Ok(()) };
     let said = in_force::ask(&mut connection, &program.path, &config, &args.ifname)?;
