@@ -33,6 +33,7 @@ pub mod server;
 pub mod status;
 pub mod units;
 pub mod vocabulary;
+pub mod walltime;
 pub mod workload;
 
 /// Version of every file in this record. It grows when a reader of the old version would misread or refuse the new one.

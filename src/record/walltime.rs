@@ -13,7 +13,7 @@ pub struct Walltime {
     pub seconds: u32,
 }
 
-crate::record::vocabulary::schema_of_text!(Walltime, "^[0-9]{1,3}:[0-5][0-9]:[0-5][0-9]$", "HH:MM:SS");
+super::vocabulary::schema_of_text!(Walltime, "^[0-9]{1,3}:[0-5][0-9]:[0-5][0-9]$", "HH:MM:SS");
 
 impl Serialize for Walltime {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {

@@ -1,0 +1,123 @@
+//! Whether a permutation fits its site: nodes, interfaces, binding, memory, and texts that schedulers can hold.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use super::plan::Plan;
+use crate::placement::{self, Demand, Placement};
+use crate::record::binding::CpuBind;
+use crate::record::manifest::{Job, Manifest};
+use crate::record::vocabulary::Deployment;
+use crate::site::{Counts, Limit, Node, Site};
+
+/// The kinds of nodes that run the client and the servers.
+pub fn nodes<'a>(site: &'a Site, job: &Job) -> Result<(&'a Node, &'a Node)> {
+    let kinds = site.node_types_of(job)?;
+    Ok((kinds[0], kinds[kinds.len() - 1]))
+}
+
+/// Refuses a job that the site's nodes, interfaces or launcher cannot run.
+pub fn job(site: &Site, job: &Job) -> Result<()> {
+    let (node, db_node) = nodes(site, job)?;
+    ensure!(!node.single || job.client_nodes == 1, "site {} has one node, not {}", site.name, job.client_nodes);
+    let between_nodes = job.deployment == Deployment::Standard && !node.single;
+    site.check_interface(db_node, &job.net_ifname, between_nodes)?;
+    let allowed = &site.launch.cpu_bind;
+    ensure!(
+        allowed.contains(&job.cpu_bind.kind()),
+        "site {} cannot bind with {:?}; allowed: {}",
+        site.name,
+        job.cpu_bind.to_string(),
+        allowed.iter().map(|bind| bind.as_str()).collect::<Vec<_>>().join(", ")
+    );
+    match site.lacks(job)? {
+        Some(reason) => bail!(reason),
+        None => Ok(()),
+    }
+}
+
+/// Who sits where; absent where nobody is pinned, or nothing is known of the node.
+pub fn placement(site: &Site, job: &Job, oversubscribe: bool) -> Result<Option<Placement>> {
+    let _ = oversubscribe;
+    let (node, _) = nodes(site, job)?;
+    let Some(usable) = node.usable() else { return Ok(None) };
+    let demand = Demand { deployment: job.deployment, clients_per_node: job.clients_per_node, db_cpus: job.db_cpus };
+    placement::check(demand, usable.len())?;
+    if job.cpu_bind != CpuBind::Mask {
+        return Ok(None);
+    }
+    Ok(Some(placement::place(demand, &usable)?))
+}
+
+/// What the user should know of the site before submitting these jobs.
+pub fn notes(site: &Site, plan: &Plan) -> Vec<String> {
+    let mut notes: Vec<String> = site.limits.iter().filter_map(|limit| limit_note(site, limit, plan)).collect();
+    let mut keys = BTreeSet::new();
+    for planned in &plan.planned {
+        let Manifest { job, expect, .. } = &planned.manifest;
+        let queue = site.queues.iter().find(|row| Some(&row.name) == expect.queue.as_ref());
+        keys.extend(site.keys_of(job, queue).unwrap_or_default());
+    }
+    notes.extend(site.warnings(keys.iter().map(String::as_str)));
+    notes
+}
+
+fn limit_note(site: &Site, limit: &Limit, plan: &Plan) -> Option<String> {
+    if !matches!(limit.counts, Counts::Submitted | Counts::Queued) {
+        return None;
+    }
+    let counts = |queue: &Option<String>| {
+        limit.queues.is_empty() || queue.as_ref().is_some_and(|queue| limit.queues.contains(queue))
+    };
+    let jobs = plan.planned.iter().filter(|planned| counts(&planned.manifest.expect.queue)).count();
+    (jobs > limit.most as usize).then(|| {
+        let of = if limit.queues.is_empty() { String::new() } else { format!(" in {}", limit.queues.join(", ")) };
+        format!(
+            "{} takes {} {} jobs a {}{of}, and the study has {jobs}: what goes beyond is {}; submit in parts",
+            site.name, limit.most, limit.counts, limit.scope, limit.beyond
+        )
+    })
+}
+
+/// Refuses a directive from the user that the centre does not take.
+pub fn directive(line: &str, site: &Site) -> Result<()> {
+    if let Some(forbidden) = site.directives.forbids(line) {
+        bail!("--directive {line:?}: {} does not take {} ({})", site.name, forbidden.line, forbidden.why);
+    }
+    Ok(())
+}
+
+/// Refuses what cannot be the name of a feature, or several joined by `&` and `|`.
+pub fn constraint(text: Option<&str>, flag: &str) -> Result<()> {
+    let Some(text) = text else { return Ok(()) };
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_.-&|=:".contains(c);
+    ensure!(
+        !text.is_empty() && text.chars().all(plain),
+        "{flag} {text:?} is no feature of nodes; allowed: letters, digits and _ . - & | = :, such as SK48 or gpu&hbm80g"
+    );
+    Ok(())
+}
+
+/// A path as text that fits on one line.
+pub fn text(path: &Path, flag: &str) -> Result<String> {
+    let text = path.to_str().with_context(|| format!("{flag} {} is not UTF-8: choose another path", path.display()))?;
+    ensure!(
+        !text.chars().any(char::is_control),
+        "{flag} {text:?} has a line break or control character: choose another path"
+    );
+    Ok(text.to_owned())
+}
+
+/// Schedulers take the log's path from a directive, where nothing can be quoted.
+pub fn path(out: &Path, site: &Site) -> Result<()> {
+    let text = text(out, "--out")?;
+    let plain = text.chars().all(|c| c.is_ascii_alphanumeric() || "/._+=@,:-".contains(c));
+    ensure!(
+        site.scheduler.kind == "none" || plain,
+        "--out {text:?}: a scheduler's directives can hold only paths of the characters a-z A-Z 0-9 / . _ + = @ , : -; choose \
+         another folder"
+    );
+    Ok(())
+}
