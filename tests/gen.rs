@@ -132,7 +132,7 @@ fn permutations_that_cannot_run_are_refused_before_anything_is_written() {
     assert!(error.contains("1 of 2 permutations cannot run, and nothing was written"), "{error}");
     assert!(
         error.contains(
-            "colocated-n4x64-db8-mask-lo-tcp-r1: 64 ranks + 8 DB CPUs = 72 cores on each node, but jobs may use 56"
+            "colocated-n4x64-db8-mask-lo-tcp-r1: 64 ranks x 1 core + 8 DB cores = 72 cores on each node, but jobs may use 56 (64 cores less 8 reserved)"
         ),
         "{error}"
     );

@@ -6,9 +6,9 @@ use std::path::Path;
 use anyhow::{Context, Result, bail, ensure};
 
 use super::plan::Plan;
-use crate::placement::{self, Demand, Placement};
-use crate::record::binding::CpuBind;
+use crate::placement::{self, Demand};
 use crate::record::manifest::{Job, Manifest};
+use crate::record::placement::Placement;
 use crate::record::vocabulary::Deployment;
 use crate::site::{Counts, Limit, Node, Site};
 
@@ -38,17 +38,10 @@ pub fn job(site: &Site, job: &Job) -> Result<()> {
     }
 }
 
-/// Who sits where; absent where nobody is pinned, or nothing is known of the node.
+/// Who sits where; absent where nobody is pinned and nothing is known of the nodes.
 pub fn placement(site: &Site, job: &Job, oversubscribe: bool) -> Result<Option<Placement>> {
-    let _ = oversubscribe;
-    let (node, _) = nodes(site, job)?;
-    let Some(usable) = node.usable() else { return Ok(None) };
-    let demand = Demand { deployment: job.deployment, clients_per_node: job.clients_per_node, db_cpus: job.db_cpus };
-    placement::check(demand, usable.len())?;
-    if job.cpu_bind != CpuBind::Mask {
-        return Ok(None);
-    }
-    Ok(Some(placement::place(demand, &usable)?))
+    let (client_node, db_node) = nodes(site, job)?;
+    placement::place(&Demand { job, client_node, db_node, oversubscribe })
 }
 
 /// What the user should know of the site before submitting these jobs.

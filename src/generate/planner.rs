@@ -12,6 +12,7 @@ use super::study_file;
 use super::{Mode, Request};
 use crate::record::SCHEMA;
 use crate::record::manifest::{Expect, Manifest};
+use crate::record::placement::Placement;
 use crate::record::vocabulary::Deployment;
 use crate::record::walltime::Walltime;
 use crate::script::{JobScript, Library, shell_word};
@@ -131,12 +132,11 @@ impl<'a> Planner<'a> {
         let directives: Vec<String> =
             queue_directives.iter().chain(&self.directives).chain(&self.settings.directives).cloned().collect();
         let run_dir = fit::text(&self.out.join(&manifest.name), "--out")?;
-        let placement = fit::placement(&self.site, &manifest.job, false)?;
+        let manifest = &Manifest { placement: self.placement(manifest)?, ..manifest.clone() };
         let script = JobScript {
             manifest,
             site: &self.site,
             node: fit::nodes(&self.site, &manifest.job)?.0,
-            placement: placement.as_ref(),
             walltime: self.walltime,
             directives: &directives,
             environment: &self.environment,
@@ -145,6 +145,13 @@ impl<'a> Planner<'a> {
             server: self.settings.store_server.as_deref().or(self.site.store.server.as_deref()),
         };
         Ok(Files { script: script.render(&self.library)?, manifest: manifest.to_toml()? })
+    }
+
+    /// Who sits where in a planned permutation.
+    ///
+    /// Thousands of permutations share few placements, and each holds a set for each rank: plans do not keep them.
+    pub fn placement(&self, manifest: &Manifest) -> Result<Option<Placement>> {
+        fit::placement(&self.site, &manifest.job, self.settings.oversubscribe.unwrap_or(false))
     }
 
     fn planned(&self, point: &Point) -> Result<Planned> {
@@ -164,7 +171,6 @@ impl<'a> Planner<'a> {
             }
             None => None,
         };
-        fit::placement(&self.site, &job, self.settings.oversubscribe.unwrap_or(false))?;
         let manifest = Manifest {
             schema: SCHEMA,
             name: point.name.clone(),
@@ -182,6 +188,7 @@ impl<'a> Planner<'a> {
             sweep: self.study.sweep(),
             placement: None,
         };
+        self.placement(&manifest)?;
         Ok(Planned { cost: self.cost(nodes, queue), manifest })
     }
 
