@@ -13,7 +13,7 @@ use std::time::Duration;
 use common::stand_in::{Mischief, StandIn};
 use common::{CLIENT, Redis, require, text};
 use shardscale::record::vocabulary::{Op, Payload};
-use shardscale::record::workload::Workload;
+use shardscale::record::workload::{Rate, Workload};
 use shardscale_client::address::AddressList;
 use shardscale_client::buffer::Buffer;
 use shardscale_client::connection::{self, Dial, Stream, Timeouts};
@@ -171,7 +171,7 @@ fn cost(address: &str, payload_bytes: usize, redisai: bool, workload: &Workload)
         tensors: &mut tensors,
         around: &mut around,
         samples: &mut samples,
-        pace: Pace::new(None, 0, 1),
+        pace: Pace::new(Rate::Closed, 0, 1),
         excluded_ns: 0,
         last_end_ns: 0,
         last_put: 0,

@@ -162,6 +162,8 @@ impl<'a> Planner<'a> {
         }
         let (node, db_node) = fit::nodes(&self.site, &job)?;
         fit::job(&self.site, &job)?;
+        let sweep = self.study.sweep();
+        fit::workload(&job, &sweep)?;
         let servers = job.db_nodes.unwrap_or(job.client_nodes);
         let nodes = if node.single { 1 } else { job.client_nodes + job.db_nodes.unwrap_or(0) };
         let queue = match self.walltime {
@@ -185,7 +187,7 @@ impl<'a> Planner<'a> {
                 queue: queue.map(|queue| queue.name.clone()),
             },
             job,
-            sweep: self.study.sweep(),
+            sweep,
             placement: None,
         };
         self.placement(&manifest)?;

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::binding::CpuBind;
 use super::placement::Placement;
 use super::vocabulary::{Barrier, DbFrom, Deployment, Distribution, KeyPlacement, Store, Transport, Wire};
+use super::workload::Workload;
 use super::{check_schema, files};
 
 /// Name of the manifest in a run directory.
@@ -75,6 +76,9 @@ pub struct Job {
     /// Kind of the servers' nodes where it is another one (since schema 2).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub db_node_type: Option<String>,
+    /// What the ranks do with their tensors (since schema 2).
+    #[serde(default)]
+    pub workload: Workload,
 }
 
 fn one() -> u32 {
@@ -180,6 +184,7 @@ pub fn example() -> Manifest {
             db_from: DbFrom::Allocation,
             client_node_type: None,
             db_node_type: None,
+            workload: Workload::default(),
         },
         sweep: Sweep {
             wire: Wire::Auto,

@@ -16,6 +16,7 @@ use serde::Serialize;
 use crate::placement;
 use crate::record::manifest::Manifest;
 use crate::record::vocabulary::{Deployment, Store};
+use crate::record::workload::Workload;
 use crate::site::{Node, Site, Walltime};
 use step::Step;
 
@@ -99,6 +100,7 @@ impl JobScript<'_> {
         context.insert("site", &SiteContext::new(self));
         context.insert("job", job);
         context.insert("sweep", sweep);
+        context.insert("workload", &workload_words(&job.workload));
         context.insert("expect", expect);
         context.insert("run_dir", self.run_dir);
         context.insert("client", self.client);
@@ -138,6 +140,25 @@ impl JobScript<'_> {
         };
         format!("{clients}; {store}; {} over {}", job.transport, job.net_ifname)
     }
+}
+
+/// Flags of the client for what is not its default, so that the usual script stays short.
+fn workload_words(workload: &Workload) -> Vec<String> {
+    let usual = Workload::default();
+    let Workload { dtype, shape, payload, tensors, mix, access, order, pipeline, rate } = workload;
+    let flags = [
+        (*dtype != usual.dtype, "--dtype", dtype.to_string()),
+        (*shape != usual.shape, "--shape", shape.to_string()),
+        (*payload != usual.payload, "--payload", payload.to_string()),
+        (*tensors != usual.tensors, "--tensors", tensors.to_string()),
+        (*mix != usual.mix, "--mix", mix.to_string()),
+        (*access != usual.access, "--access", access.to_string()),
+        (*order != usual.order, "--order", order.to_string()),
+        (*pipeline != usual.pipeline, "--pipeline", pipeline.to_string()),
+        (*rate != usual.rate, "--rate", rate.to_string()),
+    ];
+    let unusual = flags.into_iter().filter(|(unusual, ..)| *unusual);
+    unusual.flat_map(|(_, flag, value)| [flag.to_owned(), value]).collect()
 }
 
 fn count(n: u32, thing: &str) -> String {

@@ -26,6 +26,16 @@ pub fn contradictions(manifest: &Manifest, meta: &Meta) -> Vec<String> {
     compare("barrier", &sweep.barrier, &meta.barrier);
     compare("verify", &sweep.verify, &meta.verify);
     compare("key placement", &job.keys, &meta.keys);
+    let (asked, measured) = (&job.workload, &meta.workload);
+    compare("dtype", &asked.dtype, &measured.dtype);
+    compare("shape", &asked.shape, &measured.shape);
+    compare("payload", &asked.payload, &measured.payload);
+    compare("tensors", &asked.tensors, &measured.tensors);
+    compare("mix", &asked.mix, &measured.mix);
+    compare("access", &asked.access, &measured.access);
+    compare("order", &asked.order, &measured.order);
+    compare("pipeline", &asked.pipeline, &measured.pipeline);
+    compare("rate", &asked.rate, &measured.rate);
     if sweep.wire != Wire::Auto {
         compare("wire", &sweep.wire, &meta.wire);
     }
