@@ -129,6 +129,8 @@ fn standard_and_colocated_run_and_are_collected() {
         &["--deployment=standard", "--db-nodes=2", "--keys=balanced"],
         &["--deployment=colocated", "--transport=tcp"],
         &["--deployment=colocated", "--transport=uds"],
+        &["--deployment=standard", "--dtype=float64", "--shape=16xN", "--tensors=4", "--pipeline=4", "--order=phases"],
+        &["--deployment=standard", "--access=one-to-many", "--payload=random", "--mix=1:3", "--rate=500"],
     ] {
         let study = Study::new(&[args, &SHORT].concat());
         let output = study.run();

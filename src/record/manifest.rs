@@ -13,6 +13,7 @@ use super::malloc_conf::MallocConf;
 use super::placement::Placement;
 use super::units::ByteCount;
 use super::vocabulary::{Barrier, DbFrom, Deployment, Distribution, KeyPlacement, Store, Transport, Wire};
+use super::workload::Workload;
 use super::{check_schema, files};
 
 /// Name of the manifest in a run directory.
@@ -89,6 +90,9 @@ pub struct Job {
     /// Kind of the servers' nodes where it is another one (since schema 2).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub db_node_type: Option<String>,
+    /// What the ranks do with their tensors (since schema 2).
+    #[serde(default)]
+    pub workload: Workload,
 }
 
 fn one() -> u32 {
@@ -198,6 +202,7 @@ pub fn example() -> Manifest {
             db_address: Vec::new(),
             client_node_type: None,
             db_node_type: None,
+            workload: Workload::default(),
         },
         sweep: Sweep {
             wire: Wire::Auto,
