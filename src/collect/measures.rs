@@ -6,7 +6,7 @@
 //! - **overlap**: bytes moved by all ranks / window, where the window reaches from the first start to the last end of the
 //!   timed samples at this size, on the ranks' common clock. put_tensor and unpack_tensor alternate in each rank, so both
 //!   share one window: the figure of one op is what it moved while the other ran too, and the figure of the run is both
-//!   together;
+//!   together. Where a run puts everything before it unpacks (order `phases`), each op has the window of its phase;
 //! - **classic**: sum over ranks of size x iterations / loop time, as SmartSim-Scaling publishes it. The loop time covers
 //!   both ops while the bytes count once, and a rank that starts late is not seen.
 
@@ -22,6 +22,8 @@ pub struct Pool {
     pub durations_ns: Vec<u64>,
     pub ranks: u32,
     pub warmup_excluded: u64,
+    /// From this op's first start to its last end, where it does not share the window with the other op.
+    pub window: Option<Window>,
 }
 
 /// A span on the ranks' common clock, in ns.
@@ -37,6 +39,14 @@ impl Window {
         Window {
             first_start_ns: self.first_start_ns.min(start_ns),
             last_end_ns: self.last_end_ns.max(start_ns.saturating_add_unsigned(duration_ns)),
+        }
+    }
+
+    /// The window that holds both.
+    pub fn with_all(self, other: Window) -> Window {
+        Window {
+            first_start_ns: self.first_start_ns.min(other.first_start_ns),
+            last_end_ns: self.last_end_ns.max(other.last_end_ns),
         }
     }
 
@@ -73,7 +83,13 @@ pub struct Samples {
 pub fn reduce(samples: Samples) -> SizeResult {
     let Samples { payload_bytes, size_index, pools, window, loops } = samples;
     let window_ns = window.and_then(Window::length_ns);
-    let ops: Vec<_> = pools.into_iter().filter_map(|pool| reduce_op(payload_bytes, window_ns, pool)).collect();
+    let ops: Vec<_> = pools
+        .into_iter()
+        .filter_map(|pool| {
+            let own = pool.window.and_then(Window::length_ns);
+            reduce_op(payload_bytes, own.or(window_ns), pool)
+        })
+        .collect();
     let n = ops.iter().map(|op| op.latency.n).sum();
     SizeResult {
         payload_bytes,
@@ -121,7 +137,7 @@ mod tests {
                 window = window.with(base + offset, duration);
             }
         }
-        let pool = |op, ns| Pool { op, durations_ns: vec![ns; 4], ranks: 2, warmup_excluded: 6 };
+        let pool = |op, ns| Pool { op, durations_ns: vec![ns; 4], ranks: 2, warmup_excluded: 6, window: None };
         Samples {
             payload_bytes: 1000,
             size_index: 0,
@@ -142,6 +158,15 @@ mod tests {
         assert_eq!(size.overlap_gb_per_s, Some(8000.0 / 1300.0));
         // 2 ranks x 1000 bytes x 2 iterations / 800 ns
         assert_eq!(size.classic_gb_per_s, Some(5.0));
+    }
+
+    #[test]
+    fn ops_in_phases_have_windows_of_their_own() {
+        let mut samples = two_ranks();
+        samples.pools[0].window = Some(Window { first_start_ns: 0, last_end_ns: 400 });
+        let size = reduce(samples);
+        assert_eq!(size.ops[0].overlap_gb_per_s, Some(10.0));
+        assert_eq!(size.ops[1].overlap_gb_per_s, Some(4000.0 / 1300.0));
     }
 
     #[test]

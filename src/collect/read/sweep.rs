@@ -10,12 +10,13 @@ use anyhow::{Context, Result};
 use rayon::prelude::*;
 
 use super::check;
+use super::placement::{self, Seat};
 use crate::collect::measures::{self, Loop, Pool, Samples, Window};
 use crate::collect::model::{Measured, SizeResult};
 use crate::record::manifest::Manifest;
-use crate::record::samples::{self, Contents, Meta, SamplesFile, SeriesView};
+use crate::record::samples::{self, Contents, Meta, RankInfo, SamplesFile, SeriesView};
 use crate::record::units::show_bytes;
-use crate::record::vocabulary::Op;
+use crate::record::vocabulary::{Op, Order};
 
 /// Part of a window above which the clocks' error bound is worth a note.
 const NOTABLE_CLOCK_ERROR: f64 = 0.05;
@@ -24,6 +25,8 @@ const NOTABLE_CLOCK_ERROR: f64 = 0.05;
 #[derive(Debug)]
 pub struct Reading {
     pub measured: Measured,
+    /// Where the ranks ran.
+    pub seats: Vec<Seat>,
     /// What differs from the manifest, in words; for a file that is whole also the sizes that are not.
     pub contradictions: Vec<String>,
     pub notes: Vec<String>,
@@ -68,7 +71,7 @@ fn digest(manifest: &Manifest, meta: &Meta, contents: &Contents<'_>) -> Reading 
     let sizes: Vec<SizeResult> = by_size
         .par_iter()
         .filter(|(index, _)| !flaws.contains_key(index))
-        .map(|(index, series)| measures::reduce(gather(*index, series)))
+        .map(|(index, series)| measures::reduce(gather(meta, *index, series)))
         .collect();
     let whole = contents.ended && contents.torn.is_none();
     let mut contradictions = check::contradictions(manifest, meta);
@@ -83,30 +86,38 @@ fn digest(manifest: &Manifest, meta: &Meta, contents: &Contents<'_>) -> Reading 
     let measured = describe(meta, contents, sizes);
     notes.extend(check::notes(meta, contents));
     notes.extend(clock_note(&measured));
-    Reading { measured, contradictions, notes, torn: contents.torn.clone(), ended: contents.ended }
+    let seats = placement::seats_of_ranks(meta, &contents.ranks);
+    Reading { measured, seats, contradictions, notes, torn: contents.torn.clone(), ended: contents.ended }
 }
 
 /// The timed samples of one size.
-fn gather(size_index: u32, series: &[&SeriesView<'_>]) -> Samples {
+fn gather(meta: &Meta, size_index: u32, series: &[&SeriesView<'_>]) -> Samples {
     let mut window = Window::EMPTY;
     let pools = Op::ALL.iter().map(|op| {
-        let mut pool = Pool { op: *op, durations_ns: Vec::new(), ranks: 0, warmup_excluded: 0 };
+        let mut pool = Pool { op: *op, durations_ns: Vec::new(), ranks: 0, warmup_excluded: 0, window: None };
+        let mut own = Window::EMPTY;
         for one in series.iter().filter(|one| one.op == *op) {
             pool.ranks += 1;
             pool.warmup_excluded += u64::from(one.warmup);
             for (start, duration) in one.samples().skip(one.warmup as usize) {
-                window = window.with(start, duration);
+                own = own.with(start, duration);
                 pool.durations_ns.push(duration);
             }
         }
+        window = window.with_all(own);
+        pool.window = (meta.workload.order == Order::Phases).then_some(own);
         pool
     });
     let pools = pools.collect();
-    // both series of a rank carry the time of the one loop that made them
-    let loops = series
-        .iter()
-        .filter(|one| one.op == Op::PutTensor)
-        .map(|one| Loop { iterations: (one.len() as u64).saturating_sub(u64::from(one.warmup)), loop_ns: one.loop_ns });
+    // both series of a rank carry the time of the one loop that made them; where it takes more samples of one op than of the
+    // other, those of the more frequent one are counted
+    let mut by_rank: BTreeMap<u32, Loop> = BTreeMap::new();
+    for one in series {
+        let iterations = (one.len() as u64).saturating_sub(u64::from(one.warmup));
+        let entry = by_rank.entry(one.rank).or_insert(Loop { iterations: 0, loop_ns: one.loop_ns });
+        entry.iterations = entry.iterations.max(iterations);
+    }
+    let loops = by_rank.into_values();
     let payload_bytes = series.first().map_or(0, |one| one.payload_bytes);
     Samples { payload_bytes, size_index, pools, window: Some(window), loops: loops.collect() }
 }
@@ -119,7 +130,8 @@ fn describe(meta: &Meta, contents: &Contents<'_>, sizes: Vec<SizeResult>) -> Mea
         }
     }
     // both ends of a window may be off
-    let clock_error_ns = contents.ranks.iter().map(|rank| rank.clock_error_ns).max().unwrap_or(0).saturating_mul(2);
+    let clock_error_ns =
+        contents.ranks.iter().map(|rank| clock_error_ns(contents, rank)).max().unwrap_or(0).saturating_mul(2);
     Measured {
         ranks: meta.world_size,
         hosts: meta.hosts.len(),
@@ -130,6 +142,12 @@ fn describe(meta: &Meta, contents: &Contents<'_>, sizes: Vec<SizeResult>) -> Mea
         facts: facts(meta, contents),
         sizes,
     }
+}
+
+/// With the drift until the end of the run, where that is known.
+fn clock_error_ns(contents: &Contents<'_>, rank: &RankInfo) -> u64 {
+    let at_end = contents.clocks_at_end.as_ref().and_then(|clocks| clocks.get(rank.host as usize));
+    at_end.map_or(rank.clock_error_ns, |clock| clock.error_bound_ns(rank))
 }
 
 fn facts(meta: &Meta, contents: &Contents<'_>) -> Vec<(String, String)> {
