@@ -141,7 +141,7 @@ mod tests {
             max_walltime: day,
             exclusive: false,
         };
-        let compute = Partition { name: "compute".into(), default: true, exclusive: true, ..shared.clone() };
+        let compute = Partition { name: "compute".into(), default: true, exclusive: true, ..shared };
         assert_eq!(partitions, [compute, shared]);
         let nodes = nodes(include_str!("../../tests/survey/slurm-sinfo.txt"));
         assert_eq!(nodes.len(), 2);
