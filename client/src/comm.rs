@@ -41,6 +41,17 @@ pub fn abort() -> ! {
     std::process::exit(1);
 }
 
+/// First line of what the MPI library says of itself; MPI need not have started.
+pub fn library() -> String {
+    let text = mpi::environment::library_version().unwrap_or_default();
+    text.lines().next().unwrap_or_default().trim_end_matches('\0').trim().to_owned()
+}
+
+/// Version of the standard that the library has, as (major, minor); MPI need not have started.
+pub fn standard() -> (i32, i32) {
+    mpi::environment::version()
+}
+
 impl Comm {
     /// Starts MPI.
     ///
@@ -65,8 +76,7 @@ impl Comm {
 
     /// First line of what the MPI library says of itself.
     pub fn library(&self) -> String {
-        let text = mpi::environment::library_version().unwrap_or_default();
-        text.lines().next().unwrap_or_default().trim_end_matches('\0').trim().to_owned()
+        library()
     }
 
     /// Waits until every rank has come here.

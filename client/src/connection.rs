@@ -2,14 +2,15 @@
 //! authenticated and known to answer.
 
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use rustix::net::{RecvAncillaryBuffer, RecvFlags};
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use crate::address::Address;
 use crate::wire::ByteStream;
@@ -50,11 +51,24 @@ pub fn open(address: &Address, dial: Dial<'_>) -> Result<Stream> {
     Ok(stream)
 }
 
+impl Stream {
+    /// The IPv4 address that it leaves from; `None` for a UNIX socket.
+    pub fn source(&self) -> Option<Ipv4Addr> {
+        match self {
+            Stream::Tcp(stream) => match stream.local_addr().ok()?.ip() {
+                IpAddr::V4(address) => Some(address),
+                IpAddr::V6(_) => None,
+            },
+            Stream::Unix(_) => None,
+        }
+    }
+}
+
 fn connect(address: &Address, dial: Dial<'_>) -> Result<Stream> {
     let reply = Some(dial.timeouts.reply);
     match address {
         Address::Unix(path) => {
-            let stream = UnixStream::connect(path).context("cannot connect to the socket")?;
+            let stream = connect_unix(path, dial.timeouts.connect).context("cannot connect to the socket")?;
             stream.set_read_timeout(reply)?;
             stream.set_write_timeout(reply)?;
             Ok(Stream::Unix(stream))
@@ -68,6 +82,14 @@ fn connect(address: &Address, dial: Dial<'_>) -> Result<Stream> {
             Ok(Stream::Tcp(stream))
         }
     }
+}
+
+/// A full queue makes connect wait, without a limit unless sending has one.
+fn connect_unix(path: &Path, timeout: Duration) -> io::Result<UnixStream> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_write_timeout(Some(timeout))?;
+    socket.connect(&SockAddr::unix(path)?)?;
+    Ok(socket.into())
 }
 
 fn connect_tcp(host: &str, port: u16, dial: Dial<'_>) -> Result<TcpStream> {

@@ -1,8 +1,10 @@
 //! The parts of the command `shardscale-client`: what runs on compute nodes.
 //!
 //! Reading order: [`args`] (subcommands), [`store`] (servers: begin, serve, await, stop), [`run`] (the story of a measurement),
-//! [`timed_loop`], [`tensors`], [`pace`] and [`wire`] (what is timed), [`comm`] (everything that is MPI), [`address`], [`keys`] and [`survey`] (which
-//! server, which key), [`recorder`] (what is written), [`failure`] (how it ends when it fails). A subcommand has a module
+//! [`timed_loop`], [`tensors`], [`pace`] and [`wire`] (what is timed), [`comm`] (everything that is MPI), [`address`],
+//! [`keys`] and [`survey`] (which server, which key), [`connecting`] (how ranks come to it), [`recorder`] (what is written),
+//! [`environment`], [`watch`] and [`node`] (what was true meanwhile), [`failure`] (how it ends when it fails). [`doctor`] looks at a
+//! node before any of that. A subcommand has a module
 //! with its arguments.
 //!
 //! A library for its own program, tests and benchmarks alone: nothing here is a stable interface.
@@ -12,12 +14,18 @@ pub mod args;
 pub mod buffer;
 pub mod clock;
 pub mod comm;
+pub mod connecting;
 pub mod connection;
+pub mod doctor;
 pub mod effort;
+pub mod environment;
 pub mod failure;
 pub mod hosts;
+pub mod inquiry;
 pub mod keys;
 pub mod launcher;
+pub mod mpi_facts;
+pub mod node;
 pub mod pace;
 pub mod pattern;
 pub mod progress;
@@ -29,4 +37,5 @@ pub mod store;
 pub mod survey;
 pub mod tensors;
 pub mod timed_loop;
+pub mod watch;
 pub mod wire;

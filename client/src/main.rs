@@ -3,22 +3,21 @@
 use std::process::ExitCode;
 
 use shardscale_client::args::{self, Command};
-use shardscale_client::{run, store};
+use shardscale_client::{doctor, run, store};
 
 fn main() -> ExitCode {
+    let done = |()| ExitCode::SUCCESS;
     let outcome = match args::parse() {
         Err(code) => return code,
         Ok(Command::Run(args)) => return run::run(&args),
-        Ok(Command::Begin(args)) => store::begin::run(&args),
-        Ok(Command::Serve(args)) => store::serve::run(&args),
-        Ok(Command::AwaitStore(args)) => store::await_store::run(&args),
-        Ok(Command::StopStore(args)) => store::stop_store::run(&args),
+        Ok(Command::Begin(args)) => store::begin::run(&args).map(done),
+        Ok(Command::Serve(args)) => store::serve::run(&args).map(done),
+        Ok(Command::AwaitStore(args)) => store::await_store::run(&args).map(done),
+        Ok(Command::StopStore(args)) => store::stop_store::run(&args).map(done),
+        Ok(Command::Doctor(args)) => doctor::run(&args),
     };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("shardscale-client: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    outcome.unwrap_or_else(|error| {
+        eprintln!("shardscale-client: {error:#}");
+        ExitCode::FAILURE
+    })
 }

@@ -193,9 +193,9 @@ fn a_full_disk_is_named_with_the_file() {
     require("mpirun", "openmpi-bin");
     let redis = Redis::start(&[]);
     let folder = tempfile::tempdir().unwrap();
-    // a file system of two pages, seen by this one launch and gone with it
-    let script = r#"mount -t tmpfs -o size=8k none "$1" && exec mpirun --oversubscribe -n 2 "$2" run --attempt "$1" \
-        --address "$3" --ranks 2 --tensor-bytes 1KiB,2KiB --iterations 1000"#;
+    // a file system of twelve pages, seen by this one launch and gone with it
+    let script = r#"mount -t tmpfs -o size=48k none "$1" && exec mpirun --oversubscribe -n 2 "$2" run --attempt "$1" \
+        --address "$3" --ranks 2 --tensor-bytes 1KiB,2KiB --iterations 4000"#;
     let mut command = Command::new("timeout");
     command.args(["60", "unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script, "sh"]);
     command.arg(folder.path()).args([CLIENT, &redis.address()]);

@@ -36,6 +36,7 @@ fn announce_on(host: &str, attempt: &std::path::Path, index: u32, redis: &Redis,
         pid: 1,
         cpus: "0".into(),
         version: "redis".into(),
+        in_force: None,
         exit: None,
     };
     server.write(attempt).unwrap();

@@ -159,8 +159,10 @@ vocabulary! {
         Allocation = "allocation",
         /// They run in a job of their own, on which the client's job depends.
         Job = "job",
-        /// They run already, on hosts that the user names.
+        /// They run in that allocation, on hosts that the user names.
         Hosts = "hosts",
+        /// They run already, at addresses that the user gives.
+        Running = "running",
     }
 }
 

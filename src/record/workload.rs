@@ -20,7 +20,7 @@ const MOST_OF_MIX: u32 = 1000;
 const MOST_DIMENSIONS: usize = 8;
 
 /// One combination of the workload's axes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Workload {
     pub dtype: Dtype,
@@ -37,18 +37,18 @@ pub struct Workload {
 }
 
 /// Dimensions, of which one is free and takes what the tensor's size leaves: written `1xN`, `N`, `64x64xN`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Shape(Vec<Option<u64>>);
 
 /// Puts and unpacks of each tensor in an iteration: written `1:1`, `1:9`, `1:0` (write only), `0:1` (read only).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Mix {
     pub puts: u32,
     pub unpacks: u32,
 }
 
 /// When a rank starts an op: `closed`, when the one before has ended, or so many a second, whether or not it has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Rate {
     Closed,
     OpsPerSecond(u32),

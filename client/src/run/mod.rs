@@ -4,6 +4,7 @@
 
 pub mod args;
 mod around;
+mod connect;
 mod session;
 mod store;
 
@@ -14,10 +15,12 @@ use shardscale::record::samples::{HostClock, Meta};
 
 use crate::clock;
 use crate::comm::Comm;
+use crate::environment::{Report, StartUp};
 use crate::failure::{During, Failure, Reporter};
 use crate::hosts::{self, Hosts};
 use crate::launcher;
 use crate::recorder::Recorder;
+use crate::watch::Watch;
 use args::RunArgs;
 use session::Session;
 use store::Store;
@@ -26,6 +29,7 @@ use store::Store;
 pub fn run(args: &RunArgs) -> ExitCode {
     let mut reporter =
         Reporter { rank: 0, host: hosts::own_name(), attempt: args.attempt.clone(), speaks: launcher::is_first() };
+    let mut start_up = StartUp::begin();
     let comm = match Comm::init() {
         Ok(comm) => comm,
         Err(error) => reporter.end(&Failure::new("start MPI", error)),
@@ -36,7 +40,8 @@ pub fn run(args: &RunArgs) -> ExitCode {
     }
     reporter.speaks = true;
     reporter.catch_panics();
-    match measure(&comm, args, &reporter.host) {
+    start_up.mark("start MPI");
+    match measure(&comm, args, &reporter.host, start_up) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => reporter.end(&failure),
     }
@@ -53,13 +58,24 @@ fn check_world(comm: &Comm, ranks: u32) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn measure(comm: &Comm, args: &RunArgs, host: &str) -> Result<(), Failure> {
+fn measure(comm: &Comm, args: &RunArgs, host: &str, mut start_up: StartUp) -> Result<(), Failure> {
     let hosts = Hosts::exchange(comm, host).during("find the hosts")?;
+    start_up.mark("exchange hosts");
     let store = Store::find(comm, args, &hosts).during("find the store")?;
+    start_up.mark("find the store");
     let clock = clock::agree(comm, &hosts).during("agree on a clock")?;
-    let mut session = Session::open(comm, args, &hosts, store, clock)?;
+    start_up.mark("agree on a clock");
+    let (mut session, reach) = Session::open(comm, args, &hosts, store, clock)?;
+    let mut report = Report::start(comm, &hosts, &reach, args.timeouts()).during("describe the environment")?;
+    start_up.mark("connect all ranks");
     let mut recorder = describe(&session, &hosts).during("write samples")?;
-    session.sweep(&mut recorder)?;
+    let mut watch =
+        Watch::start(comm, &hosts, &session.store.target(args), args.attempt.clone()).during("ask the store")?;
+    start_up.mark("describe the run");
+    report.write(args.attempt.as_deref(), start_up).during("describe the environment")?;
+    session.sweep(&mut recorder, &mut watch)?;
+    watch.warn();
+    report.finish(comm).during("describe the environment")?;
     let clocks = clock::ask_again(comm, &hosts, clock).during("ask the clocks")?;
     finish(comm, recorder, &clocks.unwrap_or_default()).during("write samples")
 }

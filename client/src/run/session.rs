@@ -2,27 +2,30 @@
 
 use shardscale::record::samples::RankInfo;
 use shardscale::record::units::show_bytes;
-use shardscale::record::vocabulary::Access;
+use shardscale::record::vocabulary::{Access, Barrier};
 use shardscale::record::workload::Workload;
 
 use super::args::RunArgs;
 use super::around::{Surroundings, bytes_of_passes};
+use super::connect::Connector;
 use super::store::Store;
 use crate::buffer::Buffer;
-use crate::clock::{CommonClock, now_ns};
+use crate::clock::CommonClock;
 use crate::comm::Comm;
-use crate::connection::{self, Dial, Stream};
+use crate::connection::Stream;
 use crate::effort::Meter;
+use crate::environment::Reach;
 use crate::failure::{During, Failure};
-use crate::hosts::{self, Hosts};
+use crate::hosts::Hosts;
 use crate::keys::{KeyMap, Place};
+use crate::node;
 use crate::pace::Pace;
 use crate::progress::{Reports, Size};
 use crate::recorder::{self, Origin, Part, Recorder};
 use crate::samples::Samples;
-use crate::source;
 use crate::tensors::{Identity, Read, Tensors, Written};
 use crate::timed_loop::{Measurement, Plan};
+use crate::watch::Watch;
 use crate::wire;
 
 pub struct Session<'a> {
@@ -53,7 +56,7 @@ impl<'a> Session<'a> {
         hosts: &Hosts,
         store: Store,
         clock: CommonClock,
-    ) -> Result<Session<'a>, Failure> {
+    ) -> Result<(Session<'a>, Reach), Failure> {
         let rank = comm.rank();
         let host = hosts.of_rank[rank as usize];
         let workload = args.workload.workload();
@@ -64,25 +67,23 @@ impl<'a> Session<'a> {
         shards.sort_unstable();
         shards.dedup();
         let endpoints: Vec<_> = shards.iter().map(|shard| store.shards[*shard as usize].address.to_string()).collect();
-        let start = now_ns();
-        let streams = connect(args, &store, &shards)?;
-        let connect_ns = (now_ns() - start).cast_unsigned();
+        let (streams, reach) = Connector { comm, args, hosts, store: &store }.connect(&shards)?;
         let own = RankInfo {
             rank,
             host,
             shard: first.shard,
             key: first.key,
             shards,
-            cpus: hosts::own_cpus().during("read the affinity")?,
-            connect_ns,
+            cpus: node::affinity(std::process::id()).during("read the affinity")?,
+            connect_ns: reach.connect_ns,
             clock_offset_ns: clock.offset_ns,
             clock_error_ns: clock.error_ns,
         };
-        Ok(Session { comm, args, workload, store, clock, own, map, streams, endpoints })
+        Ok((Session { comm, args, workload, store, clock, own, map, streams, endpoints }, reach))
     }
 
     /// Goes through the sizes; the samples of each are recorded before the next begins.
-    pub fn sweep(&mut self, recorder: &mut Option<Recorder>) -> Result<(), Failure> {
+    pub fn sweep(&mut self, recorder: &mut Option<Recorder>, watch: &mut Watch) -> Result<(), Failure> {
         let mut samples = Samples::new(&self.workload, self.own.rank, self.args.warmup + self.args.iterations);
         for (size_index, payload_bytes) in self.args.tensor_bytes.iter().copied().enumerate() {
             let workload = self.workload.clone();
@@ -101,6 +102,11 @@ impl<'a> Session<'a> {
                 .during("write samples")
                 .map_err(|failure| Failure { payload_bytes: Some(payload_bytes), ..failure })?;
             self.say_done(&plan, &samples);
+            // all ranks have measured this size; without barriers they are in the next one already, and would be disturbed
+            let done = size_index + 1;
+            if done == self.args.tensor_bytes.len() || self.args.barrier != Barrier::None {
+                watch.look(self.comm, done).during("ask the store")?;
+            }
         }
         Ok(())
     }
@@ -248,14 +254,4 @@ fn owners(workload: &Workload, rank: u32, ranks: u32) -> std::ops::Range<u32> {
         Access::ManyToOne if rank == 0 => 0..ranks,
         Access::ManyToOne => 0..0,
     }
-}
-
-fn connect(args: &RunArgs, store: &Store, shards: &[u32]) -> Result<Vec<Stream>, Failure> {
-    let source = args.source.as_deref().map(source::resolve).transpose().during("connect")?;
-    let dial = Dial { password: store.password.as_deref(), timeouts: args.timeouts(), source };
-    let open = |shard: &u32| {
-        let address = &store.shards[*shard as usize].address;
-        connection::open(address, dial).during("connect").map_err(|failure| failure.at(address))
-    };
-    shards.iter().map(open).collect()
 }

@@ -16,6 +16,7 @@ use crate::comm::Comm;
 use crate::hosts::Hosts;
 use crate::keys::{KeyMap, Shard, Topology};
 use crate::survey::{Survey, survey};
+use crate::watch::Target;
 
 /// Environment variable with the store's password.
 const PASSWORD_VARIABLE: &str = "SHARDSCALE_PASSWORD";
@@ -87,6 +88,16 @@ impl Store {
             colocated: args.colocated,
             password: contact.password,
         })
+    }
+
+    /// What [`crate::watch`] is to ask.
+    pub fn target(&self, args: &RunArgs) -> Target<'_> {
+        Target {
+            shards: self.shards.iter().map(|shard| &shard.address).collect(),
+            colocated: self.colocated,
+            password: self.password.as_deref(),
+            timeouts: args.timeouts(),
+        }
     }
 
     /// Names and places keys for a rank on host number `host`.
