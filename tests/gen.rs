@@ -289,3 +289,24 @@ fn an_out_that_cannot_be_made_is_named() {
     let error = cli.fails(1, &["--site=local", "--out=file/out"]);
     assert!(error.contains("cannot create the folder") && error.contains("file/out"), "{error}");
 }
+
+#[test]
+fn settings_of_the_store_reach_the_script_where_they_are_not_the_default() {
+    let cli = Cli::new();
+    cli.ok(&[
+        "--site=local",
+        "--deployment=colocated",
+        "--transport=uds",
+        "--clients-per-node=4",
+        "--malloc-conf=default,dirty_decay_ms:-1",
+        "--maxmemory=0,64GiB",
+    ]);
+    let texts: Vec<String> = cli.scripts().iter().map(|script| fs::read_to_string(script).unwrap()).collect();
+    let with = |flag: &str| texts.iter().filter(|text| text.contains(flag)).count();
+    assert_eq!((texts.len(), with(" --malloc-conf dirty_decay_ms:-1 ")), (4, 2));
+    assert_eq!((with(" --malloc-conf "), with(" --maxmemory 68719476736 "), with(" --maxmemory ")), (2, 2, 2));
+    let said = cli.fails(2, &["--site=local", "--malloc-conf=dirty_decay_ms=-1"]);
+    assert!(said.contains("is no setting of the allocator"), "{said}");
+    let said = cli.fails(1, &["--site=local", "--deployment=standard", "--maxmemory=1KiB", "--tensor-bytes=1MiB"]);
+    assert!(said.contains("--maxmemory 1 KiB is less than what a server has to hold"), "{said}");
+}

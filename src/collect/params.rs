@@ -27,6 +27,8 @@ pub const COLUMNS: &[(&str, &str)] = &[
     ("transport", "job.transport"),
     ("store", "job.store"),
     ("io_threads", "job.io_threads"),
+    ("malloc_conf", "job.malloc_conf"),
+    ("maxmemory_bytes", "job.maxmemory"),
     ("keys", "job.keys"),
     ("repeat", "job.repeat"),
     ("db_from", "job.db_from"),

@@ -83,7 +83,11 @@ pub fn names(settings: &Settings) -> Result<()> {
 pub fn memory(site: &Site, job: &Job, study: &Study) -> Result<()> {
     let (client_node, db_node) = nodes(site, job)?;
     let largest = study.tensor_bytes.iter().copied().max().unwrap_or(0);
-    placement::check_memory(&Demand { job, client_node, db_node, oversubscribe: false }, largest, 1)
+    placement::check_memory(
+        &Demand { job, client_node, db_node, oversubscribe: false },
+        largest,
+        u64::from(job.workload.tensors),
+    )
 }
 
 /// Refuses a job that the site's nodes, interfaces or launcher cannot run.

@@ -13,7 +13,9 @@ use super::plan::{Plan, Planned, Refusal};
 use super::study_file;
 use super::{Mode, Request};
 use crate::record::SCHEMA;
+use crate::record::malloc_conf::MallocConf;
 use crate::record::manifest::{Expect, Job, Manifest};
+use crate::record::units::ByteCount;
 use crate::record::vocabulary::{DbFrom, KeyPlacement};
 use crate::record::walltime::Walltime;
 use crate::record::workload::Workload;
@@ -176,13 +178,16 @@ impl<'a> Planner<'a> {
         // what placement looks at: the other axes are set to one value
         let key = Job {
             client_nodes: 1,
-            db_nodes: job.db_nodes.map(|_| 1),
+            // on one machine all servers share the node
+            db_nodes: if fit::nodes(&self.site, job)?.0.single { job.db_nodes } else { job.db_nodes.map(|_| 1) },
             repeat: 1,
             keys: KeyPlacement::Hash,
             io_threads: 1,
+            malloc_conf: MallocConf::default(),
+            maxmemory: ByteCount(0),
+            workload: Workload::default(),
             db_hosts: Vec::new(),
             db_address: Vec::new(),
-            workload: Workload::default(),
             ..job.clone()
         };
         if let Some(placed) = self.placements.borrow().get(&key) {
@@ -198,10 +203,10 @@ impl<'a> Planner<'a> {
         let job = fit::with_settings(point.job.clone(), &self.settings)?;
         let (node, db_node) = fit::nodes(&self.site, &job)?;
         fit::job(&self.site, &job)?;
-        let sweep = self.study.sweep();
-        fit::workload(&job, &sweep)?;
         self.placed(&job)?;
         fit::memory(&self.site, &job, &self.study)?;
+        let sweep = self.study.sweep();
+        fit::workload(&job, &sweep)?;
         let servers = job.db_nodes.unwrap_or(job.client_nodes);
         let own_nodes = matches!(job.db_from, DbFrom::Allocation | DbFrom::Hosts);
         let db_nodes = if own_nodes { job.db_nodes.unwrap_or(0) } else { 0 };

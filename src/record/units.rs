@@ -1,6 +1,46 @@
 //! Byte counts as people type and read them.
 
+use std::str::FromStr;
+
 use bytesize::ByteSize;
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// A byte count in manifests and study files: a number, or a text such as "64GiB". 0 stands for no limit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct ByteCount(pub u64);
+
+impl FromStr for ByteCount {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        parse_bytes(text).map(ByteCount)
+    }
+}
+
+impl<'de> Deserialize<'de> for ByteCount {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Written {
+            Bytes(u64),
+            Text(String),
+        }
+        match Written::deserialize(from)? {
+            Written::Bytes(bytes) => Ok(ByteCount(bytes)),
+            Written::Text(text) => text.parse().map_err(serde::de::Error::custom),
+        }
+    }
+}
+
+impl schemars::JsonSchema for ByteCount {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "ByteCount".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": ["integer", "string"], "description": "bytes, or a text such as 64GiB; 0 is no limit" })
+    }
+}
 
 /// Reads a byte count such as `1024`, `8KiB`, `1MiB` (powers of 1024) or `4MB` (powers of 1000).
 pub fn parse_bytes(text: &str) -> Result<u64, String> {

@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::sizes;
 use crate::record::binding::CpuBind;
+use crate::record::malloc_conf::MallocConf;
+use crate::record::units::ByteCount;
 use crate::record::vocabulary::{
     Access, Barrier, Deployment, Distribution, Dtype, KeyPlacement, Order, Payload, Store, Transport, Wire,
 };
@@ -139,6 +141,15 @@ axes! {
         #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = AXES)]
         io_threads: u32,
 
+        /// Options of each server's allocator, jemalloc: its own (default), or NAME:VALUE+NAME:VALUE such as dirty_decay_ms:-1,
+        /// which keeps freed memory (faster large tensors, slower small ones). Default: default.
+        #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = AXES)]
+        malloc_conf: MallocConf,
+
+        /// Bytes of data after which a server refuses more, such as 64GiB; 0 is no limit. Default: 0.
+        #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = AXES)]
+        maxmemory: ByteCount,
+
         /// How keys fall on shards: as SmartRedis names them (hash), or evenly (balanced). Default: hash.
         #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = word!(KeyPlacement), help_heading = AXES)]
         keys: KeyPlacement,
@@ -250,6 +261,8 @@ impl Axes {
             transport: list("transport", self.transport, &[Transport::Tcp])?,
             store: list("store", self.store, &[Store::Redis])?,
             io_threads: counts("io-threads", self.io_threads, &[1], 128)?,
+            malloc_conf: list("malloc-conf", self.malloc_conf, &[MallocConf::default()])?,
+            maxmemory: list("maxmemory", self.maxmemory, &[ByteCount(0)])?,
             keys: list("keys", self.keys, &[KeyPlacement::Hash])?,
             dtype: list("dtype", self.dtype, &[usual.dtype])?,
             shape: list("shape", self.shape, &[usual.shape])?,

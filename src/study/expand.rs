@@ -7,7 +7,9 @@ use anyhow::{Context, Result, ensure};
 use super::rules::Rules;
 use super::{Axes, Study};
 use crate::record::binding::CpuBind;
+use crate::record::malloc_conf::MallocConf;
 use crate::record::manifest::{Job, Sweep};
+use crate::record::units::ByteCount;
 use crate::record::vocabulary::{DbFrom, Deployment, Distribution, KeyPlacement, Store, Transport};
 use crate::record::workload::Workload;
 
@@ -126,6 +128,8 @@ impl Study {
             axis!(self.distribution),
             axis!(self.store),
             axis!(self.io_threads),
+            axis!(self.malloc_conf),
+            axis!(self.maxmemory),
             axis!(self.keys),
             axis!(self.dtype => workload),
             axis!(self.shape => workload),
@@ -214,6 +218,8 @@ fn job(deployment: Deployment, dimensions: &[Dimension<'_>], number: usize) -> J
         transport: Transport::Tcp,
         store: Store::Redis,
         io_threads: 1,
+        malloc_conf: MallocConf::default(),
+        maxmemory: ByteCount(0),
         keys: KeyPlacement::Hash,
         repeat: 1,
         db_from: DbFrom::Allocation,

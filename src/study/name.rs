@@ -1,6 +1,7 @@
 //! The name of a permutation: stable, short, readable, the same on every machine.
 
 use crate::record::manifest::Job;
+use crate::record::units::show_bytes;
 use crate::record::vocabulary::{DbFrom, Distribution, KeyPlacement, Store};
 use crate::record::workload::Workload;
 
@@ -35,13 +36,19 @@ pub fn name(job: &Job) -> String {
     if job.io_threads != 1 {
         parts.push(format!("io{}", job.io_threads));
     }
+    if !job.malloc_conf.is_default() {
+        parts.push(job.malloc_conf.short());
+    }
+    if job.maxmemory.0 != 0 {
+        parts.push(format!("max{}", show_bytes(job.maxmemory.0).replace(' ', "")));
+    }
     if job.keys != KeyPlacement::Hash {
         parts.push(job.keys.to_string());
     }
+    parts.extend(workload(&job.workload));
     if job.db_from != DbFrom::Allocation {
         parts.push(format!("db_{}", job.db_from));
     }
-    parts.extend(workload(&job.workload));
     parts.push(format!("r{}", job.repeat));
     parts.join("-")
 }
@@ -78,9 +85,11 @@ mod tests {
         job.deployment = crate::record::vocabulary::Deployment::Colocated;
         job.store = Store::Valkey;
         job.io_threads = 4;
+        job.malloc_conf = "dirty_decay_ms:-1".parse().unwrap();
+        job.maxmemory = "64GiB".parse().unwrap();
         job.keys = KeyPlacement::Balanced;
         job.repeat = 2;
-        assert_eq!(name(&job), "colocated-n2x2-db1-none-hsn0-tcp-valkey-io4-balanced-r2");
+        assert_eq!(name(&job), "colocated-n2x2-db1-none-hsn0-tcp-valkey-io4-dirty_decay_ms.-1-max64GiB-balanced-r2");
         job = example().job;
         job.workload = Workload {
             shape: "64xN".parse().unwrap(),

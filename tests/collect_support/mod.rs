@@ -129,6 +129,7 @@ impl Model {
     fn ranks(&self, meta: &Meta) -> Vec<RankInfo> {
         let rank_info = |rank: u32| RankInfo {
             rank,
+            local_rank: None,
             host: rank * meta.hosts.len() as u32 / self.world_size,
             shard: rank % self.manifest.expect.servers,
             key: format!("throughput_rank_{rank}"),

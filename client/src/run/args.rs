@@ -10,6 +10,7 @@ use shardscale::record::vocabulary::{Access, Barrier, Dtype, KeyPlacement, Order
 use shardscale::record::workload::{MOST_IN_FLIGHT, MOST_TENSORS, Mix, Rate, Shape, Workload};
 
 use crate::address::AddressList;
+use crate::affinity::CpuLists;
 use crate::connection::Timeouts;
 use crate::pattern::Subject;
 
@@ -29,6 +30,11 @@ pub struct RunArgs {
     /// MPI ranks that the launcher was told to start; another number is an error
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..))]
     pub ranks: u32,
+
+    /// CPUs that each rank binds itself to before anything else, one list for each rank of a node: 8;9;10-11. For launchers that
+    /// cannot bind
+    #[arg(long, value_name = "LIST;..")]
+    pub cpus: Option<CpuLists>,
 
     /// Sizes of the tensors, in the order of measurement: 1024,64KiB,4MB
     #[arg(long, value_name = "A,B,..", value_delimiter = ',', required = true, value_parser = parse_bytes)]

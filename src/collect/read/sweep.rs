@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use rayon::prelude::*;
 
 use super::check;
+use super::placement::{self, Seat};
 use crate::collect::measures::{self, Loop, Pool, Samples, Window};
 use crate::collect::model::{Measured, SizeResult};
 use crate::record::manifest::Manifest;
@@ -24,6 +25,8 @@ const NOTABLE_CLOCK_ERROR: f64 = 0.05;
 #[derive(Debug)]
 pub struct Reading {
     pub measured: Measured,
+    /// Where the ranks ran.
+    pub seats: Vec<Seat>,
     /// What differs from the manifest, in words; for a file that is whole also the sizes that are not.
     pub contradictions: Vec<String>,
     pub notes: Vec<String>,
@@ -83,7 +86,8 @@ fn digest(manifest: &Manifest, meta: &Meta, contents: &Contents<'_>) -> Reading 
     let measured = describe(meta, contents, sizes);
     notes.extend(check::notes(meta, contents));
     notes.extend(clock_note(&measured));
-    Reading { measured, contradictions, notes, torn: contents.torn.clone(), ended: contents.ended }
+    let seats = placement::seats_of_ranks(meta, &contents.ranks);
+    Reading { measured, seats, contradictions, notes, torn: contents.torn.clone(), ended: contents.ended }
 }
 
 /// The timed samples of one size.
