@@ -139,7 +139,8 @@ fn widest(x: &[f64], gcm: &[usize], lcm: &[usize]) -> Gap {
 
 /// How far the distribution lies above its minorant, whose points stand from the right to the left.
 fn below_minorant(x: &[f64], gcm: &[usize]) -> f64 {
-    let segments = gcm.windows(2).map(|pair| (pair[1], pair[0])).filter(|(from, to)| to - from > 1 && x[*to] > x[*from]);
+    let segments =
+        gcm.windows(2).map(|pair| (pair[1], pair[0])).filter(|(from, to)| to - from > 1 && x[*to] > x[*from]);
     let farthest = |(from, to): (usize, usize)| {
         let slope = (to - from) as f64 / (x[to] - x[from]);
         (from..=to).map(|j| (j - from + 1) as f64 - (x[j] - x[from]) * slope).fold(1.0, f64::max)
@@ -149,7 +150,8 @@ fn below_minorant(x: &[f64], gcm: &[usize]) -> f64 {
 
 /// How far the distribution lies below its majorant, whose points stand from the left to the right.
 fn above_majorant(x: &[f64], lcm: &[usize]) -> f64 {
-    let segments = lcm.windows(2).map(|pair| (pair[0], pair[1])).filter(|(from, to)| to - from > 1 && x[*to] > x[*from]);
+    let segments =
+        lcm.windows(2).map(|pair| (pair[0], pair[1])).filter(|(from, to)| to - from > 1 && x[*to] > x[*from]);
     let farthest = |(from, to): (usize, usize)| {
         let slope = (to - from) as f64 / (x[to] - x[from]);
         (from..=to).map(|j| (x[j] - x[from]) * slope - (j as f64 - from as f64 - 1.0)).fold(1.0, f64::max)

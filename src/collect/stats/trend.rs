@@ -27,7 +27,8 @@ impl Trend {
             return None;
         }
         let pairs = || (0..n).flat_map(move |i| (i + 1..n).map(move |j| (i, j)));
-        let s: f64 = pairs().map(|(i, j)| (values[j] - values[i]).partial_cmp(&0.0).map_or(0.0, |o| o as i8 as f64)).sum();
+        let s: f64 =
+            pairs().map(|(i, j)| (values[j] - values[i]).partial_cmp(&0.0).map_or(0.0, |o| o as i8 as f64)).sum();
         let mut slopes: Vec<f64> = pairs().map(|(i, j)| (values[j] - values[i]) / (j - i) as f64).collect();
         let mut values = values.to_vec();
         let median = super::quantile::median_of(&mut values, f64::total_cmp)?;
