@@ -167,7 +167,7 @@ impl Pool {
         scratch.clear();
         scratch.extend_from_slice(new);
         self.rank_medians.extend(quantile::median_ns(scratch).map(|median| (series.rank, median)));
-        if self.ranks as usize % stride == 0 {
+        if (self.ranks as usize).is_multiple_of(stride) {
             // fewer samples than blocks fill some of them only
             for (at, block) in self.blocks.iter_mut().enumerate() {
                 block.extend_from_slice(&new[at * new.len() / BLOCKS..(at + 1) * new.len() / BLOCKS]);
