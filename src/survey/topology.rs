@@ -104,7 +104,7 @@ mod tests {
     fn the_answer_of_a_real_machine() {
         let found = parse(include_str!("../../tests/survey/lscpu.txt")).unwrap();
         assert_eq!((found.sockets, found.cores, found.threads_per_core), (1, 2, 1));
-        assert_eq!((lists(&found.numa), lists(&found.l3)), (vec!["0-1".into()], vec!["0".into(), "1".into()]));
+        assert_eq!((lists(&found.numa), lists(&found.l3)), (vec!["0-1".to_owned()], vec!["0-1".to_owned()]));
     }
 
     #[test]

@@ -4,4 +4,5 @@
 
 mod check;
 pub mod own;
+mod placement;
 mod sweep;
