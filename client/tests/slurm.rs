@@ -224,7 +224,7 @@ fn frontier_masks(cluster: &Cluster) {
     for sets in [placement.servers, placement.ranks] {
         let masks: Vec<String> = sets.iter().map(CpuSet::to_mask).collect();
         let line = format!(
-            "srun --mpi=none --nodes=1 --exclusive --overlap --ntasks={} --cpu-bind=verbose,mask_cpu:{} true 2>&1",
+            "srun --mpi=none --nodes=1 --overlap --ntasks={} --cpu-bind=verbose,mask_cpu:{} true 2>&1",
             sets.len(),
             masks.join(",")
         );
