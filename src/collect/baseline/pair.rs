@@ -14,6 +14,9 @@ use crate::record::vocabulary::Op;
 /// queues. The store's version is none of the parameters: what an upgrade does is a question for a baseline.
 const FREE: &[&str] = &[
     "repeat",
+    // which nodes: another set of them is the same measurement
+    "db_hosts",
+    "db_address",
     "iterations",
     "warmup",
     "sweep_tensor_bytes",
