@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Parser;
 
-use shardscale::collect::{self, CollectOptions};
+use shardscale::collect::{self, CollectOptions, Collected};
 use shardscale::generate::{self, Outcome, Request};
 use shardscale::lint;
 
@@ -24,6 +24,8 @@ enum Exit {
     Error = 1,
     /// The work is done and found problems: runs that are missing, failed, partial or invalid; scripts that break rules.
     Problems = 3,
+    /// The report is written, and `--fail-if` holds: something became too slow. Stronger than [`Exit::Problems`].
+    TooSlow = 4,
 }
 
 fn main() -> ExitCode {
@@ -77,7 +79,11 @@ fn collect_runs(options: &CollectOptions) -> Result<Exit> {
             eprint!("\rshardscale: {read} of {found} runs read{end}");
         }
     })?;
-    std::io::stdout().lock().write_all(collected.table.as_bytes())?;
+    std::io::stdout().lock().write_all(collected.summary.as_bytes())?;
     eprintln!("report: {}", collected.report.join("report.html").display());
-    Ok(if collected.all_good { Exit::Success } else { Exit::Problems })
+    Ok(match collected {
+        Collected { failed_comparison: true, .. } => Exit::TooSlow,
+        Collected { all_good: false, .. } => Exit::Problems,
+        _ => Exit::Success,
+    })
 }

@@ -11,7 +11,7 @@ use anyhow::Result;
 use super::check;
 use super::placement;
 use super::sweep::{self, Reading};
-use crate::collect::model::{Run, State};
+use crate::collect::model::{Run, Source, State};
 use crate::collect::params::Params;
 use crate::collect::walk::relative;
 use crate::record::attempt::{self, Attempt, Outcome};
@@ -30,7 +30,9 @@ pub fn read(root: &Path, dir: &Path) -> Result<Run> {
     let mut run = Run {
         path: relative(root, dir),
         name: manifest.name.clone(),
+        source: Source::ShardScale,
         params: Params::of_manifest(&manifest)?,
+        placement: manifest.placement.clone(),
         state: State::Missing,
         reason: "the script has not run".to_owned(),
         notes: Vec::new(),

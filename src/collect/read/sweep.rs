@@ -11,12 +11,13 @@ use rayon::prelude::*;
 
 use super::check;
 use super::placement::{self, Seat};
-use crate::collect::measures::{self, Loop, Pool, Samples, Window};
+use crate::collect::measures::standing::Ratios;
+use crate::collect::measures::{self, Gather, RankSeries};
 use crate::collect::model::{Measured, SizeResult};
 use crate::record::manifest::Manifest;
 use crate::record::samples::{self, Contents, Meta, RankInfo, SamplesFile, SeriesView};
 use crate::record::units::show_bytes;
-use crate::record::vocabulary::{Op, Order};
+use crate::record::vocabulary::Order;
 
 /// Part of a window above which the clocks' error bound is worth a note.
 const NOTABLE_CLOCK_ERROR: f64 = 0.05;
@@ -68,11 +69,17 @@ fn digest(manifest: &Manifest, meta: &Meta, contents: &Contents<'_>) -> Reading 
         .iter()
         .filter_map(|(index, series)| Some((*index, check::flaw_of_size(meta, *index, series)?)))
         .collect();
-    let sizes: Vec<SizeResult> = by_size
+    let reduced: Vec<_> = by_size
         .par_iter()
         .filter(|(index, _)| !flaws.contains_key(index))
         .map(|(index, series)| measures::reduce(gather(meta, *index, series)))
         .collect();
+    let mut ratios = Ratios::default();
+    let mut sizes = Vec::new();
+    for (size, by_rank) in reduced {
+        by_rank.iter().for_each(|medians| ratios.add(medians));
+        sizes.push(size);
+    }
     let whole = contents.ended && contents.torn.is_none();
     let mut contradictions = check::contradictions(manifest, meta);
     let mut notes = Vec::new();
@@ -83,7 +90,7 @@ fn digest(manifest: &Manifest, meta: &Meta, contents: &Contents<'_>) -> Reading 
     } else {
         notes.extend(flaws.into_values().map(|flaw| format!("not reported: {flaw}")));
     }
-    let measured = describe(meta, contents, sizes);
+    let measured = describe(meta, contents, (sizes, &ratios));
     notes.extend(check::notes(meta, contents));
     notes.extend(clock_note(&measured));
     let seats = placement::seats_of_ranks(meta, &contents.ranks);
@@ -91,44 +98,28 @@ fn digest(manifest: &Manifest, meta: &Meta, contents: &Contents<'_>) -> Reading 
 }
 
 /// The timed samples of one size.
-fn gather(meta: &Meta, size_index: u32, series: &[&SeriesView<'_>]) -> Samples {
-    let mut window = Window::EMPTY;
-    let pools = Op::ALL.iter().map(|op| {
-        let mut pool = Pool { op: *op, durations_ns: Vec::new(), ranks: 0, warmup_excluded: 0, window: None };
-        let mut own = Window::EMPTY;
-        for one in series.iter().filter(|one| one.op == *op) {
-            pool.ranks += 1;
-            pool.warmup_excluded += u64::from(one.warmup);
-            for (start, duration) in one.samples().skip(one.warmup as usize) {
-                own = own.with(start, duration);
-                pool.durations_ns.push(duration);
-            }
-        }
-        window = window.with_all(own);
-        pool.window = (meta.workload.order == Order::Phases).then_some(own);
-        pool
-    });
-    let pools = pools.collect();
-    // both series of a rank carry the time of the one loop that made them; where it takes more samples of one op than of the
-    // other, those of the more frequent one are counted
-    let mut by_rank: BTreeMap<u32, Loop> = BTreeMap::new();
-    for one in series {
-        let iterations = (one.len() as u64).saturating_sub(u64::from(one.warmup));
-        let entry = by_rank.entry(one.rank).or_insert(Loop { iterations: 0, loop_ns: one.loop_ns });
-        entry.iterations = entry.iterations.max(iterations);
-    }
-    let loops = by_rank.into_values();
+fn gather(meta: &Meta, size_index: u32, series: &[&SeriesView<'_>]) -> Gather {
     let payload_bytes = series.first().map_or(0, |one| one.payload_bytes);
-    Samples { payload_bytes, size_index, pools, window: Some(window), loops: loops.collect() }
+    let mut gather = Gather::new(payload_bytes, size_index, meta.world_size as usize);
+    gather.phases = meta.workload.order == Order::Phases;
+    for one in series {
+        let (rank, op, loop_ns) = (one.rank, one.op, one.loop_ns);
+        let known = RankSeries { rank, op, shard: Some(one.shard), warmup: u64::from(one.warmup), loop_ns };
+        let timed = one.samples().skip(one.warmup as usize);
+        gather.push(&known, timed.map(|(start, duration)| (Some(start), duration)));
+    }
+    gather
 }
 
-fn describe(meta: &Meta, contents: &Contents<'_>, sizes: Vec<SizeResult>) -> Measured {
+fn describe(meta: &Meta, contents: &Contents<'_>, (sizes, ratios): (Vec<SizeResult>, &Ratios)) -> Measured {
     let mut ranks_per_shard = vec![0; meta.shards.len()];
     for rank in &contents.ranks {
         if let Some(ranks) = ranks_per_shard.get_mut(rank.shard as usize) {
             *ranks += 1;
         }
     }
+    let hosts: BTreeMap<u32, (u32, u32)> =
+        contents.ranks.iter().map(|rank| (rank.rank, (rank.host, rank.shard))).collect();
     // both ends of a window may be off
     let clock_error_ns =
         contents.ranks.iter().map(|rank| clock_error_ns(contents, rank)).max().unwrap_or(0).saturating_mul(2);
@@ -141,6 +132,9 @@ fn describe(meta: &Meta, contents: &Contents<'_>, sizes: Vec<SizeResult>) -> Mea
         window_error_ns: clock_error_ns,
         facts: facts(meta, contents),
         sizes,
+        ranks_standing: ratios.of_ranks(),
+        hosts_standing: ratios.joined(|rank| meta.hosts.get(hosts.get(&rank)?.0 as usize).cloned()),
+        shards_standing: ratios.joined(|rank| Some(hosts.get(&rank)?.1.to_string())),
     }
 }
 

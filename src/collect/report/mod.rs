@@ -1,9 +1,10 @@
 //! Renderers: pure functions from the [`Collection`] to the bytes of a file. None reads a file or a clock, so the same
 //! results give the same bytes.
 
+pub mod changes;
 pub mod csv;
-pub mod groups;
 pub mod html;
+pub mod json;
 pub mod markdown;
 pub mod number;
 pub mod provenance;
@@ -11,16 +12,25 @@ pub mod table;
 
 use anyhow::Result;
 
+pub use super::groups;
 use super::model::{Collection, Run, State};
+
+/// Name of the comparison in the report.
+pub const BASELINE: &str = "baseline.csv";
 
 /// The files of the report as (name, bytes).
 pub fn files(collection: &Collection) -> Result<Vec<(&'static str, Vec<u8>)>> {
-    Ok(vec![
+    let mut files = vec![
         ("results.csv", csv::results(&collection.runs)?),
         ("runs.csv", csv::runs(collection)?),
         ("summary.md", markdown::render(collection).into_bytes()),
+        ("scaling.csv", csv::scaling::render(&collection.scaling)?),
         ("report.html", html::render(collection)?),
-    ])
+    ];
+    if let Some(baseline) = &collection.baseline {
+        files.push((BASELINE, csv::baseline::render(baseline)?));
+    }
+    Ok(files)
 }
 
 /// How many runs are in which state: `24 runs: 20 done, 1 partial, 3 failed`.
@@ -49,8 +59,8 @@ pub const DEFINITIONS: &[(&str, &str)] = &[
     ),
     (
         "quantiles",
-        "Type 7 of Hyndman and Fan, as numpy computes them by default. p99 is left empty below 660 samples. The 95 % \
-         confidence interval of the median comes from order statistics and takes the samples as independent.",
+        "Type 7 of Hyndman and Fan, as numpy computes them by default. One is left empty unless 6.6 samples are expected \
+         beyond it: p90 wants 66, p95 132, p99 660, p99.9 6600. The 95 % confidence interval of the median comes from order statistics and takes the samples as independent.",
     ),
     (
         "overlap GB/s",
@@ -59,9 +69,37 @@ pub const DEFINITIONS: &[(&str, &str)] = &[
          window: the figure of one operation is what it moved while the other ran too; \"both\" is their sum.",
     ),
     (
+        "iteration GB/s",
+        "The overlap of each iteration by itself, both operations, as the median over the iterations. Where ranks do not \
+         wait for each other they drift apart, which widens these windows. Absent where operations do not alternate.",
+    ),
+    (
+        "flags",
+        "several modes: Hartigan's dip of log(duration), significant at 1 %. drift: the medians of up to 32 blocks of \
+         iterations rise or fall (Mann-Kendall, p < 1 %) by 5 % or more over the loop (Theil-Sen).",
+    ),
+    (
+        "stragglers",
+        "A rank's ratio is its median duration / that of all ranks, as geometric mean over sizes and operations; hosts \
+         and shards have the median of their ranks. Straggling is what exceeds 3.5 robust standard deviations (modified \
+         z-score) and a tenth.",
+    ),
+    (
         "classic GB/s",
         "Sum over ranks of size x iterations / loop time, for comparison with figures of SmartSim-Scaling. The loop \
          time covers both operations while the bytes count once.",
+    ),
+    (
+        "scaling",
+        "Speed-up is bandwidth / that of the smallest point of a series, efficiency is speed-up / growth. load: more \
+         clients on the same store; strong: more DB nodes under the same load; weak: both grow together. A fit of the \
+         Universal Scalability Law (Gunther) is given from 5 distinct points on, if it meets each within 25 %.",
+    ),
+    (
+        "baseline",
+        "Runs are paired by parameters. The ratio is new / old median duration with a 99 % interval: Welch's on the \
+         logarithms of the runs' medians where both sides have repeats (more than 1 % must be certain), else drawn from \
+         blocks of iterations (more than 5 % must be certain, since one run does not show how much the next one differs).",
     ),
     ("GB/s at the median", "Tensor size / median duration: what one rank sees. 1 GB is 10^9 bytes."),
     (

@@ -39,9 +39,9 @@ struct SizeData {
 #[derive(Serialize)]
 struct OpData {
     n: usize,
-    p5: f64,
+    p5: Option<f64>,
     median: f64,
-    p95: f64,
+    p95: Option<f64>,
     p99: Option<f64>,
     max: f64,
     overlap: Option<f64>,
@@ -82,9 +82,9 @@ fn op_data(op: &OpResult) -> OpData {
     let latency = &op.latency;
     OpData {
         n: latency.n,
-        p5: latency.p5 / 1e3,
+        p5: latency.p5.map(|ns| ns / 1e3),
         median: latency.median / 1e3,
-        p95: latency.p95 / 1e3,
+        p95: latency.p95.map(|ns| ns / 1e3),
         p99: latency.p99.map(|ns| ns / 1e3),
         max: latency.max as f64 / 1e3,
         overlap: op.overlap_gb_per_s,
