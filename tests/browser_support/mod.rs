@@ -3,6 +3,8 @@
 #![allow(dead_code)] // each test binary uses its own part
 #![allow(clippy::needless_pass_by_value)] // json! makes values to be given away
 
+pub mod campaign;
+
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
