@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::Parser;
 
 use shardscale::collect::{self, CollectOptions};
-use shardscale::generate::{self, Request};
+use shardscale::generate::{self, Outcome, Request};
 
 mod cli;
 
@@ -34,17 +34,19 @@ fn main() -> ExitCode {
 }
 
 fn gen_scripts(request: &Request) -> Result<Exit> {
-    let (plan, written) = generate::run(request)?;
+    let Outcome { plan, changes } = generate::run(request)?;
     let mut stdout = std::io::stdout().lock();
-    for (name, change) in &written {
-        writeln!(stdout, "{:<9} {}", change.as_str(), request.out.join(format!("{name}.sh")).display())?;
+    match &changes {
+        None => stdout.write_all(generate::dry_run(&plan, stdout.is_terminal()).as_bytes())?,
+        Some(changes) => {
+            for (name, change) in changes {
+                writeln!(stdout, "{:<9} {}", change.as_str(), request.out.join(format!("{name}.sh")).display())?;
+            }
+            eprintln!("{} in {}", generate::summary(changes), request.out.display());
+            plan.refused.iter().for_each(|refusal| eprintln!("refused   {}: {}", refusal.name, refusal.reason));
+        }
     }
-    for refusal in &plan.refused {
-        eprintln!("refused   {}: {}", refusal.name, refusal.reason);
-    }
-    for note in &plan.notes {
-        eprintln!("note: {note}");
-    }
+    plan.notes.iter().for_each(|note| eprintln!("note: {note}"));
     Ok(Exit::Success)
 }
 

@@ -104,15 +104,7 @@ fn every_site_deployment_and_binding_makes_clean_bash() {
         for bind in shardscale::site::load(&site, None).unwrap().launch.cpu_bind {
             let cli = Cli::new();
             let bind = format!("--cpu-bind={bind}");
-            cli.ok(&[
-                "--site",
-                &site,
-                &bind,
-                "--deployment=standard,colocated",
-                "--transport=tcp,uds",
-                "--verify",
-                "--account=a",
-            ]);
+            cli.ok(&["--site", &site, &bind, "--deployment=standard,colocated", "--transport=tcp,uds", "--verify"]);
             let scripts = cli.scripts();
             assert!(scripts.len() >= 4);
             for script in &scripts {

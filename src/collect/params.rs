@@ -18,15 +18,20 @@ pub const COLUMNS: &[(&str, &str)] = &[
     ("deployment", "job.deployment"),
     ("client_nodes", "job.client_nodes"),
     ("clients_per_node", "job.clients_per_node"),
+    ("client_cpus", "job.client_cpus"),
     ("db_nodes", "job.db_nodes"),
     ("db_cpus", "job.db_cpus"),
     ("cpu_bind", "job.cpu_bind"),
+    ("distribution", "job.distribution"),
     ("net_ifname", "job.net_ifname"),
     ("transport", "job.transport"),
     ("store", "job.store"),
     ("io_threads", "job.io_threads"),
     ("keys", "job.keys"),
     ("repeat", "job.repeat"),
+    ("db_from", "job.db_from"),
+    ("client_node_type", "job.client_node_type"),
+    ("db_node_type", "job.db_node_type"),
     ("wire_asked", "sweep.wire"),
     ("sweep_tensor_bytes", "sweep.tensor_bytes"),
     ("iterations", "sweep.iterations"),
@@ -124,7 +129,10 @@ mod tests {
     #[test]
     fn every_key_of_the_manifest_has_a_column() {
         let mut keys = Vec::new();
-        leaves(&toml::Table::try_from(example()).unwrap(), "", &mut keys);
+        let mut manifest = example();
+        manifest.job.client_node_type = Some("cpu".into());
+        manifest.job.db_node_type = Some("gpu".into());
+        leaves(&toml::Table::try_from(manifest).unwrap(), "", &mut keys);
         keys.retain(|key| key != "schema" && key != "name");
         let mut columns: Vec<_> = COLUMNS.iter().map(|(_, key)| (*key).to_owned()).collect();
         keys.sort();

@@ -1,50 +1,99 @@
 //! `shardscale gen`: plans every permutation, refuses what cannot run, and only then writes.
 //!
-//! This module turns a request into files. It must not read results, know what a script looks like inside, or talk to a
-//! scheduler.
+//! This module turns a request into files, or into the text of a dry run. It must not read results, know what a script
+//! looks like inside, or talk to a scheduler.
 
+mod answers;
+mod changes;
+mod fit;
 mod plan;
+mod planner;
+mod show;
+mod study_file;
 mod write;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::Result;
 
+pub use changes::{Change, Changes, summary};
 pub use plan::{Plan, Planned, Refusal};
-pub use write::{Change, Written};
+pub use show::dry_run;
 
-use crate::site::Walltime;
-use crate::study::Axes;
+use crate::study::{Axes, Settings};
 
 /// What the user asked for.
 #[derive(Debug, Clone, Default)]
 pub struct Request {
-    /// Name of a site, or path of a site file.
-    pub site: String,
+    /// Name of a site, or path of a site file; absent: the study file's.
+    pub site: Option<String>,
+    /// Name of a study, or path of a study file.
+    pub study: Option<String>,
     /// Folder whose `site-configs/` and `templates/` win over those that ship.
     pub config: Option<PathBuf>,
-    /// Axes from flags; the site's study fills the rest.
+    /// Axes from flags; the study file and the site's study fill the rest.
     pub axes: Axes,
+    /// Settings from flags; those of the study file fill the rest.
+    pub settings: Settings,
+    /// Values that the site asks for, by name: `account`.
+    pub answers: BTreeMap<String, String>,
     pub out: PathBuf,
-    pub account: Option<String>,
-    pub queue: Option<String>,
-    pub walltime: Option<Walltime>,
-    pub directives: Vec<String>,
     /// Path of the client on the compute nodes.
     pub client: PathBuf,
-    /// Path of the server program.
-    pub server: Option<String>,
+    pub mode: Mode,
+    /// Most that all jobs together may cost, in the site's charge unit.
+    pub budget: Option<f64>,
     /// Generate the others where some permutations cannot run.
     pub skip_refused: bool,
 }
 
-/// Plans and writes.
+/// What is to be done with a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    Write {
+        /// Remove what is in the folder, not in the study and not measured.
+        prune: bool,
+    },
+    /// Show the plan.
+    DryRun,
+    /// Show how the plan differs from the folder.
+    Diff,
+}
+
+impl Default for Mode {
+    fn default() -> Self {
+        Mode::Write { prune: false }
+    }
+}
+
+/// What was planned and what became of it.
+pub struct Outcome {
+    pub plan: Plan,
+    /// How the plan stands to the folder; absent for a dry run.
+    pub changes: Option<Changes>,
+}
+
+/// Plans, and writes unless the mode says otherwise.
 ///
 /// # Errors
-/// A wrong site or axis, permutations that cannot run (all are listed), runs that were measured with other parameters,
-/// another `gen` at work in the folder, or a file that cannot be written. In all but the last case nothing was written.
-pub fn run(request: &Request) -> Result<(Plan, Written)> {
-    let plan = plan::plan(request)?;
-    let written = write::write(&plan)?;
-    Ok((plan, written))
+/// A wrong site, study or axis, permutations that cannot run (all are listed), a budget exceeded, runs that were measured
+/// with other parameters, another `gen` at work in the folder, or a file that cannot be written. In all but the last case
+/// nothing was written.
+pub fn run(request: &Request) -> Result<Outcome> {
+    let planner = planner::Planner::new(request)?;
+    let plan = planner.plan()?;
+    let changes = match request.mode {
+        Mode::DryRun => {
+            planner.try_scripts(&plan)?;
+            None
+        }
+        Mode::Diff => Some(changes::find(&planner, &plan)?),
+        Mode::Write { prune } => {
+            plan.refuse(request)?;
+            planner.try_scripts(&plan)?;
+            Some(write::write(&planner, &plan, prune)?)
+        }
+    };
+    Ok(Outcome { plan, changes })
 }

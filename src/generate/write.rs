@@ -5,69 +5,44 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
-use super::plan::{Plan, Planned};
-use crate::record::attempt::{self, Attempt, Outcome};
-use crate::record::{files, manifest, samples};
-
-/// What became of one permutation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Change {
-    New,
-    Changed,
-    Unchanged,
-    /// Measured with the same parameters: script and manifest stay as they are.
-    Measured,
-}
-
-impl Change {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Change::New => "new",
-            Change::Changed => "changed",
-            Change::Unchanged => "unchanged",
-            Change::Measured => "measured",
-        }
-    }
-}
-
-/// What became of each permutation of a plan, in its order.
-pub type Written = Vec<(String, Change)>;
+use super::changes::{Change, Changes, Folder, refuse_conflicts};
+use super::plan::Plan;
+use super::planner::{Files, Planner, script_path};
+use super::study_file;
+use crate::record::{files, manifest};
 
 /// Held while a folder is written to.
 const LOCK_FILE: &str = ".shardscale-gen.lock";
 
-/// Writes a plan.
+/// Writes a plan, and removes orphans where told to `prune`. Texts are made one permutation at a time: ten thousand scripts
+/// would not fit in memory well.
 ///
 /// # Errors
 /// See [`super::run`].
-pub fn write(plan: &Plan) -> Result<Written> {
+pub fn write(planner: &Planner<'_>, plan: &Plan, prune: bool) -> Result<Changes> {
     fs::create_dir_all(&plan.out).with_context(|| format!("cannot create the folder {}", plan.out.display()))?;
     let _lock = lock(&plan.out)?;
-    let changes = plan.planned.iter().map(|planned| compare(&plan.out, planned)).collect::<Result<Vec<_>>>()?;
-    let conflicts: Vec<&str> = plan
-        .planned
-        .iter()
-        .zip(&changes)
-        .filter(|(_, change)| change.is_none())
-        .map(|(planned, _)| planned.name.as_str())
-        .collect();
-    if !conflicts.is_empty() {
-        bail!(
-            "{} runs in {} were measured with other parameters, and nothing was written; generate into another folder with --out, \
-             or move these away:\n  {}",
-            conflicts.len(),
-            plan.out.display(),
-            conflicts.join("\n  ")
-        );
-    }
-    let mut written = Written::new();
-    for (planned, change) in plan.planned.iter().zip(changes.into_iter().flatten()) {
+    let folder = Folder::list(&plan.out)?;
+    refuse_conflicts(&folder, plan)?;
+    let mut changes = Changes::with_capacity(plan.planned.len());
+    for planned in &plan.planned {
+        let name = &planned.manifest.name;
+        let texts = planner.files(&planned.manifest)?;
+        let change = folder.compare(name, &texts)?;
         if matches!(change, Change::New | Change::Changed) {
-            write_one(&plan.out, planned)?;
+            write_one(&plan.out, name, &texts)?;
         }
-        written.push((planned.name.clone(), change));
+        changes.push((name.clone(), change));
     }
-    Ok(written)
+    write_study(planner, &plan.out)?;
+    for (name, change) in folder.orphans(plan)? {
+        let change = match change {
+            Change::Orphaned if prune => remove(&plan.out, &name)?,
+            other => other,
+        };
+        changes.push((name, change));
+    }
+    Ok(changes)
 }
 
 /// Keeps a second `gen` out of the folder for as long as the file is open.
@@ -84,33 +59,37 @@ fn lock(out: &Path) -> Result<File> {
     }
 }
 
-/// How a permutation stands to what is in the folder; `None`: measured with other parameters.
-fn compare(out: &Path, planned: &Planned) -> Result<Option<Change>> {
-    let run_dir = out.join(&planned.name);
-    let old_manifest = files::read_text(&run_dir.join(manifest::FILE))?;
-    let old_script = files::read_text(&script_path(out, planned))?;
-    let same_manifest = old_manifest.as_deref() == Some(&planned.manifest);
-    if same_manifest && old_script.as_deref() == Some(&planned.script) {
-        return Ok(Some(Change::Unchanged));
-    }
-    let attempts = if run_dir.is_dir() { attempt::list(&run_dir)? } else { Vec::new() };
-    if attempts.iter().any(|(_, path)| path.join(samples::FILE).exists()) && !same_manifest {
-        return Ok(None);
-    }
-    if attempts.iter().any(|(number, path)| Attempt::read(*number, path, 0).outcome() == Outcome::Done) {
-        return Ok(Some(Change::Measured));
-    }
-    Ok(Some(if old_manifest.is_none() && old_script.is_none() { Change::New } else { Change::Changed }))
-}
-
 /// The manifest first: a script never lacks its manifest.
-fn write_one(out: &Path, planned: &Planned) -> Result<()> {
-    let run_dir = out.join(&planned.name);
-    fs::create_dir_all(&run_dir).with_context(|| format!("cannot create {}", run_dir.display()))?;
-    files::replace(&run_dir.join(manifest::FILE), planned.manifest.as_bytes(), 0o644)?;
-    files::replace(&script_path(out, planned), planned.script.as_bytes(), 0o755)
+fn write_one(out: &Path, name: &str, texts: &Files) -> Result<()> {
+    let run_dir = out.join(name);
+    match fs::create_dir(&run_dir) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+            return Err(error).with_context(|| format!("cannot create {}", run_dir.display()));
+        }
+        _ => {}
+    }
+    files::replace(&run_dir.join(manifest::FILE), texts.manifest.as_bytes(), 0o644)?;
+    files::replace(&script_path(out, name), texts.script.as_bytes(), 0o755)
 }
 
-fn script_path(out: &Path, planned: &Planned) -> std::path::PathBuf {
-    out.join(format!("{}.sh", planned.name))
+fn write_study(planner: &Planner<'_>, out: &Path) -> Result<()> {
+    let (path, text) = (out.join(study_file::FILE), planner.resolved_study()?);
+    if files::read_text(&path)?.as_deref() != Some(&text) {
+        files::replace(&path, text.as_bytes(), 0o644)?;
+    }
+    Ok(())
+}
+
+/// Removes what `gen` made for a permutation that was never measured: its script, and its folder with all that attempts
+/// without samples and the scheduler left there.
+fn remove(out: &Path, name: &str) -> Result<Change> {
+    let (script, run_dir) = (script_path(out, name), out.join(name));
+    match fs::remove_file(&script) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(error).with_context(|| format!("cannot remove {}", script.display()));
+        }
+        _ => {}
+    }
+    fs::remove_dir_all(&run_dir).with_context(|| format!("cannot remove {}", run_dir.display()))?;
+    Ok(Change::Removed)
 }

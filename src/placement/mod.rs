@@ -3,12 +3,9 @@
 //! This module is arithmetic on sets of cores. It must not know launchers (how a mask is written on a command line) or
 //! files. Cores are numbered as Linux numbers the first hardware thread of each; SMT siblings are left idle.
 
-mod cpus;
-
-pub use cpus::CpuSet;
-
 use anyhow::{Result, ensure};
 
+use crate::record::cpus::CpuSet;
 use crate::record::vocabulary::Deployment;
 
 /// What has to find room on the nodes of a job.

@@ -8,7 +8,9 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-use super::vocabulary::{Barrier, CpuBind, Deployment, KeyPlacement, Store, Transport, Wire};
+use super::binding::CpuBind;
+use super::cpus::CpuSet;
+use super::vocabulary::{Barrier, DbFrom, Deployment, Distribution, KeyPlacement, Store, Transport, Wire};
 use super::{check_schema, files};
 
 /// Name of the manifest in a run directory.
@@ -29,6 +31,9 @@ pub struct Manifest {
     pub job: Job,
     pub sweep: Sweep,
     pub expect: Expect,
+    /// Which CPUs each process is to have; absent where nobody is told (since schema 2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub placement: Option<Placement>,
 }
 
 /// The axes of a job: each combination is a permutation.
@@ -40,12 +45,18 @@ pub struct Job {
     pub client_nodes: u32,
     /// Ranks on each of them.
     pub clients_per_node: u32,
+    /// Cores for each rank (since schema 2).
+    #[serde(default = "one")]
+    pub client_cpus: u32,
     /// Nodes with a shard each; absent for a colocated store, which has one server on every client node.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub db_nodes: Option<u32>,
     /// CPUs for each server.
     pub db_cpus: u32,
     pub cpu_bind: CpuBind,
+    /// How the ranks of a node are dealt to its L3 groups where ShardScale places them (since schema 2).
+    #[serde(default = "packed")]
+    pub distribution: Distribution,
     /// Network interface that servers listen on; `lo` for a UNIX socket.
     pub net_ifname: String,
     pub transport: Transport,
@@ -55,6 +66,58 @@ pub struct Job {
     pub keys: KeyPlacement,
     /// Counts from 1: the same measurement again.
     pub repeat: u32,
+    /// Where the servers of a standard deployment come from (since schema 2).
+    #[serde(default = "allocation")]
+    pub db_from: DbFrom,
+    /// Kind of the client's nodes where the site has several (since schema 2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_node_type: Option<String>,
+    /// Kind of the servers' nodes where it is another one (since schema 2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub db_node_type: Option<String>,
+}
+
+/// Which CPUs each process of a node is to have: what `collect` holds the affinities against that the processes had.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Placement {
+    /// CPUs of the servers of a node, by local index; empty: they are free.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub servers: Vec<CpuSet>,
+    /// CPUs of the ranks of a node, by local rank; empty: they are free.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ranks: Vec<CpuSet>,
+    /// The client's nodes.
+    pub client_node: NodeShape,
+    /// The servers' nodes where they are not the client's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub db_node: Option<NodeShape>,
+}
+
+/// A node as far as a drawing of it needs. Cores are named by their first CPU.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NodeShape {
+    pub cores: CpuSet,
+    pub reserved: CpuSet,
+    /// Cores of each NUMA domain; empty: not known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub numa: Vec<CpuSet>,
+    /// Cores of each L3 group; empty: not known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub l3: Vec<CpuSet>,
+}
+
+fn one() -> u32 {
+    1
+}
+
+fn packed() -> Distribution {
+    Distribution::Packed
+}
+
+fn allocation() -> DbFrom {
+    DbFrom::Allocation
 }
 
 /// What one launch of the client goes through.
@@ -134,15 +197,20 @@ pub fn example() -> Manifest {
             deployment: Deployment::Standard,
             client_nodes: 2,
             clients_per_node: 2,
+            client_cpus: 1,
             db_nodes: Some(3),
             db_cpus: 1,
             cpu_bind: CpuBind::None,
+            distribution: Distribution::Packed,
             net_ifname: "hsn0".into(),
             transport: Transport::Tcp,
             store: Store::Redis,
             io_threads: 1,
             keys: KeyPlacement::Hash,
             repeat: 1,
+            db_from: DbFrom::Allocation,
+            client_node_type: None,
+            db_node_type: None,
         },
         sweep: Sweep {
             wire: Wire::Auto,
@@ -153,6 +221,7 @@ pub fn example() -> Manifest {
             verify: false,
         },
         expect: Expect { nodes: 5, ranks: 4, servers: 3, walltime_s: Some(600), queue: Some("batch".into()) },
+        placement: None,
     }
 }
 
@@ -167,6 +236,18 @@ mod tests {
     }
 
     #[test]
+    fn a_manifest_of_schema_1_is_read() {
+        let mut old = toml::Table::try_from(example()).unwrap();
+        old.insert("schema".into(), 1.into());
+        let job = old["job"].as_table_mut().unwrap();
+        for newer in ["client_cpus", "distribution", "db_from"] {
+            job.remove(newer).unwrap();
+        }
+        let manifest = Manifest::parse(&old.to_string(), "run.toml").unwrap();
+        assert_eq!(Manifest { schema: 2, ..manifest }, example());
+    }
+
+    #[test]
     fn an_absent_value_is_absent_and_not_zero() {
         let mut manifest = example();
         manifest.job.deployment = Deployment::Colocated;
@@ -178,7 +259,7 @@ mod tests {
 
     #[test]
     fn a_newer_schema_and_a_wrong_word_are_named() {
-        let newer = example().to_toml().unwrap().replace("schema = 1", "schema = 7\nunheard_of = 1");
+        let newer = example().to_toml().unwrap().replace("schema = 2", "schema = 7\nunheard_of = 1");
         let error = format!("{:#}", Manifest::parse(&newer, "out/x/run.toml").unwrap_err());
         assert!(error.contains("out/x/run.toml has schema version 7"), "{error}");
         let wrong = example().to_toml().unwrap().replace("\"tcp\"", "\"udp\"");

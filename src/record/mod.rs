@@ -23,6 +23,8 @@
 //! A reader accepts its own [`SCHEMA`] and every earlier one, and says so when a file is newer than itself.
 
 pub mod attempt;
+pub mod binding;
+pub mod cpus;
 pub mod files;
 pub mod manifest;
 pub mod progress;
@@ -31,9 +33,12 @@ pub mod server;
 pub mod status;
 pub mod units;
 pub mod vocabulary;
+pub mod walltime;
 
-/// Version of every file in this record. It grows when a reader of the old version would misread the new one.
-pub const SCHEMA: u32 = 1;
+/// Version of every file in this record. It grows when a reader of the old version would misread or refuse the new one.
+///
+/// - 2: the manifest has placement, cores a rank, distribution, node types and the origin of the database.
+pub const SCHEMA: u32 = 2;
 
 /// Refuses a file that a newer ShardScale wrote; `what` names the file for the message.
 pub fn check_schema(found: u32, what: &str) -> anyhow::Result<()> {

@@ -1,8 +1,5 @@
 //! The closed sets of words that manifests, flags and reports share, each spelled in one place.
 
-use std::fmt;
-use std::str::FromStr;
-
 /// Declares an enum whose values have one spelling in flags, TOML, JSON and CSV.
 macro_rules! vocabulary {
     ($(#[$doc:meta])* $name:ident, $what:literal { $($(#[$vdoc:meta])* $variant:ident = $text:literal,)+ }) => {
@@ -21,11 +18,11 @@ macro_rules! vocabulary {
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.pad(self.as_str()) }
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { f.pad(self.as_str()) }
         }
 
-        impl FromStr for $name {
+        impl std::str::FromStr for $name {
             type Err = String;
             fn from_str(text: &str) -> Result<Self, String> {
                 Self::ALL.iter().copied().find(|value| value.as_str() == text).ok_or_else(|| {
@@ -38,6 +35,13 @@ macro_rules! vocabulary {
             fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> { to.serialize_str(self.as_str()) }
         }
 
+        impl schemars::JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> { stringify!($name).into() }
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({ "type": "string", "enum": $name::NAMES })
+            }
+        }
+
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
                 let text = <std::borrow::Cow<'de, str>>::deserialize(from)?;
@@ -46,6 +50,23 @@ macro_rules! vocabulary {
         }
     };
 }
+
+/// A type that files spell as one text, for editors: its JSON Schema is a string with this pattern.
+macro_rules! schema_of_text {
+    ($name:ty, $pattern:literal, $about:literal) => {
+        impl schemars::JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({ "type": "string", "pattern": $pattern, "description": $about })
+            }
+        }
+    };
+}
+
+pub(crate) use schema_of_text;
+pub(crate) use vocabulary;
 
 vocabulary! {
     /// Where the store runs.
@@ -110,14 +131,36 @@ vocabulary! {
 }
 
 vocabulary! {
-    /// Who decides on which CPUs servers and ranks run.
-    CpuBind, "CPU binding" {
-        /// Nobody: the operating system moves them.
+    /// What a launcher can do about CPUs; the axis itself is [`super::binding::CpuBind`].
+    BindKind, "kind of CPU binding" {
+        /// Leave the processes alone.
         None = "none",
-        /// The scheduler or launcher, from the number of CPUs that each process asks for.
+        /// Place them itself, from the number of CPUs that each asks for.
         Scheduler = "scheduler",
-        /// ShardScale, by explicit masks.
+        /// Take explicit CPUs for each process.
         Mask = "mask",
+    }
+}
+
+vocabulary! {
+    /// How the ranks of a node are dealt to its L3 groups.
+    Distribution, "distribution" {
+        /// One group after the other is filled.
+        Packed = "packed",
+        /// One rank to each group in turn.
+        Spread = "spread",
+    }
+}
+
+vocabulary! {
+    /// Where the servers of a standard deployment come from.
+    DbFrom, "origin of the database" {
+        /// They run on nodes of the client's own allocation.
+        Allocation = "allocation",
+        /// They run in a job of their own, on which the client's job depends.
+        Job = "job",
+        /// They run already, on hosts that the user names.
+        Hosts = "hosts",
     }
 }
 

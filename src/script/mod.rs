@@ -8,6 +8,7 @@ mod shell;
 mod step;
 
 pub use library::Library;
+pub use shell::shell_word;
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
@@ -15,20 +16,22 @@ use serde::Serialize;
 use crate::placement::Placement;
 use crate::record::manifest::Manifest;
 use crate::record::vocabulary::{Deployment, Store};
-use crate::site::{Queue, Site, Walltime};
+use crate::site::{Node, Site, Walltime};
 use step::Step;
 
 /// Everything that a script depends on.
 pub struct JobScript<'a> {
     pub manifest: &'a Manifest,
     pub site: &'a Site,
+    /// The client's nodes.
+    pub node: &'a Node,
     /// CPUs by explicit mask; absent for the other bindings.
     pub placement: Option<&'a Placement>,
-    pub queue: Option<&'a Queue>,
     pub walltime: Option<Walltime>,
-    pub account: Option<&'a str>,
-    /// Further directives from the user, after the site's.
+    /// The queue's, the site's and the user's directives, without the scheduler's prefix.
     pub directives: &'a [String],
+    /// Lines of bash that prepare the job.
+    pub environment: &'a [String],
     /// Absolute path of the run directory.
     pub run_dir: &'a str,
     /// Path of `shardscale-client` on the compute nodes.
@@ -60,7 +63,7 @@ impl JobScript<'_> {
     /// No template for the site's scheduler or launcher (those that exist are listed), or a value that a directive
     /// cannot hold.
     pub fn render(&self, library: &Library) -> Result<String> {
-        let scheduler = library.scheduler(&self.site.scheduler)?;
+        let scheduler = library.scheduler(&self.site.scheduler.kind)?;
         let launcher = library.launcher(&self.site.launch.launcher)?;
         let deployment = library.deployment(self.manifest.job.deployment)?;
 
@@ -90,24 +93,20 @@ impl JobScript<'_> {
 
     fn context(&self) -> tera::Context {
         let Manifest { name, job, sweep, expect, .. } = self.manifest;
-        let queue_directives = self.queue.map_or(&[][..], |queue| &queue.directives);
-        let directives: Vec<&String> =
-            queue_directives.iter().chain(&self.site.directives).chain(self.directives).collect();
         let sizes: Vec<String> = sweep.tensor_bytes.iter().map(u64::to_string).collect();
         let mut context = tera::Context::new();
         context.insert("name", name);
         context.insert("summary", &self.summary());
-        context.insert("site", &SiteContext::new(self.site));
+        context.insert("site", &SiteContext::new(self));
         context.insert("job", job);
         context.insert("sweep", sweep);
         context.insert("expect", expect);
         context.insert("run_dir", self.run_dir);
         context.insert("client", self.client);
-        context.insert("environment", &self.site.environment);
-        context.insert("directives", &directives);
-        context.insert("account", &self.account);
+        context.insert("environment", &self.environment);
+        context.insert("directives", &self.directives);
         context.insert("walltime", &self.walltime.map(|walltime| walltime.to_string()));
-        context.insert("ncpus", &self.site.node.cores.map(|cores| cores * self.site.node.threads_per_core));
+        context.insert("ncpus", &self.ncpus());
         context.insert("server", self.server.unwrap_or(usual_server(job.store)));
         context.insert("port", &self.site.network.db_port);
         context.insert("scratch", &self.site.scratch.node_local);
@@ -115,11 +114,17 @@ impl JobScript<'_> {
         context
     }
 
+    /// CPUs of a PBS chunk: all that the node has, unless the site says otherwise.
+    fn ncpus(&self) -> Option<u32> {
+        let all = self.node.cores.map(|cores| cores * self.node.threads_per_core);
+        self.site.scheduler.select_ncpus.or(all)
+    }
+
     fn summary(&self) -> String {
         let Manifest { job, expect, .. } = self.manifest;
         let clients = format!("{} x {}", count(job.client_nodes, "client node"), count(job.clients_per_node, "rank"));
         let cpus = count(job.db_cpus, "CPU");
-        let store = match (job.deployment, self.site.node.single) {
+        let store = match (job.deployment, self.node.single) {
             (Deployment::Standard, false) => {
                 format!("{} of {cpus} on nodes of their own", count(expect.servers, "shard"))
             }
@@ -148,11 +153,11 @@ struct NodeContext {
 }
 
 impl<'a> SiteContext<'a> {
-    fn new(site: &'a Site) -> Self {
+    fn new(script: &'a JobScript<'_>) -> Self {
         SiteContext {
-            name: &site.name,
-            select_suffix: &site.select_suffix,
-            node: NodeContext { single: site.node.single },
+            name: &script.site.name,
+            select_suffix: &script.site.scheduler.select_suffix,
+            node: NodeContext { single: script.node.single },
         }
     }
 }

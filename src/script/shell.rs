@@ -14,6 +14,14 @@ pub fn quote(text: &str, to: &mut dyn Write) -> std::io::Result<()> {
     write!(to, "'{}'", text.replace('\'', r"'\''"))
 }
 
+/// `text` as one word of bash; see [`quote`].
+pub fn shell_word(text: &str) -> String {
+    let mut word = Vec::new();
+    // a Vec takes whatever is written into it
+    let _ = quote(text, &mut word);
+    String::from_utf8_lossy(&word).into_owned()
+}
+
 /// Passes a value into a directive, where no shell and no quoting is at work.
 ///
 /// # Errors

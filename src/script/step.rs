@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::JobScript;
-use crate::placement::CpuSet;
-use crate::record::vocabulary::CpuBind;
+use crate::record::cpus::CpuSet;
+use crate::record::vocabulary::BindKind;
 
 /// A launch: so many processes on so many of the job's nodes, and where each may run.
 #[derive(Serialize)]
@@ -19,7 +19,7 @@ pub struct Step {
     ranks_per_node: u32,
     ranks: u32,
     cpus_per_rank: u32,
-    bind: CpuBind,
+    bind: BindKind,
     /// Hexadecimal masks, one for each local rank; empty unless `bind` is `mask`.
     masks: Vec<String>,
     /// The same as lists of CPUs.
@@ -31,7 +31,7 @@ impl Step {
     /// The servers.
     pub fn store(script: &JobScript<'_>) -> Step {
         let servers = script.manifest.expect.servers;
-        let nodes = if script.site.node.single { 1 } else { servers };
+        let nodes = if script.node.single { 1 } else { servers };
         let cpus: Vec<&CpuSet> = script.placement.iter().map(|placement| &placement.server).collect();
         let step = Step::new("store", script, &cpus, &script.site.launch.server_args);
         Step {
@@ -61,7 +61,7 @@ impl Step {
             ranks_per_node: 1,
             ranks: 1,
             cpus_per_rank: 1,
-            bind: script.manifest.job.cpu_bind,
+            bind: script.manifest.job.cpu_bind.kind(),
             masks: cpus.iter().map(|set| set.to_mask()).collect(),
             lists: cpus.iter().map(|set| set.to_list()).collect(),
             args: args.to_vec(),

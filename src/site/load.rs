@@ -5,8 +5,8 @@ use std::path::Path;
 use anyhow::{Context, Result, bail, ensure};
 use rust_embed::RustEmbed;
 
-use super::Site;
-use crate::record::vocabulary::CpuBind;
+use super::{Node, Site};
+use crate::record::vocabulary::BindKind;
 
 /// The site files that ship with the program.
 #[derive(RustEmbed)]
@@ -14,7 +14,7 @@ use crate::record::vocabulary::CpuBind;
 struct Builtin;
 
 /// Version of the site schema that this program reads.
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 
 /// Loads the site `name`, or the file `name` where it ends in `.toml` or holds a slash.
 ///
@@ -45,6 +45,7 @@ pub fn load(name: &str, config: Option<&Path>) -> Result<Site> {
 pub fn builtin_names() -> Vec<String> {
     let mut names: Vec<String> =
         Builtin::iter().filter_map(|file| Some(file.strip_suffix(".toml")?.to_owned())).collect();
+    names.retain(|name| !name.contains('/')); // folders beside them hold other things
     names.sort();
     names
 }
@@ -65,8 +66,8 @@ fn check(site: &Site) -> Result<()> {
     ensure!(site.schema == SCHEMA, "schema = {} is not {SCHEMA}, the version that this program reads", site.schema);
     let plain = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
     ensure!(plain(&site.name), "name = {:?} may have only the characters a-z A-Z 0-9 . _ -", site.name);
-    ensure!(!site.network.interfaces.is_empty(), "network.interfaces is empty: name at least one, such as [\"hsn0\"]");
-    ensure!(site.launch.cpu_bind.contains(&CpuBind::None), "launch.cpu_bind must contain \"none\"");
+    ensure!(!site.nodes.is_empty(), "there is no [[node]]: describe the nodes that jobs get");
+    ensure!(site.launch.cpu_bind.contains(&BindKind::None), "launch.cpu_bind must contain \"none\"");
     ensure!(site.network.db_port >= 1024, "network.db_port = {} needs root; take one above 1023", site.network.db_port);
     // Redis Cluster talks among its shards on port + 10000
     ensure!(
@@ -74,16 +75,7 @@ fn check(site: &Site) -> Result<()> {
         "network.db_port = {} leaves no room for the cluster's port, 10000 above it",
         site.network.db_port
     );
-    if let Some(cores) = site.node.cores {
-        for core in &site.node.reserved_cores {
-            ensure!(
-                *core < cores,
-                "node.reserved_cores has {core}, but the node has cores 0 to {}",
-                cores.saturating_sub(1)
-            );
-        }
-        ensure!(site.node.usable().is_some_and(|usable| !usable.is_empty()), "node has no core left for jobs");
-    }
+    site.nodes.iter().try_for_each(|node| check_node(node).with_context(|| format!("node {:?}", node.name)))?;
     let scratch = &site.scratch.node_local;
     ensure!(scratch.starts_with('/'), "scratch.node_local = {scratch:?} must be an absolute path");
     for (key, text) in texts(site) {
@@ -92,28 +84,41 @@ fn check(site: &Site) -> Result<()> {
     Ok(())
 }
 
+fn check_node(node: &Node) -> Result<()> {
+    ensure!(node.threads_per_core >= 1, "threads_per_core = 0");
+    let Some(all) = node.all_cores() else { return Ok(()) };
+    for core in node.reserved_cores.iter() {
+        ensure!(all.contains(core), "reserved_cores has {core}, but the node has cores {all}");
+    }
+    ensure!(node.usable().is_some_and(|usable| !usable.is_empty()), "no core is left for jobs");
+    Ok(())
+}
+
 /// Every text of the file that can reach a script, with its key.
 fn texts(site: &Site) -> Vec<(&'static str, &str)> {
     let mut texts = vec![
         ("description", site.description.as_str()),
-        ("scheduler", &site.scheduler),
-        ("select_suffix", &site.select_suffix),
+        ("scheduler.kind", &site.scheduler.kind),
+        ("scheduler.select_suffix", &site.scheduler.select_suffix),
         ("launch.launcher", &site.launch.launcher),
         ("scratch.node_local", &site.scratch.node_local),
     ];
     texts.extend(site.store.server.as_deref().map(|server| ("store.server", server)));
     let lists = [
-        ("sources", &site.sources),
-        ("directives", &site.directives),
+        ("directives.always", &site.directives.always),
         ("environment", &site.environment),
         ("launch.client_args", &site.launch.client_args),
         ("launch.server_args", &site.launch.server_args),
-        ("network.interfaces", &site.network.interfaces),
     ];
     texts.extend(lists.iter().flat_map(|(key, list)| list.iter().map(|text| (*key, text.as_str()))));
     for row in &site.queues {
         texts.push(("queue.name", &row.name));
-        texts.extend(row.directives.iter().map(|text| ("queue.directives", text.as_str())));
+        texts.extend(row.submit_as.iter().map(|text| ("queue.submit_as", text.as_str())));
+    }
+    for node in &site.nodes {
+        texts.push(("node.name", &node.name));
+        texts.extend(node.constraint.as_deref().map(|text| ("node.constraint", text)));
+        texts.extend(node.interfaces.iter().map(|interface| ("node.interface.name", interface.name.as_str())));
     }
     texts
 }
@@ -157,7 +162,7 @@ mod tests {
         let wrong_value = error(&frontier().replace("cpu_bind = [\"none\"", "cpu_bind = [\"nonne\""));
         assert!(wrong_value.contains("allowed: none, scheduler, mask"), "{wrong_value}");
         assert!(error(&frontier().replace("\"02:00:00\"", "\"2h\"")).contains("HH:MM:SS"));
-        assert!(error(&frontier().replace("schema = 1", "schema = 2")).contains("schema = 2 is not 1"));
+        assert!(error(&frontier().replace("schema = 2", "schema = 3")).contains("schema = 3 is not 2"));
         assert!(error(&frontier().replace("cores = 64", "cores = 6")).contains("reserved_cores has 8"));
     }
 
@@ -178,7 +183,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let sites = folder.path().join("site-configs");
         std::fs::create_dir(&sites).unwrap();
-        std::fs::write(sites.join("frontier.toml"), frontier().replace("db_port = 6780", "db_port = 7000")).unwrap();
+        std::fs::write(
+            sites.join("frontier.toml"),
+            frontier().replace("[scratch]", "[network]\ndb_port = 7000\n[scratch]"),
+        )
+        .unwrap();
         assert_eq!(load("frontier", Some(folder.path())).unwrap().network.db_port, 7000);
         assert_eq!(load("polaris", Some(folder.path())).unwrap().name, "polaris");
     }

@@ -1,8 +1,93 @@
-//! Which queue row a job goes to.
+//! Queue rows, how many jobs they take, and which row a job goes to.
 
 use anyhow::{Result, bail};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-use super::{Queue, Site, Walltime};
+use super::{Site, Walltime};
+use crate::record::vocabulary::vocabulary;
+
+/// One row of what the scheduler admits: a queue of one name may have several rows.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Queue {
+    /// Name of the row, for `--queue` and for `[facts]`.
+    pub name: String,
+    /// Directives that submit to it: `--partition=batch`, `-q prod`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub submit_as: Vec<String>,
+    #[serde(default = "one")]
+    pub min_nodes: u32,
+    /// Absent for no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_nodes: Option<u32>,
+    /// Absent for none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_walltime: Option<Walltime>,
+    pub max_walltime: Walltime,
+    /// Taken only when asked for by name.
+    #[serde(default)]
+    pub on_request: bool,
+    /// What a node and hour cost here, as a multiple of the site's charge.
+    #[serde(default = "whole")]
+    pub charge_factor: f64,
+}
+
+/// How many jobs the centre takes.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Limit {
+    /// Queue rows that share it; empty for all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub queues: Vec<String>,
+    /// Which jobs count: `queued` (waiting), `running`, `eligible` (waiting and considered), `submitted` (all of these).
+    pub counts: Counts,
+    pub most: u32,
+    /// For whom: `user` or `project`.
+    pub scope: Scope,
+    /// What becomes of a job beyond it.
+    pub beyond: Beyond,
+}
+
+vocabulary! {
+    /// Which jobs a limit counts.
+    Counts, "count" {
+        Queued = "queued",
+        Running = "running",
+        Eligible = "eligible",
+        Submitted = "submitted",
+    }
+}
+
+vocabulary! {
+    /// Whose jobs a limit counts.
+    Scope, "scope" {
+        User = "user",
+        Project = "project",
+    }
+}
+
+vocabulary! {
+    /// What becomes of a job beyond a limit.
+    Beyond, "consequence" {
+        /// The scheduler refuses it.
+        Rejected = "rejected",
+        /// It waits.
+        Waits = "waits",
+        /// It never runs, without a word.
+        Stuck = "stuck",
+        /// The centre asks users not to.
+        Frowned = "frowned-upon",
+    }
+}
+
+fn one() -> u32 {
+    1
+}
+
+fn whole() -> f64 {
+    1.0
+}
 
 /// The row for a job: the one asked for by name, else the first that admits it.
 ///
@@ -34,12 +119,16 @@ pub fn choose_queue<'a>(
 
 impl Queue {
     fn admits(&self, nodes: u32, walltime: Walltime) -> bool {
-        nodes >= self.min_nodes && self.max_nodes.is_none_or(|max| nodes <= max) && walltime <= self.max_walltime
+        nodes >= self.min_nodes
+            && self.max_nodes.is_none_or(|max| nodes <= max)
+            && self.min_walltime.is_none_or(|min| walltime >= min)
+            && walltime <= self.max_walltime
     }
 
     fn limits(&self) -> String {
         let most = self.max_nodes.map_or("any number of".to_owned(), |max| format!("{} to {max}", self.min_nodes));
-        format!("{}: {most} nodes up to {}", self.name, self.max_walltime)
+        let least = self.min_walltime.map(|min| format!("from {min} ")).unwrap_or_default();
+        format!("{}: {most} nodes {least}up to {}", self.name, self.max_walltime)
     }
 }
 

@@ -1,45 +1,59 @@
 //! The schema of a site file. Unknown keys are errors that list the known ones.
+//!
+//! Values stand here; where each comes from stands in the file's `[facts]` ([`super::facts`]).
 
-use serde::Deserialize;
+use std::collections::BTreeMap;
 
-use super::Walltime;
-use crate::placement::CpuSet;
-use crate::record::vocabulary::CpuBind;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::charge::Charge;
+use super::facts::{Fact, Source};
+use super::node::Node;
+use super::queue::{Limit, Queue};
+use crate::record::vocabulary::BindKind;
+use crate::record::walltime::Walltime;
 use crate::study::Axes;
 
 /// Everything that a site file says.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Site {
-    /// Version of this schema: 1.
+    /// Version of this schema: 2.
     pub schema: u32,
+    /// Name for `--site`: the file's name without `.toml`.
     pub name: String,
     /// One line for people.
     pub description: String,
-    /// Where the facts come from and when they were looked up.
-    pub sources: Vec<String>,
-    /// Template under `templates/scheduler/`.
-    pub scheduler: String,
+    /// Documents that values come from, by a short name of your choice.
+    pub sources: BTreeMap<String, Source>,
+    /// Where each value comes from: key of this file -> source and status. A key speaks for all below it; the longest wins.
+    pub facts: BTreeMap<String, Fact>,
+    pub scheduler: Scheduler,
     pub launch: Launch,
-    pub node: Node,
+    /// Kinds of nodes; the first is the one that jobs get unless told otherwise.
+    #[serde(rename = "node")]
+    pub nodes: Vec<Node>,
+    #[serde(default)]
     pub network: Network,
-    /// Directives that every job needs, without the scheduler's prefix: `--exclusive`, `-l filesystems=home:eagle`.
     #[serde(default)]
-    pub directives: Vec<String>,
-    /// Appended to a PBS select chunk, such as `:system=polaris`.
+    pub directives: Directives,
+    /// Values that only the user knows, by name; `{NAME}` in a directive or in a line of `environment` stands for them.
     #[serde(default)]
-    pub select_suffix: String,
-    /// The centre refuses jobs without an account.
-    #[serde(default)]
-    pub account_required: bool,
+    pub ask: BTreeMap<String, Ask>,
     /// Wall time of a job unless the user gives one; absent where no scheduler ends jobs.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub walltime: Option<Walltime>,
     /// Rows in order of preference: the first that admits a job is taken.
-    #[serde(default, rename = "queue")]
+    #[serde(default, rename = "queue", skip_serializing_if = "Vec::is_empty")]
     pub queues: Vec<Queue>,
+    /// How many jobs the centre takes.
+    #[serde(default, rename = "limit", skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<Limit>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub charge: Option<Charge>,
     /// Lines of bash that prepare a job: modules, exports. They are code, and go into the script as they are.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub environment: Vec<String>,
     pub scratch: Scratch,
     #[serde(default)]
@@ -49,101 +63,122 @@ pub struct Site {
     pub study: Axes,
 }
 
+/// The scheduler and what is peculiar to it here.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Scheduler {
+    /// Template under `templates/scheduler/`: slurm, pbs, none, flux, lsf.
+    pub kind: String,
+    /// Version in use, as the centre or the scheduler says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// PBS: `ncpus` of a select chunk; absent: all hardware threads of the node.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub select_ncpus: Option<u32>,
+    /// PBS: appended to each select chunk, such as `:system=polaris`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub select_suffix: String,
+}
+
 /// How processes get onto the nodes.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Launch {
-    /// Template under `templates/launcher/`.
+    /// Template under `templates/launcher/`: srun, pals, openmpi, hydra, ibrun, flux.
     pub launcher: String,
-    /// Bindings that scripts for this site can ask for.
-    pub cpu_bind: Vec<CpuBind>,
-    /// Further arguments of the launcher for the MPI client.
+    /// What it can do about CPUs: none, scheduler, mask.
+    pub cpu_bind: Vec<BindKind>,
+    /// The launcher counts hardware threads where it is asked for CPUs (srun's -c at NERSC); else cores.
     #[serde(default)]
+    pub counts_threads: bool,
+    /// Further arguments of the launcher for the MPI client.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub client_args: Vec<String>,
     /// Further arguments of the launcher for the servers.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub server_args: Vec<String>,
 }
 
-/// One node of the kind that jobs get.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Node {
-    /// Physical cores, CPUs 0..cores being the first hardware thread of each; absent where it is not known beforehand
-    /// (the `local` site), which switches the check against oversubscription off.
-    #[serde(default)]
-    pub cores: Option<u32>,
-    /// Hardware threads a core.
-    #[serde(default = "one")]
-    pub threads_per_core: u32,
-    /// Cores that the centre keeps for the system.
-    #[serde(default)]
-    pub reserved_cores: Vec<u32>,
-    /// Memory for jobs in GiB; absent where it is not known.
-    #[serde(default)]
-    pub memory_gib: Option<u64>,
-    /// All "nodes" of a job are this machine.
-    #[serde(default)]
-    pub single: bool,
-}
-
-/// Interfaces for TCP between nodes.
-#[derive(Debug, Clone, Deserialize)]
+/// What the servers listen on.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Network {
-    /// Names on the compute nodes; the loopback `lo` need not be listed.
-    pub interfaces: Vec<String>,
     /// First port of a server; those that share a node count up from it.
     #[serde(default = "smartsim_port")]
     pub db_port: u16,
 }
 
-/// One row of what the scheduler admits: a queue of one name may have several rows.
-#[derive(Debug, Clone, Deserialize)]
+/// Directives for the scheduler, without its prefix: `--exclusive`, `-l filesystems=home:eagle`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Queue {
-    pub name: String,
-    /// Directives that submit to it: `--partition=batch`, `-q prod`.
-    #[serde(default)]
-    pub directives: Vec<String>,
-    #[serde(default = "one")]
-    pub min_nodes: u32,
-    /// Absent for no limit.
-    #[serde(default)]
-    pub max_nodes: Option<u32>,
-    pub max_walltime: Walltime,
-    /// Taken only when asked for by name.
-    #[serde(default)]
-    pub on_request: bool,
+pub struct Directives {
+    /// Every job has them. A line with a `{NAME}` that was neither given nor has a default is left out, or refused: see `ask`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub always: Vec<String>,
+    /// A user may want them, with `--directive`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub optional: Vec<Remark>,
+    /// The centre rejects or misreads them: `--directive` refuses what begins with one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub forbidden: Vec<Remark>,
 }
 
-/// Where servers keep what they write.
-#[derive(Debug, Clone, Deserialize)]
+/// A directive and what is to be said of it.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Remark {
+    pub line: String,
+    pub why: String,
+}
+
+/// A value that only the user knows.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Ask {
+    /// What it is and how a user finds it out.
+    pub question: String,
+    /// What such a value looks like.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub example: Option<String>,
+    /// Taken where the user gives none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<String>,
+    /// Without it no script is written; else the lines that need it are left out, and a note says so.
+    #[serde(default)]
+    pub refuse: bool,
+}
+
+/// Where servers keep what they write, and where runs should lie.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Scratch {
     /// Node-local folder for data and sockets; short, since a socket's path has at most 107 bytes.
     pub node_local: String,
+    /// Folder that all nodes see, as a shell expression for people: `$MEMBERWORK/PROJECT`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shared: Option<String>,
+    /// Compute nodes see the home directories.
+    #[serde(default = "yes")]
+    pub home_on_compute: bool,
 }
 
 /// The store's program at this site.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StoreDefaults {
     /// Path of the server program; absent: `redis-server`, `valkey-server` or `keydb-server` from PATH.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server: Option<String>,
 }
 
-impl Node {
-    /// Cores that jobs may use; absent where the node's cores are not known.
-    pub fn usable(&self) -> Option<CpuSet> {
-        let cores = self.cores?;
-        Some((0..cores).filter(|core| !self.reserved_cores.contains(core)).collect())
+impl Default for Network {
+    fn default() -> Self {
+        Network { db_port: smartsim_port() }
     }
 }
 
-fn one() -> u32 {
-    1
+fn yes() -> bool {
+    true
 }
 
 /// SmartSim's port.

@@ -1,78 +1,194 @@
-//! The axes: what flags and site files may say of them, and what is left when all have spoken.
+//! The axes: what flags, study files and site files may say of them, and what is left when all have spoken.
+//!
+//! An axis is declared once, in the table below: its doc comment is the text of `--help` and of the JSON Schema.
 
 use anyhow::{Result, bail, ensure};
-use serde::{Deserialize, Deserializer};
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::record::binding::CpuBind;
 use crate::record::units::parse_tensor_bytes;
-use crate::record::vocabulary::{Barrier, CpuBind, Deployment, KeyPlacement, Store, Transport, Wire};
+use crate::record::vocabulary::{Barrier, Deployment, Distribution, KeyPlacement, Store, Transport, Wire};
 
-/// Values for some of the axes, from one source (flags, a site's `[study]` table). An absent one is open.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Axes {
-    pub deployment: Option<Vec<Deployment>>,
-    pub client_nodes: Option<Vec<u32>>,
-    pub clients_per_node: Option<Vec<u32>>,
-    pub db_nodes: Option<Vec<u32>>,
-    pub db_cpus: Option<Vec<u32>>,
-    pub cpu_bind: Option<Vec<CpuBind>>,
-    pub net_ifname: Option<Vec<String>>,
-    pub colocated_ifname: Option<Vec<String>>,
-    pub transport: Option<Vec<Transport>>,
-    pub store: Option<Vec<Store>>,
-    pub io_threads: Option<Vec<u32>>,
-    pub keys: Option<Vec<KeyPlacement>>,
-    pub repeats: Option<u32>,
-    pub wire: Option<Wire>,
-    #[serde(deserialize_with = "tensor_bytes")]
-    pub tensor_bytes: Option<Vec<u64>>,
-    pub iterations: Option<u32>,
-    pub warmup: Option<u32>,
-    pub barrier: Option<Barrier>,
-    pub verify: Option<bool>,
-}
+/// Declares [`Axes`] (what one source says; open where it says nothing) and [`Study`] (what holds when all have spoken).
+/// Each of `lists` is a list whose values multiply; each of `values` holds for the whole study.
+macro_rules! axes {
+    (
+        lists { $($(#[$list_attr:meta])* $list:ident: $list_type:ty,)+ }
+        values { $($(#[$value_attr:meta])* $value:ident: $value_type:ty,)+ }
+    ) => {
+        /// Values for some of the axes, from one source: flags, a study file, a site's `[study]`. An absent one is open.
+        #[derive(Debug, Clone, Default, PartialEq, Eq, Args, Serialize, Deserialize, JsonSchema)]
+        #[serde(deny_unknown_fields, default)]
+        pub struct Axes {
+            $($(#[$list_attr])* #[serde(skip_serializing_if = "Option::is_none")] pub $list: Option<Vec<$list_type>>,)+
+            $($(#[$value_attr])* #[serde(skip_serializing_if = "Option::is_none")] pub $value: Option<$value_type>,)+
+        }
 
-/// The axes when all have a value. Lists multiply; each list holds every value once, in the order given.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Study {
-    pub deployment: Vec<Deployment>,
-    pub client_nodes: Vec<u32>,
-    pub clients_per_node: Vec<u32>,
-    /// Standard deployment only.
-    pub db_nodes: Vec<u32>,
-    pub db_cpus: Vec<u32>,
-    pub cpu_bind: Vec<CpuBind>,
-    /// Standard deployment only.
-    pub net_ifname: Vec<String>,
-    /// Colocated deployment over TCP only.
-    pub colocated_ifname: Vec<String>,
-    pub transport: Vec<Transport>,
-    pub store: Vec<Store>,
-    pub io_threads: Vec<u32>,
-    pub keys: Vec<KeyPlacement>,
-    pub repeats: u32,
-    pub wire: Wire,
-    pub tensor_bytes: Vec<u64>,
-    pub iterations: u32,
-    pub warmup: u32,
-    pub barrier: Barrier,
-    pub verify: bool,
-}
+        /// The axes when all have a value. Each list holds every value once, in the order given.
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub struct Study {
+            $(pub $list: Vec<$list_type>,)+
+            $(pub $value: $value_type,)+
+        }
 
-/// Takes the values of the first source that has any.
-macro_rules! first_of {
-    ($first:expr, $second:expr; $($axis:ident),+ $(,)?) => {
-        Axes { $($axis: $first.$axis.or($second.$axis),)+ }
+        impl Axes {
+            /// These values, and those of `fallback` for the axes that are open here.
+            pub fn or(self, fallback: Axes) -> Axes {
+                Axes {
+                    $($list: self.$list.or(fallback.$list),)+
+                    $($value: self.$value.or(fallback.$value),)+
+                }
+            }
+        }
+
+        impl Axes {
+            /// These lists, and behind them the values of `more` that they do not have yet.
+            pub fn with(self, more: Axes) -> Axes {
+                Axes { $($list: joined(self.$list, more.$list),)+ $($value: self.$value.or(more.$value),)+ }
+            }
+
+            /// The keys that are lists.
+            pub const LISTS: &'static [&'static str] = &[$(stringify!($list),)+];
+        }
+
+        impl Study {
+            /// The same as a source that leaves nothing open.
+            pub fn to_axes(&self) -> Axes {
+                Axes {
+                    $($list: Some(self.$list.clone()),)+
+                    $($value: Some(self.$value.clone()),)+
+                }
+            }
+        }
     };
 }
 
-impl Axes {
-    /// These values, and those of `fallback` for the axes that are open here.
-    pub fn or(self, fallback: Axes) -> Axes {
-        first_of!(self, fallback; deployment, client_nodes, clients_per_node, db_nodes, db_cpus, cpu_bind, net_ifname,
-            colocated_ifname, transport, store, io_threads, keys, repeats, wire, tensor_bytes, iterations, warmup,
-            barrier, verify)
+/// A closed set of words as a flag's value, listed in `--help` and in errors.
+macro_rules! word {
+    ($type:ty) => {
+        PossibleValuesParser::new(<$type>::NAMES).try_map(|text| text.parse::<$type>())
+    };
+}
+
+const AXES: &str = "Axes (comma-separated lists; their product is generated)";
+const SWEEP: &str = "What each launch of the client goes through";
+
+axes! {
+    lists {
+        /// Where the store runs: on nodes of its own (standard), or on every application node (colocated). Default: the site's
+        /// study.
+        #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = word!(Deployment), help_heading = AXES)]
+        deployment: Deployment,
+
+        /// Nodes on which the application runs. Default: the site's study.
+        #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = AXES)]
+        client_nodes: u32,
+
+        /// Ranks on each application node. Default: the site's study.
+        #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = AXES)]
+        clients_per_node: u32,
+
+        /// Cores for each rank. Default: 1.
+        #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = AXES)]
+        client_cpus: u32,
+
+        /// Nodes with one shard each; standard deployment only. Default: the site's study.
+        #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = AXES)]
+        db_nodes: u32,
+
+        /// Cores for each server. Default: the site's study.
+        #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = AXES)]
+        db_cpus: u32,
+
+        /// Who decides on which CPUs servers and ranks run: none (the operating system), scheduler, mask (ShardScale computes
+        /// masks), mask-db (for the servers only), mask-app (for the ranks only), or masks of your own, one for each rank of a
+        /// node: mask:[db=0x..,]0x..,0x.. or map:[db=0-7,]8,9,... Default: the site's study.
+        // not split at commas by clap: masks have commas of their own
+        #[arg(skip)]
+        cpu_bind: CpuBind,
+
+        /// How the ranks of a node are dealt to its L3 groups where ShardScale places them: one group after the other
+        /// (packed), or one rank to each in turn (spread). Default: packed.
+        #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = word!(Distribution), help_heading = AXES)]
+        distribution: Distribution,
+
+        /// Interfaces on which shards listen; standard deployment only. Default: the site's study.
+        #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = AXES)]
+        net_ifname: String,
+
+        /// Interfaces on which a colocated server listens for TCP. Default: lo.
+        #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = AXES)]
+        colocated_ifname: String,
+
+        /// What carries the bytes; a UNIX socket (uds) serves colocated deployments only. Default: tcp.
+        #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = word!(Transport), help_heading = AXES)]
+        transport: Transport,
+
+        /// Server programs. Default: redis.
+        #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = word!(Store), help_heading = AXES)]
+        store: Store,
+
+        /// I/O threads of each server. Default: 1.
+        #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = AXES)]
+        io_threads: u32,
+
+        /// How keys fall on shards: as SmartRedis names them (hash), or evenly (balanced). Default: hash.
+        #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = word!(KeyPlacement), help_heading = AXES)]
+        keys: KeyPlacement,
     }
+    values {
+        /// How many times each point is measured, each by a job of its own. Default: 1.
+        #[arg(long, value_name = "N", help_heading = AXES)]
+        repeats: u32,
+
+        /// Tensor sizes that each launch goes through, as bytes, KiB, MiB (1024s), kB or MB (1000s). Default:
+        /// SmartSim-Scaling's eleven sizes from 1024 to 4096000 bytes.
+        #[arg(long, value_name = "LIST", value_parser = parse_sizes, help_heading = SWEEP)]
+        #[serde(deserialize_with = "sizes_of_file")]
+        #[schemars(with = "Option<Vec<Size>>")]
+        tensor_bytes: Sizes,
+
+        /// Timed iterations for each size. Default: 100.
+        #[arg(long, value_name = "N", help_heading = SWEEP)]
+        iterations: u32,
+
+        /// Iterations before them, recorded and marked as warm-up. Default: 10.
+        #[arg(long, value_name = "N", help_heading = SWEEP)]
+        warmup: u32,
+
+        /// When ranks wait for each other. Default: size.
+        #[arg(long, value_name = "WHEN", value_parser = word!(Barrier), help_heading = SWEEP)]
+        barrier: Barrier,
+
+        /// How a tensor is put into a command; auto takes redisai where the server offers it. Default: auto.
+        #[arg(long, value_name = "WIRE", value_parser = word!(Wire), help_heading = SWEEP)]
+        wire: Wire,
+
+        /// Compare every byte read with what was written, outside the timed section.
+        #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", help_heading = SWEEP)]
+        verify: bool,
+    }
+}
+
+fn joined<T: PartialEq>(first: Option<Vec<T>>, second: Option<Vec<T>>) -> Option<Vec<T>> {
+    let mut all = first.unwrap_or_default();
+    for value in second.into_iter().flatten() {
+        if !all.contains(&value) {
+            all.push(value);
+        }
+    }
+    if all.is_empty() { None } else { Some(all) }
+}
+
+/// Tensor sizes in bytes.
+type Sizes = Vec<u64>;
+
+impl Axes {
+    /// Heading of the lists' flags in `--help`.
+    pub const HEADING: &'static str = AXES;
 
     /// Fills what is still open with the defaults that hold at every site, and checks each value by itself.
     ///
@@ -83,9 +199,11 @@ impl Axes {
             deployment: list("deployment", self.deployment, &[Deployment::Standard])?,
             client_nodes: counts("client-nodes", self.client_nodes, &[1], 1_000_000)?,
             clients_per_node: counts("clients-per-node", self.clients_per_node, &[1], 4096)?,
+            client_cpus: counts("client-cpus", self.client_cpus, &[1], 4096)?,
             db_nodes: counts("db-nodes", self.db_nodes, &[3], 1000)?,
             db_cpus: counts("db-cpus", self.db_cpus, &[1], 4096)?,
             cpu_bind: list("cpu-bind", self.cpu_bind, &[CpuBind::None])?,
+            distribution: list("distribution", self.distribution, &[Distribution::Packed])?,
             net_ifname: names("net-ifname", self.net_ifname)?,
             colocated_ifname: names("colocated-ifname", self.colocated_ifname)?,
             transport: list("transport", self.transport, &[Transport::Tcp])?,
@@ -156,20 +274,25 @@ fn names(flag: &str, given: Option<Vec<String>>) -> Result<Vec<String>> {
     Ok(values)
 }
 
-/// Sizes in a site file are numbers of bytes or texts such as "8KiB".
-fn tensor_bytes<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<u64>>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Size {
-        Bytes(u64),
-        Text(String),
-    }
+/// Sizes in a file are numbers of bytes or texts such as "8KiB".
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged)]
+enum Size {
+    Bytes(u64),
+    Text(String),
+}
+
+fn sizes_of_file<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Sizes>, D::Error> {
     let sizes: Vec<Size> = Vec::deserialize(from)?;
     let parsed = sizes.into_iter().map(|size| match size {
         Size::Bytes(bytes) => parse_tensor_bytes(&bytes.to_string()),
         Size::Text(text) => parse_tensor_bytes(&text),
     });
     parsed.collect::<Result<_, _>>().map(Some).map_err(serde::de::Error::custom)
+}
+
+fn parse_sizes(list: &str) -> Result<Sizes, String> {
+    list.split(',').map(parse_tensor_bytes).collect()
 }
 
 #[cfg(test)]

@@ -1,10 +1,14 @@
-//! From axes to permutations: lists multiply, in the order in which the axes stand in a name.
+//! From axes to permutations: lists multiply, in the order in which the axes stand in a name; rules pair, cut and add.
 
-use anyhow::{Result, ensure};
+use std::collections::HashSet;
 
-use super::Study;
+use anyhow::{Context, Result, ensure};
+
+use super::rules::Rules;
+use super::{Axes, Study};
+use crate::record::binding::CpuBind;
 use crate::record::manifest::{Job, Sweep};
-use crate::record::vocabulary::{CpuBind, Deployment, KeyPlacement, Store, Transport};
+use crate::record::vocabulary::{DbFrom, Deployment, Distribution, KeyPlacement, Store, Transport};
 
 /// More than a person meant: a slip of the keyboard, not a study.
 pub const MAX_PERMUTATIONS: usize = 100_000;
@@ -16,65 +20,112 @@ pub struct Point {
     pub job: Job,
 }
 
-/// Where the store is: what the two deployments vary differently.
-#[derive(Clone)]
-struct Place {
-    deployment: Deployment,
-    db_nodes: Option<u32>,
-    net_ifname: String,
-    transport: Transport,
+/// One axis of a study: how many values it has, and how one of them gets into a job.
+struct Axis<'a> {
+    key: &'static str,
+    values: usize,
+    set: Setter<'a>,
+}
+
+/// Puts the value of that index into a job.
+type Setter<'a> = Box<dyn Fn(&mut Job, usize) + 'a>;
+
+/// Axes that vary together: one axis, or several that `zip` pairs.
+struct Dimension<'a> {
+    values: usize,
+    axes: Vec<Axis<'a>>,
+}
+
+/// The axis `$list` of the study, which sets the field of the same name in a job.
+macro_rules! axis {
+    ($study:ident.$list:ident) => {
+        Axis {
+            key: stringify!($list),
+            values: $study.$list.len(),
+            set: Box::new(|job, index| job.$list = $study.$list[index].clone()),
+        }
+    };
 }
 
 impl Study {
-    /// All permutations, in the order of the lists.
+    /// All permutations, in the order of the lists; what `rules` include comes last. No name stands in it twice.
     ///
     /// # Errors
-    /// More than [`MAX_PERMUTATIONS`].
-    pub fn points(&self) -> Result<Vec<Point>> {
-        let places = self.places();
-        let lengths = [
-            places.len(),
-            self.client_nodes.len(),
-            self.clients_per_node.len(),
-            self.db_cpus.len(),
-            self.cpu_bind.len(),
-            self.store.len(),
-            self.io_threads.len(),
-            self.keys.len(),
-            self.repeats as usize,
-        ];
-        let count = lengths.iter().fold(1usize, |product, length| product.saturating_mul(*length));
-        ensure!(
-            count <= MAX_PERMUTATIONS,
-            "the axes make {count} permutations, more than {MAX_PERMUTATIONS}: shorten a list or split the study"
-        );
-        let mut points = Vec::with_capacity(count);
-        for place in &places {
-            for (client_nodes, clients_per_node, db_cpus) in
-                triples(&self.client_nodes, &self.clients_per_node, &self.db_cpus)
-            {
-                for (cpu_bind, store, io_threads, keys) in self.settings() {
-                    for repeat in 1..=self.repeats {
-                        let place = place.clone();
-                        points.push(Point::new(Job {
-                            deployment: place.deployment,
-                            client_nodes,
-                            clients_per_node,
-                            db_nodes: place.db_nodes,
-                            db_cpus,
-                            cpu_bind,
-                            net_ifname: place.net_ifname,
-                            transport: place.transport,
-                            store,
-                            io_threads,
-                            keys,
-                            repeat,
-                        }));
-                    }
+    /// More than [`MAX_PERMUTATIONS`], or rules that do not fit the axes.
+    pub fn points(&self, rules: &Rules) -> Result<Vec<Point>> {
+        rules.check()?;
+        let mut points = Points::default();
+        let filter = rules.filter(self)?;
+        filter.study.expand(&rules.zip, &mut points, |job| filter.keeps(job))?;
+        for (index, include) in rules.include.iter().enumerate() {
+            let what = || format!("include {} of the study", index + 1);
+            let study = include.clone().or(self.to_axes()).resolve().with_context(what)?;
+            study.expand(&rules.zip, &mut points, |_| true).with_context(what)?;
+        }
+        Ok(points.list)
+    }
+
+    fn expand(&self, zip: &[Vec<String>], points: &mut Points, keep: impl Fn(&Job) -> bool) -> Result<()> {
+        for deployment in self.deployment.iter().copied() {
+            let dimensions = zipped(self.axes(deployment), zip)?;
+            let count = dimensions.iter().fold(1usize, |product, one| product.saturating_mul(one.values));
+            let all = count.saturating_add(points.list.len());
+            ensure!(
+                all <= MAX_PERMUTATIONS,
+                "the axes make {all} permutations or more, above {MAX_PERMUTATIONS}: shorten a list or split the study"
+            );
+            for number in 0..count {
+                let job = job(deployment, &dimensions, number);
+                if keep(&job) {
+                    points.add(job);
                 }
             }
         }
-        Ok(points)
+        Ok(())
+    }
+
+    /// The axes of a deployment; the last varies fastest.
+    fn axes(&self, deployment: Deployment) -> Vec<Axis<'_>> {
+        let mut axes = match deployment {
+            Deployment::Standard => vec![
+                Axis {
+                    key: "db_nodes",
+                    values: self.db_nodes.len(),
+                    set: Box::new(|job, index| job.db_nodes = Some(self.db_nodes[index])),
+                },
+                axis!(self.net_ifname),
+            ],
+            Deployment::Colocated => vec![
+                axis!(self.transport),
+                // a socket has no interface: `lo` stands for "does not leave the node"
+                Axis {
+                    key: "colocated_ifname",
+                    values: self.colocated_ifname.len(),
+                    set: Box::new(|job, index| {
+                        if job.transport != Transport::Uds {
+                            job.net_ifname = self.colocated_ifname[index].clone();
+                        }
+                    }),
+                },
+            ],
+        };
+        axes.extend([
+            axis!(self.client_nodes),
+            axis!(self.clients_per_node),
+            axis!(self.client_cpus),
+            axis!(self.db_cpus),
+            axis!(self.cpu_bind),
+            axis!(self.distribution),
+            axis!(self.store),
+            axis!(self.io_threads),
+            axis!(self.keys),
+            Axis {
+                key: "repeats",
+                values: self.repeats as usize,
+                set: Box::new(|job, index| job.repeat = index as u32 + 1),
+            },
+        ]);
+        axes
     }
 
     /// What each launch of the client goes through.
@@ -88,61 +139,90 @@ impl Study {
             verify: self.verify,
         }
     }
+}
 
-    fn places(&self) -> Vec<Place> {
-        let mut places = Vec::new();
-        for deployment in self.deployment.iter().copied() {
-            match deployment {
-                Deployment::Standard => {
-                    for (db_nodes, net_ifname) in pairs(&self.db_nodes, &self.net_ifname) {
-                        let transport = Transport::Tcp;
-                        places.push(Place { deployment, db_nodes: Some(db_nodes), net_ifname, transport });
-                    }
-                }
-                Deployment::Colocated => {
-                    for transport in self.transport.iter().copied() {
-                        // a socket has no interface: `lo` stands for "does not leave the node"
-                        let lo = ["lo".to_owned()];
-                        let interfaces = if transport == Transport::Uds { &lo[..] } else { &self.colocated_ifname };
-                        for net_ifname in interfaces.iter().cloned() {
-                            places.push(Place { deployment, db_nodes: None, net_ifname, transport });
-                        }
-                    }
-                }
+/// Permutations, each name once.
+#[derive(Default)]
+struct Points {
+    list: Vec<Point>,
+    known: HashSet<String>,
+}
+
+impl Points {
+    fn add(&mut self, job: Job) {
+        let name = super::name(&job);
+        if self.known.insert(name.clone()) {
+            self.list.push(Point { name, job });
+        }
+    }
+}
+
+/// Puts the axes that a group names into one dimension, at the place of the first of them.
+fn zipped<'a>(axes: Vec<Axis<'a>>, groups: &[Vec<String>]) -> Result<Vec<Dimension<'a>>> {
+    let group_of = |axis: &Axis<'_>| groups.iter().position(|group| group.iter().any(|key| key == axis.key));
+    let mut dimensions: Vec<(Option<usize>, Dimension<'a>)> = Vec::with_capacity(axes.len());
+    for axis in axes {
+        let group = group_of(&axis);
+        match dimensions.iter_mut().find(|(other, _)| group.is_some() && *other == group) {
+            Some((_, dimension)) => {
+                let first = &dimension.axes[0];
+                ensure!(
+                    axis.values == dimension.values,
+                    "zip pairs {} with {}, but they have {} and {} values: lists that are paired must be of one length",
+                    first.key,
+                    axis.key,
+                    dimension.values,
+                    axis.values
+                );
+                dimension.axes.push(axis);
             }
+            None => dimensions.push((group, Dimension { values: axis.values, axes: vec![axis] })),
         }
-        places
     }
+    Ok(dimensions.into_iter().map(|(_, dimension)| dimension).collect())
+}
 
-    fn settings(&self) -> Vec<(CpuBind, Store, u32, KeyPlacement)> {
-        let mut settings = Vec::new();
-        for (cpu_bind, store, io_threads) in triples(&self.cpu_bind, &self.store, &self.io_threads) {
-            settings.extend(self.keys.iter().map(|keys| (cpu_bind, store, io_threads, *keys)));
+/// Job `number` of the product of `dimensions`.
+fn job(deployment: Deployment, dimensions: &[Dimension<'_>], number: usize) -> Job {
+    let mut job = Job {
+        deployment,
+        client_nodes: 1,
+        clients_per_node: 1,
+        client_cpus: 1,
+        db_nodes: None,
+        db_cpus: 1,
+        cpu_bind: CpuBind::None,
+        distribution: Distribution::Packed,
+        net_ifname: "lo".to_owned(),
+        transport: Transport::Tcp,
+        store: Store::Redis,
+        io_threads: 1,
+        keys: KeyPlacement::Hash,
+        repeat: 1,
+        db_from: DbFrom::Allocation,
+        client_node_type: None,
+        db_node_type: None,
+    };
+    let mut below: usize = dimensions.iter().map(|dimension| dimension.values).product();
+    for dimension in dimensions {
+        below /= dimension.values;
+        for axis in &dimension.axes {
+            (axis.set)(&mut job, number / below % dimension.values);
         }
-        settings
     }
+    job
 }
 
-impl Point {
-    fn new(job: Job) -> Point {
-        Point { name: super::name(&job), job }
-    }
-}
-
-fn pairs<A: Clone, B: Clone>(first: &[A], second: &[B]) -> Vec<(A, B)> {
-    first.iter().flat_map(|a| second.iter().map(|b| (a.clone(), b.clone()))).collect()
-}
-
-fn triples<A: Clone, B: Clone, C: Clone>(first: &[A], second: &[B], third: &[C]) -> Vec<(A, B, C)> {
-    pairs(first, &pairs(second, third)).into_iter().map(|(a, (b, c))| (a, b, c)).collect()
+/// The keys that conditions may name: those of a job.
+pub fn condition_keys() -> Vec<&'static str> {
+    let of_lists = Axes::LISTS.iter().copied().filter(|key| *key != "colocated_ifname");
+    of_lists.chain(["repeat"]).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::study::Axes;
     use proptest::prelude::*;
-    use std::collections::HashSet;
 
     fn both(client_nodes: Vec<u32>, db_nodes: Vec<u32>) -> Study {
         let axes = Axes {
@@ -155,17 +235,83 @@ mod tests {
         axes.resolve().unwrap()
     }
 
+    fn names(study: &Study, rules: &str) -> Vec<String> {
+        let rules: Rules = toml::from_str(rules).unwrap();
+        study.points(&rules).unwrap().into_iter().map(|point| point.name).collect()
+    }
+
+    fn error(study: &Study, rules: &str) -> String {
+        format!("{:#}", study.points(&toml::from_str(rules).unwrap()).unwrap_err())
+    }
+
     #[test]
     fn colocated_runs_do_not_multiply_with_db_nodes() {
         // standard: 2 client nodes x 3 DB nodes; colocated: 2 client nodes x (tcp, uds)
-        assert_eq!(both(vec![4, 8], vec![1, 2, 3]).points().unwrap().len(), 6 + 4);
+        assert_eq!(names(&both(vec![4, 8], vec![1, 2, 3]), "").len(), 6 + 4);
+    }
+
+    #[test]
+    fn a_socket_does_not_multiply_with_interfaces() {
+        let study = Study { colocated_ifname: vec!["lo".into(), "hsn0".into()], ..both(vec![4], vec![1]) };
+        let names = names(&study, "");
+        assert_eq!(names.iter().filter(|name| name.contains("uds")).count(), 1, "{names:?}");
+        assert_eq!(names.iter().filter(|name| name.starts_with("colocated") && name.contains("tcp")).count(), 2);
     }
 
     #[test]
     fn too_many_permutations_are_refused_with_their_number() {
         let mut study = both((1..=1000).collect(), vec![1]);
         study.repeats = 1000;
-        assert!(study.points().unwrap_err().to_string().contains("3000000 permutations"));
+        assert!(error(&study, "").contains("1000000 permutations"), "{}", error(&study, ""));
+    }
+
+    #[test]
+    fn zip_pairs_lists_of_one_length_and_refuses_others() {
+        let study = both(vec![4, 8, 16], vec![1, 2, 4]);
+        let paired = names(&study, "zip = [[\"client_nodes\", \"db_nodes\"]]");
+        let standard: Vec<&String> = paired.iter().filter(|name| name.starts_with("standard")).collect();
+        assert!(standard.len() == 3 && standard[2].contains("n16x1-db4x1"), "{standard:?}");
+        assert_eq!(paired.len(), 3 + 6);
+        let error = error(&both(vec![4, 8], vec![1]), "zip = [[\"client_nodes\", \"db_nodes\"]]");
+        assert!(error.contains("db_nodes with client_nodes, but they have 1 and 2 values"), "{error}");
+    }
+
+    #[test]
+    fn exclude_cuts_and_include_adds() {
+        let study = both(vec![4, 8], vec![1, 2]);
+        let cut = names(
+            &study,
+            "[[exclude]]\ndeployment = \"colocated\"\n[[exclude]]\nclient_nodes = 8\ndb_nodes = { min = 2 }",
+        );
+        assert_eq!(cut.len(), 3, "{cut:?}");
+        let added = names(
+            &study,
+            "[[exclude]]\ndeployment = \"colocated\"\n[[include]]\ndeployment = [\"standard\"]\nclient_nodes = [64]\ndb_nodes = [16]",
+        );
+        assert_eq!(added.len(), 5);
+        assert!(added[4].contains("n64x1-db16x1"), "{added:?}");
+        assert!(
+            error(&study, "[[exclude]]\nclient_node = 4").contains("exclude 1 names \"client_node\", which is no axis")
+        );
+    }
+
+    #[test]
+    fn when_gives_an_axis_other_values_where_its_condition_holds() {
+        let study = both(vec![4], vec![1]);
+        let names = names(
+            &study,
+            "[[when]]\nif = { deployment = \"colocated\", transport = \"tcp\" }\nthen = { db_cpus = [8, 16] }",
+        );
+        let with = |needle: &str| names.iter().filter(|name| name.contains(needle)).count();
+        assert_eq!((with("db1x1"), with("db1-none-lo-uds"), with("db8-"), with("db16-")), (1, 1, 1, 1), "{names:?}");
+        assert_eq!(names.len(), 4);
+        let own = error(&study, "[[when]]\nif = { db_cpus = 1 }\nthen = { db_cpus = [2] }");
+        assert!(own.contains("when 1"), "{own}");
+        let zip = error(
+            &study,
+            "zip = [[\"db_cpus\", \"client_nodes\"]]\n[[when]]\nif = { deployment = \"standard\" }\nthen = { db_cpus = [2] }",
+        );
+        assert!(zip.contains("db_cpus") && zip.contains("zip"), "{zip}");
     }
 
     proptest! {
@@ -177,13 +323,11 @@ mod tests {
         ) {
             let nodes: Vec<u32> = nodes.into_iter().collect();
             let shards: Vec<u32> = shards.into_iter().collect();
-            let names = |nodes: Vec<u32>| -> HashSet<String> {
-                both(nodes, shards.clone()).points().unwrap().into_iter().map(|point| point.name).collect()
-            };
-            let before = names(nodes.clone());
+            let of = |nodes: Vec<u32>| -> HashSet<String> { names(&both(nodes, shards.clone()), "").into_iter().collect() };
+            let before = of(nodes.clone());
             prop_assert_eq!(before.len(), nodes.len() * (shards.len() + 2));
             let more = [nodes, vec![extra]].concat();
-            prop_assert!(before.is_subset(&names(more)));
+            prop_assert!(before.is_subset(&of(more)));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The name of a permutation: stable, short, readable, the same on every machine.
 
 use crate::record::manifest::Job;
-use crate::record::vocabulary::{KeyPlacement, Store};
+use crate::record::vocabulary::{Distribution, KeyPlacement, Store};
 
 /// The name of script and run directory, such as `standard-n4x48-db3x8-none-hsn0-tcp-r1`.
 ///
@@ -13,14 +13,21 @@ pub fn name(job: &Job) -> String {
         Some(nodes) => format!("db{nodes}x{}", job.db_cpus),
         None => format!("db{}", job.db_cpus),
     };
+    let mut clients = format!("n{}x{}", job.client_nodes, job.clients_per_node);
+    if job.client_cpus != 1 {
+        clients.push_str(&format!("x{}", job.client_cpus));
+    }
     let mut parts = vec![
         job.deployment.to_string(),
-        format!("n{}x{}", job.client_nodes, job.clients_per_node),
+        clients,
         db,
-        job.cpu_bind.to_string(),
+        job.cpu_bind.short(),
         job.net_ifname.clone(),
         job.transport.to_string(),
     ];
+    if job.distribution != Distribution::Packed {
+        parts.push(job.distribution.to_string());
+    }
     if job.store != Store::Redis {
         parts.push(job.store.to_string());
     }

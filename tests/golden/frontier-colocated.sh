@@ -2,8 +2,8 @@
 #SBATCH --job-name=colocated-n4x48-db8-mask-lo-tcp-r1
 #SBATCH --nodes=4
 #SBATCH --time=00:30:00
-#SBATCH --account=abc123
 #SBATCH --partition=batch
+#SBATCH --account=abc123
 #SBATCH --exclusive
 #SBATCH --no-requeue
 #SBATCH --output=/scratch/me/out/colocated-n4x48-db8-mask-lo-tcp-r1/job-%j.log

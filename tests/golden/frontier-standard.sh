@@ -2,8 +2,8 @@
 #SBATCH --job-name=standard-n4x48-db3x8-mask-hsn0-tcp-r1
 #SBATCH --nodes=7
 #SBATCH --time=00:30:00
-#SBATCH --account=abc123
 #SBATCH --partition=batch
+#SBATCH --account=abc123
 #SBATCH --exclusive
 #SBATCH --no-requeue
 #SBATCH --output=/scratch/me/out/standard-n4x48-db3x8-mask-hsn0-tcp-r1/job-%j.log

@@ -2,8 +2,8 @@
 #PBS -N standard-n10x24-db1x8-mask-hsn0-tcp-r1
 #PBS -l select=11:ncpus=64:mpiprocs=1:system=polaris
 #PBS -l walltime=00:30:00
-#PBS -A abc
 #PBS -q prod
+#PBS -A abc
 #PBS -l place=scatter
 #PBS -l filesystems=home:eagle
 #PBS -k doe

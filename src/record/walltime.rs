@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A wall time in whole seconds, spelled HH:MM:SS.
 ///
@@ -11,6 +11,14 @@ use serde::{Deserialize, Deserializer};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Walltime {
     pub seconds: u32,
+}
+
+super::vocabulary::schema_of_text!(Walltime, "^[0-9]{1,3}:[0-5][0-9]:[0-5][0-9]$", "HH:MM:SS");
+
+impl Serialize for Walltime {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
 }
 
 impl FromStr for Walltime {

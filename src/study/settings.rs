@@ -1,0 +1,80 @@
+//! What holds for every job of a study and is no axis: which nodes, how long, who pays.
+
+use clap::Args;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::record::walltime::Walltime;
+
+/// Settings from one source (flags, a study file); what is absent is open.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Row of the site's queues. Default: the first that admits the job.
+    #[arg(long, value_name = "NAME")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue: Option<String>,
+
+    /// Wall time of each job. Default: the site's.
+    #[arg(long, value_name = "HH:MM:SS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub walltime: Option<Walltime>,
+
+    /// Kind of the client's nodes, of those that the site has. Default: its first.
+    #[arg(long, value_name = "NAME")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_node_type: Option<String>,
+
+    /// Kind of the servers' nodes; standard deployment only. Default: as the client's.
+    #[arg(long, value_name = "NAME")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub db_node_type: Option<String>,
+
+    /// Feature that the client's nodes must have, besides what their kind asks for (SmartSim-Scaling's node_feature).
+    #[arg(long, value_name = "FEATURE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_constraint: Option<String>,
+
+    /// Feature that the servers' nodes must have; standard deployment only (SmartSim-Scaling's db_node_feature).
+    #[arg(long, value_name = "FEATURE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub db_constraint: Option<String>,
+
+    /// Put more processes on a node than it has cores, instead of refusing.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oversubscribe: Option<bool>,
+
+    /// First port of the servers; those that share a node count up from it. Default: the site's.
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1024..=55_000))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub db_port: Option<u16>,
+
+    /// Path of the server program on the compute nodes. Default: the site's, else redis-server (or its kin) from PATH.
+    #[arg(long, value_name = "PATH")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub store_server: Option<String>,
+
+    /// A further directive for the scheduler, without its prefix; may be given several times.
+    #[arg(long = "directive", value_name = "TEXT", allow_hyphen_values = true)]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub directives: Vec<String>,
+}
+
+impl Settings {
+    /// These settings, and those of `fallback` where they are open here; directives of both, the fallback's first.
+    pub fn or(self, fallback: Settings) -> Settings {
+        Settings {
+            queue: self.queue.or(fallback.queue),
+            walltime: self.walltime.or(fallback.walltime),
+            client_node_type: self.client_node_type.or(fallback.client_node_type),
+            db_node_type: self.db_node_type.or(fallback.db_node_type),
+            client_constraint: self.client_constraint.or(fallback.client_constraint),
+            db_constraint: self.db_constraint.or(fallback.db_constraint),
+            oversubscribe: self.oversubscribe.or(fallback.oversubscribe),
+            db_port: self.db_port.or(fallback.db_port),
+            store_server: self.store_server.or(fallback.store_server),
+            directives: [fallback.directives, self.directives].concat(),
+        }
+    }
+}
