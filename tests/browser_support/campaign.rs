@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use shardscale::record::binding::CpuBind;
 use shardscale::record::manifest::Manifest;
-use shardscale::record::vocabulary::{CpuBind, Deployment, KeyPlacement, Transport};
+use shardscale::record::vocabulary::{Deployment, KeyPlacement, Transport};
 
 use crate::collect_support::{CLIENT_FAILED, DONE, Model, TIMED_OUT, permutation};
 
@@ -28,12 +29,12 @@ fn permutations() -> Vec<Manifest> {
                 for repeat in [1, 2] {
                     for db_nodes in [4, 8, 16] {
                         for clients in [1, 2] {
-                            all.push(permuted(client_nodes, Some(db_nodes), (bind, io_threads, clients, repeat)));
+                            all.push(permuted(client_nodes, Some(db_nodes), (&bind, io_threads, clients, repeat)));
                         }
                     }
                     for transport in [Transport::Tcp, Transport::Uds] {
                         for clients in [1, 2] {
-                            let mut one = permuted(client_nodes, None, (bind, io_threads, clients, repeat));
+                            let mut one = permuted(client_nodes, None, (&bind, io_threads, clients, repeat));
                             one.job.transport = transport;
                             all.push(named(one));
                         }
@@ -43,7 +44,7 @@ fn permutations() -> Vec<Manifest> {
         }
         for repeat in [1, 2] {
             for clients in [1, 2] {
-                let mut one = permuted(client_nodes, Some(16), (CpuBind::Mask, 4, clients, repeat));
+                let mut one = permuted(client_nodes, Some(16), (&CpuBind::Mask, 4, clients, repeat));
                 one.job.keys = KeyPlacement::Balanced;
                 all.push(named(one));
             }
@@ -55,10 +56,10 @@ fn permutations() -> Vec<Manifest> {
 fn permuted(
     client_nodes: u32,
     db_nodes: Option<u32>,
-    (bind, io_threads, clients, repeat): (CpuBind, u32, u32, u32),
+    (bind, io_threads, clients, repeat): (&CpuBind, u32, u32, u32),
 ) -> Manifest {
     let mut manifest = permutation(client_nodes, db_nodes, repeat);
-    manifest.job.cpu_bind = bind;
+    manifest.job.cpu_bind = bind.clone();
     manifest.job.io_threads = io_threads;
     manifest.job.clients_per_node = clients;
     manifest.expect.ranks = client_nodes * clients;
@@ -74,7 +75,7 @@ fn named(mut manifest: Manifest) -> Manifest {
         Some(db_nodes) => format!("standard-n{}x{}-db{db_nodes}x1", job.client_nodes, job.clients_per_node),
         None => format!("colocated-n{}x{}-db1", job.client_nodes, job.clients_per_node),
     };
-    let (bind, interface, transport, io) = (job.cpu_bind, &job.net_ifname, job.transport, job.io_threads);
+    let (bind, interface, transport, io) = (&job.cpu_bind, &job.net_ifname, job.transport, job.io_threads);
     let keys = if job.keys == KeyPlacement::Hash { "" } else { "-balanced" };
     manifest.name = format!("{place}-{bind}-{interface}-{transport}-io{io}{keys}-r{}", job.repeat);
     assert!(job.deployment == Deployment::Colocated || job.transport == Transport::Tcp);

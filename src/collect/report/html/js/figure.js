@@ -28,8 +28,8 @@ function figure(id, { title, caption, controls = [], panelWidth = MIN_PANEL, hei
   saveCsv.setAttribute("aria-label", `Save the data as CSV: ${title}`);
   const one = { id, box, controls, panels, legend, note, details, draw, title, panelWidth, height, dirty: true, drawn: null, inputs: [] };
   for (const control of controls) form.append(controlOf(one, control));
-  form.append(el("span", { class: "save" }, saveSvg, saveCsv));
-  box.append(el("h3", {}, title), form, legend, panels, note, el("figcaption", {}, caption), details);
+  const head = el("div", { class: "figure-head" }, el("h3", {}, title), el("span", { class: "save" }, saveSvg, saveCsv));
+  box.append(head, form, legend, panels, note, el("figcaption", {}, caption), details);
   saveSvg.addEventListener("click", () => one.drawn?.panels && download(`shardscale-${id}.svg`, "image/svg+xml", svgText(one.drawn.title ?? title, one.drawn.panels, one.drawn.legend ?? [])));
   saveCsv.addEventListener("click", () => one.drawn?.rows && download(`shardscale-${id}.csv`, "text/csv", csvText(one.drawn.columns, one.drawn.rows)));
   details.addEventListener("toggle", () => details.open && fillTable(one));
@@ -115,7 +115,7 @@ function swatch({ colour, symbol = "circle" }) {
 }
 
 function fillTable(one) {
-  const { columns, rows, title } = one.drawn;
+  const { columns, rows, title } = one.drawn ?? {};
   if (!rows) return;
   const most = 1000;
   const line = (cells) => el("tr", {}, ...cells.map((value, at) => (at === 0 ? el("th", { scope: "row" }, String(value ?? "")) : el("td", { class: typeof value === "number" ? "n" : null }, value == null ? "" : String(value)))));
@@ -139,6 +139,7 @@ function refresh({ all = false } = {}) {
   hover.hide();
   for (const one of figures) {
     one.dirty = true;
+    if (one.drawn) one.box.dataset.drawn = "before";
     if (all || one.inView) drawFigure(one);
   }
 }

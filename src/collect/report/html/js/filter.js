@@ -5,8 +5,9 @@ function drawFilter() {
   for (const axis of FILTERS) box.append(filterOf(axis));
   byId("filter-clear").addEventListener("click", () => view.clear("f."));
   const colour = byId("colour");
+  colour.append(el("option", { value: BY_CONFIGURATION }, "configuration"));
   for (const axis of CONFIGURATION) colour.append(el("option", { value: axis.key }, axis.label));
-  colour.closest("label").hidden = CONFIGURATION.length < 2;
+  colour.closest("label").hidden = CONFIGURATION.length < 1;
   colour.addEventListener("change", () => view.set("colour", [colour.value]));
   // on a phone the filter would push everything else out of sight
   const wide = matchMedia("(min-width: 60rem)");
@@ -39,7 +40,7 @@ function showFilter() {
   for (const input of byId("filter").querySelectorAll("input")) {
     input.checked = view.getAll(`f.${input.dataset.axis}`).includes(input.value);
   }
-  byId("colour").value = colourAxis()?.key ?? "";
+  byId("colour").value = colourKey();
   const shown = filter.runs().length;
   const all = DATA.runs.length;
   byId("filter-says").textContent = shown === all ? `All ${showCount(all, "run")}` : `${shown} of ${showCount(all, "run")}`;

@@ -131,7 +131,7 @@ const heatColour = (share) => `hsl(${Math.round(200 + 30 * share)} ${Math.round(
 function heatPanel({ line, cells }, { xs, sizes, shade, unit }) {
   return {
     title: line.label,
-    points: cells.map((cell) => ({ x: String(cell.x), y: showBytes(cell.bytes), lines: [`${showNumber(cell.y)} ${unit}`, line.label, `${cell.x} ${X.label}, ${showBytes(cell.bytes)}`, showCount(cell.runs, "run")] })),
+    points: cells.map((cell) => ({ x: String(cell.x), y: showBytes(cell.bytes), lines: [`${showNumber(cell.y)} ${unit}`, line.label, `${sayX(cell.x)}, ${showBytes(cell.bytes)}`, showCount(cell.runs, "run")] })),
     height: 60 + 20 * Math.max(sizes.length, 4),
     options: (width) => ({
       marginLeft: 68,

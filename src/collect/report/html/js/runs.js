@@ -52,21 +52,36 @@ const X = DATA.x;
 const CONFIGURATION = DATA.axes.filter((axis) => axis.key !== X.key && !axis.follows && axis.key !== "repeat");
 const xOf = (run) => valueOf(run, axisOf(X.key) ?? { at: null }) ?? X.value;
 
-/** The axis that gives colours: the reader's choice, or the most telling one. */
-function colourAxis() {
-  const asked = CONFIGURATION.find((axis) => axis.key === view.get("colour"));
-  return asked ?? DATA.prefer.map((key) => CONFIGURATION.find((axis) => axis.key === key)).find(Boolean) ?? CONFIGURATION[0] ?? null;
-}
-
 const colourAt = (at) => `var(--c${at % 8})`;
 const SYMBOLS = ["circle", "square", "triangle", "diamond", "star", "wye", "cross"];
+
+/** What gives colours: the reader's choice; else the configuration, as long as each has a colour of its own; else an axis. */
+function colourKey() {
+  const asked = view.get("colour");
+  if (asked === BY_CONFIGURATION || CONFIGURATION.some((axis) => axis.key === asked)) return asked;
+  if (configurations().length <= 8) return BY_CONFIGURATION;
+  return DATA.prefer.find((key) => CONFIGURATION.some((axis) => axis.key === key)) ?? CONFIGURATION[0].key;
+}
+const BY_CONFIGURATION = "configuration";
+const colourAxis = () => CONFIGURATION.find((axis) => axis.key === colourKey()) ?? null;
+
+/** Each configuration of all comparable runs, in order. */
+const configurations = (() => {
+  let all = null;
+  return () => (all ??= linesOf(DATA.runs.filter((run) => run.comparable && run.sizes.length > 0), CONFIGURATION, null));
+})();
+
 /** Colour and mark of a run: the same under every filter. */
 function lookOf(run) {
   const axis = colourAxis();
-  const value = axis && valueOf(run, axis);
+  if (!axis) {
+    const at = configurations().findIndex((line) => CONFIGURATION.every((one) => line.runs[0].at[one.at] === run.at[one.at]));
+    return { colour: colourAt(at), symbol: SYMBOLS[at % SYMBOLS.length], at, label: configurations()[at].label };
+  }
+  const value = valueOf(run, axis);
   // what has no value stands behind those that have one
-  const at = axis ? (value === null ? axis.values.length : axis.values.indexOf(value)) : 0;
-  return { colour: colourAt(at), symbol: SYMBOLS[at % SYMBOLS.length], at, label: axis ? sayValue(axis, value) : "all runs" };
+  const at = value === null ? axis.values.length : axis.values.indexOf(value);
+  return { colour: colourAt(at), symbol: SYMBOLS[at % SYMBOLS.length], at, label: sayValue(axis, value) };
 }
 
 /** Legend of the runs' colours, each once. */
@@ -79,14 +94,14 @@ function legendOf(runs) {
  * Runs as lines: those that differ in nothing but the x axis and the repeat. A line is labelled by what tells it from the
  * other lines, and never joins two configurations.
  */
-function linesOf(runs, axes = CONFIGURATION) {
+function linesOf(runs, axes = CONFIGURATION, look = lookOf) {
   const groups = [...grouped(runs, (run) => axes.map((axis) => run.at[axis.at]).join()).values()];
   const telling = tellingAxes(groups.map((group) => group[0]), axes);
   const lines = groups.map((group) => ({
     runs: group,
     label: labelOf(group[0], telling),
     order: telling.map((axis) => group[0].at[axis.at]),
-    ...pick(lookOf(group[0])),
+    ...(look && pick(look(group[0]))),
   }));
   return lines.sort((a, b) => a.order.map((value, at) => value - b.order[at]).find((step) => step !== 0) ?? 0);
 }

@@ -33,7 +33,7 @@ const panelControl = {
   key: "panels",
   label: "A panel for each",
   options: () => [["", "(all in one)"], ...CONFIGURATION.filter((axis) => axis !== colourAxis()).map((axis) => [axis.key, axis.label])],
-  fallback: () => (CONFIGURATION.some((axis) => axis.key === "deployment" && axis !== colourAxis()) ? "deployment" : ""),
+  fallback: () => (colourAxis() && colourAxis().key !== "deployment" && CONFIGURATION.some((axis) => axis.key === "deployment") ? "deployment" : ""),
 };
 
 /** Runs at a size with their value: what a plot against the x axis is made from. */
@@ -55,6 +55,7 @@ function splitBy(key, runs) {
 /** A line through the median of the repeats at each place. */
 const middleOf = (points) => [...grouped(points, (point) => point.x)].map(([x, some]) => ({ x, y: median(some.map((point) => point.y)) })).sort((a, b) => a.x - b.x);
 
+const sayX = (x) => sayValue(X, x);
 const nOf = (size) => OPS.reduce((sum, op) => sum + (figureOf(size, op, "n") ?? 0), 0);
 const runSays = (run) => `${run.name} (${run.state})`;
 
@@ -76,11 +77,11 @@ figure("bandwidth", {
       const ideal = get("ideal") === "yes" && mine.length <= FEW ? mine.flatMap(idealOf) : [];
       return {
         title,
-        points: mine.flatMap((line) => line.points.map((point) => ({ ...point, line: line.label, lines: [`${showNumber(point.y)} GB/s`, `${point.x} ${X.label}, ${showBytes(bytes)}`, line.label, `n = ${nOf(point.size)} samples, ${point.run.ranks} ranks`, runSays(point.run)] }))),
+        points: mine.flatMap((line) => line.points.map((point) => ({ ...point, line: line.label, lines: [`${showNumber(point.y)} GB/s`, `${sayX(point.x)}, ${showBytes(bytes)}`, line.label, `n = ${nOf(point.size)} samples, ${showCount(point.run.ranks, "rank")}`, runSays(point.run)] }))),
         options: (width, height) => ({
           x: measuredAxis(xs, X.label, String, width - 66),
           y: log ? logAxis(span(ys, 1.25), "GB/s", height - 60) : linearAxis(Math.max(...ys) * 1.08, "GB/s"),
-          marks: [Plot.line(ideal, { x: "x", y: "y", z: "line", stroke: { value: "colour", scale: null }, strokeDasharray: "2 4", strokeOpacity: 0.75, clip: true }), ...lineMarks(mine)],
+          marks: [Plot.line(ideal, { x: "x", y: "y", z: "line", stroke: { value: "colour", scale: null }, strokeDasharray: "2 4", strokeOpacity: 0.75, clip: true, ariaLabel: "line" }), ...lineMarks(mine)],
         }),
       };
     });
@@ -119,7 +120,7 @@ const crowded = (lines) => (lines > FEW ? `${lines} configurations: point at one
 
 figure("efficiency", {
   title: "Efficiency against ideal",
-  caption: `GB/s per ${X.label.replace(/s$/, "")} of a configuration, in proportion to its smallest point, which has 100 % by definition. With a fixed number of shards this says how far clients can be added before the store is full.`,
+  caption: `GB/s per ${X.label.replace(/s( |$)/, "$1")} of a configuration, in proportion to its smallest point, which has 100 % by definition. With a fixed number of shards this says how far clients can be added before the store is full.`,
   panelWidth: 420,
   height: 300,
   controls: [figureControl(), sizeControl, panelControl],
@@ -135,7 +136,7 @@ figure("efficiency", {
       const mine = lines.filter((line) => some.includes(line.points[0].run));
       return {
         title,
-        points: mine.flatMap((line) => line.points.map((point) => ({ ...point, line: line.label, lines: [`${(point.y * 100).toPrecision(3)} %`, `${point.x} ${X.label} against ${point.from}, ${showBytes(bytes)}`, line.label, runSays(point.run)] }))),
+        points: mine.flatMap((line) => line.points.map((point) => ({ ...point, line: line.label, lines: [`${(point.y * 100).toPrecision(3)} %`, `${sayX(point.x)} against ${point.from}, ${showBytes(bytes)}`, line.label, runSays(point.run)] }))),
         options: (width) => ({
           x: measuredAxis(xs, X.label, String, width - 66),
           y: linearAxis(top * 1.05, "efficiency", (value) => `${Math.round(value * 100)} %`),

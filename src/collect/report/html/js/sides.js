@@ -72,7 +72,7 @@ figure("ratios", {
       const middles = [...grouped(some, (pair) => pair.x)].map(([x, same]) => ({ x, y: median(same.map((pair) => pair.y)), n: same.length }));
       return {
         title,
-        points: some.map((pair) => ({ ...pair, lines: [`${showNumber(pair.y)} times`, pair.what, showBytes(pair.x), `${pair.at} ${X.label}`] })),
+        points: some.map((pair) => ({ ...pair, lines: [`${showNumber(pair.y)} times`, pair.what, showBytes(pair.x), sayX(pair.at)] })),
         options: (width, height) => ({
           x: sizeAxis(sizes, width - 66),
           y: { ...logAxis(domain, "ratio", height - 60), tickFormat: (value) => `${showNumber(value)}×` },
