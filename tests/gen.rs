@@ -2,68 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic as tests may")]
 
+mod gen_support;
+
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::path::Path;
+use std::process::Command;
 
-use tempfile::TempDir;
-
-/// A folder for one test, and the program run in it.
-struct Cli {
-    folder: TempDir,
-}
-
-impl Cli {
-    fn new() -> Cli {
-        Cli { folder: tempfile::tempdir().unwrap() }
-    }
-
-    fn out(&self) -> PathBuf {
-        self.folder.path().join("out")
-    }
-
-    fn run(&self, args: &[&str]) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_shardscale"));
-        command.current_dir(self.folder.path()).env_remove("SHARDSCALE_CONFIG").arg("gen").args(args);
-        command.output().unwrap()
-    }
-
-    /// Runs it, expects success, and returns stdout.
-    fn ok(&self, args: &[&str]) -> String {
-        let output = self.run(args);
-        assert!(output.status.success(), "{args:?}: {}", stderr(&output));
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    /// Runs it, expects exit code `code`, and returns stderr.
-    fn fails(&self, code: i32, args: &[&str]) -> String {
-        let output = self.run(args);
-        assert_eq!(output.status.code(), Some(code), "{args:?}: {}", stderr(&output));
-        assert!(output.stdout.is_empty(), "stdout is data, and there is none");
-        stderr(&output)
-    }
-
-    fn scripts(&self) -> Vec<PathBuf> {
-        let mut scripts: Vec<PathBuf> = fs::read_dir(self.out()).unwrap().map(|entry| entry.unwrap().path()).collect();
-        scripts.retain(|path| path.extension().is_some_and(|extension| extension == "sh"));
-        scripts.sort();
-        scripts
-    }
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-/// Compares `text` with a file under tests/golden/; BLESS=1 writes it instead.
-fn assert_golden(name: &str, text: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
-    if std::env::var_os("BLESS").is_some() {
-        fs::write(&path, text).unwrap();
-    }
-    let golden = fs::read_to_string(&path).unwrap_or_default();
-    assert!(golden == text, "{name} differs from its golden; look at it and run with BLESS=1:\n{text}");
-}
+use gen_support::{Cli, assert_golden, stderr};
 
 #[test]
 fn whole_scripts_are_as_they_were_approved() {
@@ -187,7 +132,7 @@ fn permutations_that_cannot_run_are_refused_before_anything_is_written() {
     assert!(error.contains("1 of 2 permutations cannot run, and nothing was written"), "{error}");
     assert!(
         error.contains(
-            "colocated-n4x64-db8-mask-lo-tcp-r1: 64 ranks + 8 DB CPUs = 72 cores on each node, but jobs may use 56"
+            "colocated-n4x64-db8-mask-lo-tcp-r1: 64 ranks x 1 core + 8 DB cores = 72 cores on each node, but jobs may use 56 (64 cores less 8 reserved)"
         ),
         "{error}"
     );

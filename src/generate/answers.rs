@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Result, bail, ensure};
 
-use crate::site::Site;
+use crate::site::{Site, placeholder};
 
 /// What is known of the values, and which ones were needed and are not.
 pub struct Answers<'a> {
@@ -76,32 +76,5 @@ impl<'a> Answers<'a> {
         }
         text.push_str(rest);
         Ok(Some(text))
-    }
-}
-
-/// The first `{name}` of small letters, digits and `_`, with what stands before and behind it; bash's `${NAME}` is none.
-fn placeholder(text: &str) -> Option<(&str, &str, &str)> {
-    let mut from = 0;
-    loop {
-        let open = from + text[from..].find('{')?;
-        let inside = &text[open + 1..];
-        let length = inside.find(|c: char| !(c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'))?;
-        if length > 0 && inside[length..].starts_with('}') && !text[..open].ends_with('$') {
-            return Some((&text[..open], &inside[..length], &inside[length + 1..]));
-        }
-        from = open + 1;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn placeholders_are_small_words_in_braces() {
-        assert_eq!(placeholder("-A {account} -q x"), Some(("-A ", "account", " -q x")));
-        for none in ["${account}", "{Account}", "{}", "a {b", "{ a; }", "${#a[@]}"] {
-            assert_eq!(placeholder(none), None, "{none:?}");
-        }
     }
 }

@@ -3,40 +3,27 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
 use super::plan::Plan;
-use crate::placement::{self, Demand, Placement};
-use crate::record::binding::CpuBind;
-use crate::record::manifest::Job;
+use crate::placement::{self, Demand};
+use crate::record::manifest::{Job, Manifest};
+use crate::record::placement::Placement;
 use crate::record::vocabulary::Deployment;
-use crate::site::{Counts, Limit, Node, Site, Status};
+use crate::site::{Counts, Limit, Node, Site};
 
-/// The kind of node that runs the client, and the server too where it is colocated.
-pub fn client_node<'a>(site: &'a Site, job: &Job) -> Result<&'a Node> {
-    node_type(site, job.client_node_type.as_deref(), "--client-node-type")
-}
-
-/// The kind of node that runs the servers.
-pub fn db_node<'a>(site: &'a Site, job: &Job) -> Result<&'a Node> {
-    match (job.deployment, job.db_node_type.as_deref()) {
-        (Deployment::Standard, Some(name)) => node_type(site, Some(name), "--db-node-type"),
-        _ => client_node(site, job),
-    }
-}
-
-fn node_type<'a>(site: &'a Site, name: Option<&str>, flag: &str) -> Result<&'a Node> {
-    let Some(name) = name else { return Ok(&site.nodes[0]) };
-    let known = || site.nodes.iter().map(|node| node.name.as_str()).collect::<Vec<_>>().join(", ");
-    let found = site.nodes.iter().find(|node| node.name == name);
-    found.with_context(|| format!("{flag} {name:?}: site {} has the node types {}", site.name, known()))
+/// The kinds of nodes that run the client and the servers.
+pub fn nodes<'a>(site: &'a Site, job: &Job) -> Result<(&'a Node, &'a Node)> {
+    let kinds = site.node_types_of(job)?;
+    Ok((kinds[0], kinds[kinds.len() - 1]))
 }
 
 /// Refuses a job that the site's nodes, interfaces or launcher cannot run.
-pub fn job(site: &Site, job: &Job, largest_tensor: Option<u64>) -> Result<()> {
-    let (node, db_node) = (client_node(site, job)?, db_node(site, job)?);
+pub fn job(site: &Site, job: &Job) -> Result<()> {
+    let (node, db_node) = nodes(site, job)?;
     ensure!(!node.single || job.client_nodes == 1, "site {} has one node, not {}", site.name, job.client_nodes);
-    interface(site, job, db_node)?;
+    let between_nodes = job.deployment == Deployment::Standard && !node.single;
+    site.check_interface(db_node, &job.net_ifname, between_nodes)?;
     let allowed = &site.launch.cpu_bind;
     ensure!(
         allowed.contains(&job.cpu_bind.kind()),
@@ -45,57 +32,29 @@ pub fn job(site: &Site, job: &Job, largest_tensor: Option<u64>) -> Result<()> {
         job.cpu_bind.to_string(),
         allowed.iter().map(|bind| bind.as_str()).collect::<Vec<_>>().join(", ")
     );
-    let _ = largest_tensor;
-    Ok(())
-}
-
-fn interface(site: &Site, job: &Job, node: &Node) -> Result<()> {
-    let interfaces: Vec<&str> = node.interfaces.iter().map(|interface| interface.name.as_str()).collect();
-    let name = job.net_ifname.as_str();
-    ensure!(
-        name == "lo" || interfaces.contains(&name),
-        "nodes of {} have no interface {name:?}; they have: {}",
-        site.name,
-        interfaces.join(", ")
-    );
-    ensure!(
-        name != "lo" || job.deployment == Deployment::Colocated || node.single,
-        "the loopback interface lo does not reach the shards on other nodes; {} has: {}",
-        site.name,
-        interfaces.join(", ")
-    );
-    Ok(())
-}
-
-/// Who sits where; absent where nobody is pinned, or nothing is known of the node.
-pub fn placement(site: &Site, job: &Job, oversubscribe: bool) -> Result<Option<Placement>> {
-    let _ = oversubscribe;
-    let node = client_node(site, job)?;
-    let Some(usable) = node.usable() else { return Ok(None) };
-    let demand = Demand { deployment: job.deployment, clients_per_node: job.clients_per_node, db_cpus: job.db_cpus };
-    placement::check(demand, usable.len())?;
-    if job.cpu_bind != CpuBind::Mask {
-        return Ok(None);
+    match site.lacks(job)? {
+        Some(reason) => bail!(reason),
+        None => Ok(()),
     }
-    Ok(Some(placement::place(demand, &usable)?))
+}
+
+/// Who sits where; absent where nobody is pinned and nothing is known of the nodes.
+pub fn placement(site: &Site, job: &Job, oversubscribe: bool) -> Result<Option<Placement>> {
+    let (client_node, db_node) = nodes(site, job)?;
+    placement::place(&Demand { job, client_node, db_node, oversubscribe })
 }
 
 /// What the user should know of the site before submitting these jobs.
 pub fn notes(site: &Site, plan: &Plan) -> Vec<String> {
     let mut notes: Vec<String> = site.limits.iter().filter_map(|limit| limit_note(site, limit, plan)).collect();
-    notes.extend(unverified(site, plan));
-    notes
-}
-
-/// One line for each fact that nobody has verified and on which a script depends.
-fn unverified(site: &Site, plan: &Plan) -> Vec<String> {
-    let mut lines = BTreeSet::new();
-    for key in keys_in_use(site, plan) {
-        let Some(fact) = site.fact(&key).filter(|fact| fact.status == Status::Unverified) else { continue };
-        let why = fact.ask.as_ref().or(fact.note.as_ref()).map(|text| format!(": {text}")).unwrap_or_default();
-        lines.insert(format!("site {}: {key} is unverified{why}", site.name));
+    let mut keys = BTreeSet::new();
+    for planned in &plan.planned {
+        let Manifest { job, expect, .. } = &planned.manifest;
+        let queue = site.queues.iter().find(|row| Some(&row.name) == expect.queue.as_ref());
+        keys.extend(site.keys_of(job, queue).unwrap_or_default());
     }
-    lines.into_iter().collect()
+    notes.extend(site.warnings(keys.iter().map(String::as_str)));
+    notes
 }
 
 fn limit_note(site: &Site, limit: &Limit, plan: &Plan) -> Option<String> {
@@ -117,15 +76,20 @@ fn limit_note(site: &Site, limit: &Limit, plan: &Plan) -> Option<String> {
 
 /// Refuses a directive from the user that the centre does not take.
 pub fn directive(line: &str, site: &Site) -> Result<()> {
-    for forbidden in &site.directives.forbidden {
-        ensure!(
-            !line.trim_start().starts_with(&forbidden.line),
-            "--directive {line:?}: {} does not take {} ({})",
-            site.name,
-            forbidden.line,
-            forbidden.why
-        );
+    if let Some(forbidden) = site.directives.forbids(line) {
+        bail!("--directive {line:?}: {} does not take {} ({})", site.name, forbidden.line, forbidden.why);
     }
+    Ok(())
+}
+
+/// Refuses what cannot be the name of a feature, or several joined by `&` and `|`.
+pub fn constraint(text: Option<&str>, flag: &str) -> Result<()> {
+    let Some(text) = text else { return Ok(()) };
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_.-&|=:".contains(c);
+    ensure!(
+        !text.is_empty() && text.chars().all(plain),
+        "{flag} {text:?} is no feature of nodes; allowed: letters, digits and _ . - & | = :, such as SK48 or gpu&hbm80g"
+    );
     Ok(())
 }
 
@@ -149,34 +113,4 @@ pub fn path(out: &Path, site: &Site) -> Result<()> {
          another folder"
     );
     Ok(())
-}
-
-/// Keys of the site file on which the scripts of a plan depend, for warnings about values that nobody has verified.
-fn keys_in_use(site: &Site, plan: &Plan) -> BTreeSet<String> {
-    let mut keys: BTreeSet<String> =
-        ["scheduler.kind", "launch.launcher", "directives.always", "environment", "scratch.node_local"]
-            .map(String::from)
-            .into();
-    for planned in &plan.planned {
-        let job = &planned.manifest.job;
-        let nodes = [client_node(site, job), db_node(site, job)];
-        for node in nodes.into_iter().flatten() {
-            keys.insert(format!("node.{}.cores", node.name));
-            keys.insert(format!("node.{}.reserved_cores", node.name));
-            if job.cpu_bind.pins() != (false, false) {
-                for what in ["numa", "l3", "threads_per_core", "numbering"] {
-                    keys.insert(format!("node.{}.{what}", node.name));
-                }
-            }
-            if job.net_ifname != "lo" {
-                keys.insert(format!("node.{}.interface.{}", node.name, job.net_ifname));
-            }
-        }
-        if let Some(queue) = &planned.manifest.expect.queue {
-            for what in ["submit_as", "min_nodes", "max_nodes", "max_walltime"] {
-                keys.insert(format!("queue.{queue}.{what}"));
-            }
-        }
-    }
-    keys
 }

@@ -12,10 +12,11 @@ use super::study_file;
 use super::{Mode, Request};
 use crate::record::SCHEMA;
 use crate::record::manifest::{Expect, Manifest};
+use crate::record::placement::Placement;
 use crate::record::vocabulary::Deployment;
 use crate::record::walltime::Walltime;
 use crate::script::{JobScript, Library, shell_word};
-use crate::site::{self, Queue, Site, choose_queue};
+use crate::site::{self, Queue, Site, Wish, choose_queue};
 use crate::study::{Point, Rules, Settings, Study, StudyFile};
 
 /// What all permutations of a request share.
@@ -67,6 +68,8 @@ impl<'a> Planner<'a> {
         let mut answers = Answers::new(&site, &given)?;
         let out = std::path::absolute(&request.out).with_context(|| format!("--out {}", request.out.display()))?;
         fit::path(&out, &site)?;
+        fit::constraint(settings.client_constraint.as_deref(), "--client-constraint")?;
+        fit::constraint(settings.db_constraint.as_deref(), "--db-constraint")?;
         settings.directives.iter().try_for_each(|line| fit::directive(line, &site))?;
         Ok(Planner {
             request,
@@ -129,12 +132,11 @@ impl<'a> Planner<'a> {
         let directives: Vec<String> =
             queue_directives.iter().chain(&self.directives).chain(&self.settings.directives).cloned().collect();
         let run_dir = fit::text(&self.out.join(&manifest.name), "--out")?;
-        let placement = fit::placement(&self.site, &manifest.job, false)?;
+        let manifest = &Manifest { placement: self.placement(manifest)?, ..manifest.clone() };
         let script = JobScript {
             manifest,
             site: &self.site,
-            node: fit::client_node(&self.site, &manifest.job)?,
-            placement: placement.as_ref(),
+            node: fit::nodes(&self.site, &manifest.job)?.0,
             walltime: self.walltime,
             directives: &directives,
             environment: &self.environment,
@@ -145,21 +147,30 @@ impl<'a> Planner<'a> {
         Ok(Files { script: script.render(&self.library)?, manifest: manifest.to_toml()? })
     }
 
+    /// Who sits where in a planned permutation.
+    ///
+    /// Thousands of permutations share few placements, and each holds a set for each rank: plans do not keep them.
+    pub fn placement(&self, manifest: &Manifest) -> Result<Option<Placement>> {
+        fit::placement(&self.site, &manifest.job, self.settings.oversubscribe.unwrap_or(false))
+    }
+
     fn planned(&self, point: &Point) -> Result<Planned> {
         let mut job = point.job.clone();
         job.client_node_type.clone_from(&self.settings.client_node_type);
         if job.deployment == Deployment::Standard {
             job.db_node_type.clone_from(&self.settings.db_node_type);
         }
-        let node = fit::client_node(&self.site, &job)?;
-        fit::job(&self.site, &job, self.study.tensor_bytes.iter().copied().max())?;
+        let (node, db_node) = fit::nodes(&self.site, &job)?;
+        fit::job(&self.site, &job)?;
         let servers = job.db_nodes.unwrap_or(job.client_nodes);
         let nodes = if node.single { 1 } else { job.client_nodes + job.db_nodes.unwrap_or(0) };
         let queue = match self.walltime {
-            Some(walltime) => choose_queue(&self.site, self.settings.queue.as_deref(), nodes, walltime)?,
+            Some(walltime) => {
+                let node_types = &[node.name.as_str(), db_node.name.as_str()];
+                choose_queue(&self.site, Wish { queue: self.settings.queue.as_deref(), nodes, walltime, node_types })?
+            }
             None => None,
         };
-        fit::placement(&self.site, &job, self.settings.oversubscribe.unwrap_or(false))?;
         let manifest = Manifest {
             schema: SCHEMA,
             name: point.name.clone(),
@@ -177,6 +188,7 @@ impl<'a> Planner<'a> {
             sweep: self.study.sweep(),
             placement: None,
         };
+        self.placement(&manifest)?;
         Ok(Planned { cost: self.cost(nodes, queue), manifest })
     }
 

@@ -1,115 +1,129 @@
-//! Who sits on which CPU of a node: the store's server and the ranks, on cores that the site leaves to jobs.
+//! Who sits on which CPU of a node: the store's servers and the ranks, on cores that the site leaves to jobs.
 //!
-//! This module is arithmetic on sets of cores. It must not know launchers (how a mask is written on a command line) or
-//! files. Cores are numbered as Linux numbers the first hardware thread of each; SMT siblings are left idle.
+//! This module is arithmetic on sets of cores: [`fit`] (is there room), [`topology`] (what is near what), [`deal`] (who gets
+//! which cores), [`given`] (masks that the user gave), [`draw`] (a picture of a node). It must not know launchers (how a mask
+//! is written on a command line) or files.
+//!
+//! A core is named by its first CPU. A process gets the first hardware thread of each of its cores and the other threads stay
+//! idle, unless the user's own masks say otherwise.
+
+mod deal;
+mod draw;
+#[cfg(test)]
+mod examples;
+mod fit;
+mod given;
+#[cfg(test)]
+mod properties;
+mod topology;
+
+pub use draw::{Drawing, draw};
+pub use fit::check_memory;
 
 use anyhow::{Result, ensure};
 
+use crate::record::binding::CpuBind;
 use crate::record::cpus::CpuSet;
-use crate::record::vocabulary::Deployment;
+use crate::record::manifest::Job;
+use crate::record::placement::{NodeShape, Placement};
+use crate::record::vocabulary::{DbFrom, Deployment, Transport};
+use crate::site::Node;
+use topology::Free;
 
-/// What has to find room on the nodes of a job.
+/// What has to find room, and where.
 #[derive(Debug, Clone, Copy)]
-pub struct Demand {
-    pub deployment: Deployment,
-    pub clients_per_node: u32,
-    pub db_cpus: u32,
+pub struct Demand<'a> {
+    pub job: &'a Job,
+    /// The client's nodes; a colocated store's too.
+    pub client_node: &'a Node,
+    /// The nodes of a standard deployment's servers.
+    pub db_node: &'a Node,
+    /// Processes may share cores where there are too few.
+    pub oversubscribe: bool,
 }
 
-/// CPUs of each process of a node; the same on every node of its kind.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Placement {
-    pub server: CpuSet,
-    /// One set for each rank of a client node, in order of local rank.
-    pub ranks: Vec<CpuSet>,
-}
+impl Demand<'_> {
+    /// Servers and ranks run on the same nodes.
+    fn shares_node(&self) -> bool {
+        self.job.deployment == Deployment::Colocated || self.client_node.single
+    }
 
-/// Refuses what does not fit on a node with `usable` cores, with the arithmetic shown.
-pub fn check(demand: Demand, usable: u32) -> Result<()> {
-    let Demand { deployment, clients_per_node, db_cpus } = demand;
-    match deployment {
-        Deployment::Colocated => ensure!(
-            clients_per_node + db_cpus <= usable,
-            "{clients_per_node} ranks + {db_cpus} DB CPUs = {} cores on each node, but jobs may use {usable}",
-            clients_per_node + db_cpus
-        ),
-        Deployment::Standard => {
-            ensure!(
-                clients_per_node <= usable,
-                "{clients_per_node} ranks on each client node, but jobs may use {usable} cores"
-            );
-            ensure!(db_cpus <= usable, "{db_cpus} DB CPUs on each DB node, but jobs may use {usable} cores");
+    /// Servers of this job on each node that has any; none where they run already.
+    fn servers_per_node(&self) -> u32 {
+        match self.job.deployment {
+            Deployment::Colocated => 1,
+            Deployment::Standard if self.job.db_from == DbFrom::Hosts => 0,
+            Deployment::Standard if self.client_node.single => self.job.db_nodes.unwrap_or(1),
+            Deployment::Standard => 1,
         }
     }
-    Ok(())
+
+    /// The nodes that the servers run on.
+    fn server_node(&self) -> &Node {
+        if self.shares_node() { self.client_node } else { self.db_node }
+    }
+
+    /// Index of the NUMA domain that servers should be near: that of their interface; the first where nothing is known or no
+    /// network takes part.
+    fn near(&self) -> usize {
+        let interface = self.server_node().interface(&self.job.net_ifname);
+        let network = self.job.transport == Transport::Tcp;
+        interface.filter(|_| network).and_then(|interface| interface.numa).unwrap_or(0) as usize
+    }
 }
 
-/// Gives the server the first cores and each rank an equal share of the others, contiguous.
+/// The CPUs of each process of a node, with the shapes of the nodes; nothing where the nodes are not known and nobody is pinned.
 ///
-/// `usable` are the cores that jobs may use. The shares are disjoint; what does not divide evenly stays idle.
+/// Servers get cores near the interface's NUMA domain, whole L3 groups first. Each rank gets exactly `client_cpus` cores of
+/// what they leave, within one L3 group where they fit, packed or spread over the groups. The result depends on nothing but the
+/// demand. A side that `mask-db` or `mask-app` leaves free is empty, and there is room for it all the same.
 ///
 /// # Errors
-/// As [`check`].
-pub fn place(demand: Demand, usable: &CpuSet) -> Result<Placement> {
-    check(demand, usable.len())?;
-    let cores: Vec<u32> = usable.iter().collect();
-    let (db_cpus, ranks) = (demand.db_cpus as usize, demand.clients_per_node as usize);
-    let for_ranks = match demand.deployment {
-        Deployment::Colocated => &cores[db_cpus..],
-        Deployment::Standard => &cores[..],
-    };
-    let share = for_ranks.len() / ranks;
-    Ok(Placement {
-        server: cores[..db_cpus].iter().copied().collect(),
-        ranks: for_ranks.chunks_exact(share).take(ranks).map(|chunk| chunk.iter().copied().collect()).collect(),
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn demand(deployment: Deployment, clients_per_node: u32, db_cpus: u32) -> Demand {
-        Demand { deployment, clients_per_node, db_cpus }
-    }
-
-    #[test]
-    fn frontier_leaves_reserved_cores_alone() {
-        let usable: CpuSet = (0..64).filter(|core| core % 8 != 0).collect();
-        let placement = place(demand(Deployment::Colocated, 48, 8), &usable).unwrap();
-        assert_eq!(placement.server.to_list(), "1-7,9");
-        assert_eq!(placement.ranks.len(), 48);
-        assert_eq!(placement.ranks[0].to_list(), "10");
-        assert_eq!(placement.ranks[47].to_list(), "63");
-    }
-
-    #[test]
-    fn what_does_not_fit_shows_the_arithmetic() {
-        let error = check(demand(Deployment::Colocated, 56, 8), 56).unwrap_err().to_string();
-        assert_eq!(error, "56 ranks + 8 DB CPUs = 64 cores on each node, but jobs may use 56");
-        assert!(check(demand(Deployment::Standard, 56, 8), 56).is_ok());
-    }
-
-    proptest! {
-        #[test]
-        fn sets_are_disjoint_usable_and_of_equal_size(cores in 1u32..200, ranks in 1u32..200, db in 1u32..200, stride in 2u32..9) {
-            let usable: CpuSet = (0..cores).filter(|core| core % stride != 0).collect();
-            for deployment in Deployment::ALL.iter().copied() {
-                let Ok(placement) = place(demand(deployment, ranks, db), &usable) else { continue };
-                prop_assert_eq!(placement.server.len(), db);
-                prop_assert_eq!(placement.ranks.len(), ranks as usize);
-                let mut taken: Vec<u32> = placement.ranks.iter().flat_map(CpuSet::iter).collect();
-                if deployment == Deployment::Colocated {
-                    taken.extend(placement.server.iter());
-                }
-                prop_assert!(taken.iter().all(|cpu| usable.contains(*cpu)));
-                let before = taken.len();
-                taken.sort_unstable();
-                taken.dedup();
-                prop_assert_eq!(taken.len(), before);
-                prop_assert!(placement.ranks.iter().all(|set| set.len() == placement.ranks[0].len() && !set.is_empty()));
-            }
+/// More processes than cores, with the arithmetic; masks of the user that name cores that are reserved, absent, or used twice;
+/// a node whose cores are not known.
+pub fn place(demand: &Demand<'_>) -> Result<Option<Placement>> {
+    fit::check(demand)?;
+    let bind = &demand.job.cpu_bind;
+    let client_node = topology::shape(demand.client_node);
+    let apart = !demand.shares_node() && demand.servers_per_node() > 0;
+    let db_node = apart.then(|| topology::shape(demand.db_node));
+    let mut placement = Placement { client_node, db_node, ..Placement::default() };
+    match bind {
+        CpuBind::None | CpuBind::Scheduler => {}
+        CpuBind::Mask | CpuBind::MaskDb | CpuBind::MaskApp => ours(demand, &mut placement)?,
+        CpuBind::Masks { db, ranks } => given::place(demand, &mut placement, db.as_ref(), ranks)?,
+        CpuBind::Map { db, ranks } => {
+            let ranks: Vec<CpuSet> = ranks.iter().map(|cpu| CpuSet::from_iter([*cpu])).collect();
+            given::place(demand, &mut placement, db.as_ref(), &ranks)?;
         }
     }
+    let known = placement.client_node.is_known() || placement.db_node.as_ref().is_some_and(NodeShape::is_known);
+    let pinned = !placement.servers.is_empty() || !placement.ranks.is_empty();
+    Ok((known || pinned).then_some(placement))
+}
+
+/// Masks that we work out.
+fn ours(demand: &Demand<'_>, placement: &mut Placement) -> Result<()> {
+    for node in [Some(&placement.client_node), placement.db_node.as_ref()].into_iter().flatten() {
+        ensure!(
+            node.is_known(),
+            "--cpu-bind {} needs the cores of the nodes, and the site does not tell them: give `cores` under [[node]] in the \
+             site's file, or masks of your own (mask:0x..), or --cpu-bind none",
+            demand.job.cpu_bind
+        );
+    }
+    let (pin_servers, pin_ranks) = demand.job.cpu_bind.pins();
+    let mut free = Free::of(placement.server_node());
+    let servers = deal::servers(&mut free, demand);
+    if placement.db_node.is_some() || demand.servers_per_node() == 0 {
+        free = Free::of(&placement.client_node);
+    }
+    let ranks = deal::ranks(free, &placement.client_node, demand);
+    if pin_servers {
+        placement.servers = servers;
+    }
+    if pin_ranks {
+        placement.ranks = ranks;
+    }
+    Ok(())
 }

@@ -71,11 +71,14 @@ impl CpuSet {
 
     /// As Slurm's `mask_cpu` takes it: bit i is CPU i, `0xff00`.
     pub fn to_mask(&self) -> String {
-        let nibbles = self.0.last().map_or(1, |last| last / 4 + 1);
-        let digit =
-            |nibble: u32| (0..4).filter(|bit| self.contains(nibble * 4 + bit)).fold(0, |sum, bit| sum | 1 << bit);
-        let digits: String = (0..nibbles).rev().map(|nibble| format!("{:x}", digit(nibble))).collect();
-        format!("0x{digits}")
+        // scripts of wide nodes hold hundreds of masks: no formatting machinery here
+        let digits = self.0.last().map_or(1, |last| *last as usize / 4 + 1);
+        let mut nibbles = vec![0u8; digits];
+        for cpu in &self.0 {
+            nibbles[digits - 1 - *cpu as usize / 4] |= 1 << (cpu % 4);
+        }
+        let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
+        ['0', 'x'].into_iter().chain(nibbles.into_iter().map(digit)).collect()
     }
 }
 

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
 use super::binding::CpuBind;
-use super::cpus::CpuSet;
+use super::placement::Placement;
 use super::vocabulary::{Barrier, DbFrom, Deployment, Distribution, KeyPlacement, Store, Transport, Wire};
 use super::{check_schema, files};
 
@@ -75,37 +75,6 @@ pub struct Job {
     /// Kind of the servers' nodes where it is another one (since schema 2).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub db_node_type: Option<String>,
-}
-
-/// Which CPUs each process of a node is to have: what `collect` holds the affinities against that the processes had.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Placement {
-    /// CPUs of the servers of a node, by local index; empty: they are free.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub servers: Vec<CpuSet>,
-    /// CPUs of the ranks of a node, by local rank; empty: they are free.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub ranks: Vec<CpuSet>,
-    /// The client's nodes.
-    pub client_node: NodeShape,
-    /// The servers' nodes where they are not the client's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub db_node: Option<NodeShape>,
-}
-
-/// A node as far as a drawing of it needs. Cores are named by their first CPU.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NodeShape {
-    pub cores: CpuSet,
-    pub reserved: CpuSet,
-    /// Cores of each NUMA domain; empty: not known.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub numa: Vec<CpuSet>,
-    /// Cores of each L3 group; empty: not known.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub l3: Vec<CpuSet>,
 }
 
 fn one() -> u32 {

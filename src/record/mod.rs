@@ -27,6 +27,7 @@ pub mod binding;
 pub mod cpus;
 pub mod files;
 pub mod manifest;
+pub mod placement;
 pub mod progress;
 pub mod samples;
 pub mod server;

@@ -13,7 +13,7 @@ pub use shell::shell_word;
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
-use crate::placement::Placement;
+use crate::placement;
 use crate::record::manifest::Manifest;
 use crate::record::vocabulary::{Deployment, Store};
 use crate::site::{Node, Site, Walltime};
@@ -25,8 +25,6 @@ pub struct JobScript<'a> {
     pub site: &'a Site,
     /// The client's nodes.
     pub node: &'a Node,
-    /// CPUs by explicit mask; absent for the other bindings.
-    pub placement: Option<&'a Placement>,
     pub walltime: Option<Walltime>,
     /// The queue's, the site's and the user's directives, without the scheduler's prefix.
     pub directives: &'a [String],
@@ -97,6 +95,7 @@ impl JobScript<'_> {
         let mut context = tera::Context::new();
         context.insert("name", name);
         context.insert("summary", &self.summary());
+        context.insert("drawing", &self.drawing());
         context.insert("site", &SiteContext::new(self));
         context.insert("job", job);
         context.insert("sweep", sweep);
@@ -118,6 +117,12 @@ impl JobScript<'_> {
     fn ncpus(&self) -> Option<u32> {
         let all = self.node.cores.map(|cores| cores * self.node.threads_per_core);
         self.site.scheduler.select_ncpus.or(all)
+    }
+
+    /// A node's cores and who sits on them, line by line; empty where the site does not tell the cores.
+    fn drawing(&self) -> Vec<String> {
+        let Manifest { job, placement, .. } = self.manifest;
+        placement.as_ref().map(|placement| placement::draw(placement, job).plain()).unwrap_or_default()
     }
 
     fn summary(&self) -> String {

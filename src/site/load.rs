@@ -2,11 +2,10 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use rust_embed::RustEmbed;
 
-use super::{Node, Site};
-use crate::record::vocabulary::BindKind;
+use super::{Site, check};
 
 /// The site files that ship with the program.
 #[derive(RustEmbed)]
@@ -14,7 +13,7 @@ use crate::record::vocabulary::BindKind;
 struct Builtin;
 
 /// Version of the site schema that this program reads.
-const SCHEMA: u32 = 2;
+const SCHEMA: i64 = 2;
 
 /// Loads the site `name`, or the file `name` where it ends in `.toml` or holds a slash.
 ///
@@ -23,22 +22,39 @@ const SCHEMA: u32 = 2;
 /// # Errors
 /// An unknown name (the known ones are listed), an unreadable file, or a wrong one: file, line, key, allowed values.
 pub fn load(name: &str, config: Option<&Path>) -> Result<Site> {
-    if name.contains('/') || name.ends_with(".toml") {
-        return read_file(Path::new(name));
+    let (text, file) = find_text(name, config)?;
+    parse(&text, &file)
+}
+
+/// Text of the file of the site `name`, and what to call the file; see [`load`].
+///
+/// # Errors
+/// An unknown name or an unreadable file.
+pub fn find_text(name: &str, config: Option<&Path>) -> Result<(String, String)> {
+    let path = if name.contains('/') || name.ends_with(".toml") {
+        Some(name.into())
+    } else {
+        config.map(|folder| folder.join("site-configs").join(format!("{name}.toml"))).filter(|path| path.exists())
+    };
+    if let Some(path) = path {
+        let text =
+            std::fs::read_to_string(&path).with_context(|| format!("cannot read the site file {}", path.display()))?;
+        return Ok((text, path.display().to_string()));
     }
-    if let Some(path) = config.map(|folder| folder.join("site-configs").join(format!("{name}.toml")))
-        && path.exists()
-    {
-        return read_file(&path);
-    }
-    let Some(file) = Builtin::get(&format!("{name}.toml")) else {
+    let Some(text) = builtin_text(name) else {
         bail!(
-            "there is no site {name:?}; sites that ship: {}. For your own machine, copy one of these files, edit it and \
-             give its path: --site ./mysite.toml",
+            "there is no site {name:?}; sites that ship: {}. For your own machine, let `shardscale sites new` start a file, \
+             edit it and give its path: --site ./mysite.toml",
             builtin_names().join(", ")
         );
     };
-    parse(std::str::from_utf8(&file.data)?, &format!("site-configs/{name}.toml"))
+    Ok((text, format!("site-configs/{name}.toml")))
+}
+
+/// Text of the file of a site that ships.
+pub fn builtin_text(name: &str) -> Option<String> {
+    let file = Builtin::get(&format!("{name}.toml"))?;
+    String::from_utf8(file.data.into_owned()).ok()
 }
 
 /// Names of the sites that ship, sorted.
@@ -50,77 +66,43 @@ pub fn builtin_names() -> Vec<String> {
     names
 }
 
-fn read_file(path: &Path) -> Result<Site> {
-    let text =
-        std::fs::read_to_string(path).with_context(|| format!("cannot read the site file {}", path.display()))?;
-    parse(&text, &path.display().to_string())
-}
-
 fn parse(text: &str, file: &str) -> Result<Site> {
-    let site: Site = toml::from_str(text).with_context(|| format!("the site file {file} is wrong"))?;
-    check(&site).with_context(|| format!("the site file {file} is wrong"))?;
-    Ok(site)
+    let Checked { site, problems, .. } = check_text(text);
+    match site {
+        Some(site) if problems.is_empty() => Ok(site),
+        _ => bail!("the site file {file} is wrong: {}", problems.join("\n  ")),
+    }
 }
 
-fn check(site: &Site) -> Result<()> {
-    ensure!(site.schema == SCHEMA, "schema = {} is not {SCHEMA}, the version that this program reads", site.schema);
-    let plain = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
-    ensure!(plain(&site.name), "name = {:?} may have only the characters a-z A-Z 0-9 . _ -", site.name);
-    ensure!(!site.nodes.is_empty(), "there is no [[node]]: describe the nodes that jobs get");
-    ensure!(site.launch.cpu_bind.contains(&BindKind::None), "launch.cpu_bind must contain \"none\"");
-    ensure!(site.network.db_port >= 1024, "network.db_port = {} needs root; take one above 1023", site.network.db_port);
-    // Redis Cluster talks among its shards on port + 10000
-    ensure!(
-        site.network.db_port <= 55_000,
-        "network.db_port = {} leaves no room for the cluster's port, 10000 above it",
-        site.network.db_port
-    );
-    site.nodes.iter().try_for_each(|node| check_node(node).with_context(|| format!("node {:?}", node.name)))?;
-    let scratch = &site.scratch.node_local;
-    ensure!(scratch.starts_with('/'), "scratch.node_local = {scratch:?} must be an absolute path");
-    for (key, text) in texts(site) {
-        ensure!(!text.chars().any(char::is_control), "{key} has a line break or control character: {text:?}");
-    }
-    Ok(())
+/// A site file after all checks.
+#[derive(Debug)]
+pub struct Checked {
+    /// Absent where the file does not follow the schema.
+    pub site: Option<Site>,
+    /// What makes it unusable.
+    pub problems: Vec<String>,
+    /// Values that have no fact, and sources that serve none.
+    pub uncovered: Vec<String>,
 }
 
-fn check_node(node: &Node) -> Result<()> {
-    ensure!(node.threads_per_core >= 1, "threads_per_core = 0");
-    let Some(all) = node.all_cores() else { return Ok(()) };
-    for core in node.reserved_cores.iter() {
-        ensure!(all.contains(core), "reserved_cores has {core}, but the node has cores {all}");
+/// Checks the text of a site file.
+pub fn check_text(text: &str) -> Checked {
+    let wrong = |problem: String| Checked { site: None, problems: vec![problem], uncovered: Vec::new() };
+    let table: toml::Table = match toml::from_str(text) {
+        Ok(table) => table,
+        Err(error) => return wrong(error.to_string()),
+    };
+    // the version first: a newer file may have keys that this reader would call unknown
+    match table.get("schema").and_then(toml::Value::as_integer) {
+        Some(SCHEMA) => {}
+        Some(other) => return wrong(format!("schema = {other} is not {SCHEMA}, the version that this program reads")),
+        None => return wrong(format!("there is no `schema = {SCHEMA}`, the version of the file's keys")),
     }
-    ensure!(node.usable().is_some_and(|usable| !usable.is_empty()), "no core is left for jobs");
-    Ok(())
-}
-
-/// Every text of the file that can reach a script, with its key.
-fn texts(site: &Site) -> Vec<(&'static str, &str)> {
-    let mut texts = vec![
-        ("description", site.description.as_str()),
-        ("scheduler.kind", &site.scheduler.kind),
-        ("scheduler.select_suffix", &site.scheduler.select_suffix),
-        ("launch.launcher", &site.launch.launcher),
-        ("scratch.node_local", &site.scratch.node_local),
-    ];
-    texts.extend(site.store.server.as_deref().map(|server| ("store.server", server)));
-    let lists = [
-        ("directives.always", &site.directives.always),
-        ("environment", &site.environment),
-        ("launch.client_args", &site.launch.client_args),
-        ("launch.server_args", &site.launch.server_args),
-    ];
-    texts.extend(lists.iter().flat_map(|(key, list)| list.iter().map(|text| (*key, text.as_str()))));
-    for row in &site.queues {
-        texts.push(("queue.name", &row.name));
-        texts.extend(row.submit_as.iter().map(|text| ("queue.submit_as", text.as_str())));
-    }
-    for node in &site.nodes {
-        texts.push(("node.name", &node.name));
-        texts.extend(node.constraint.as_deref().map(|text| ("node.constraint", text)));
-        texts.extend(node.interfaces.iter().map(|interface| ("node.interface.name", interface.name.as_str())));
-    }
-    texts
+    let site: Site = match toml::from_str(text) {
+        Ok(site) => site,
+        Err(error) => return wrong(error.to_string()),
+    };
+    Checked { problems: check::problems(&site, &table), uncovered: check::uncovered(&site, &table), site: Some(site) }
 }
 
 #[cfg(test)]
@@ -128,8 +110,7 @@ mod tests {
     use super::*;
 
     fn frontier() -> String {
-        let file = Builtin::get("frontier.toml").unwrap();
-        String::from_utf8(file.data.into_owned()).unwrap()
+        builtin_text("frontier").unwrap()
     }
 
     fn error(text: &str) -> String {

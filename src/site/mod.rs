@@ -1,19 +1,27 @@
 //! A site: what is true of one machine, read from a TOML file.
 //!
-//! This module knows the schema, where site files come from and how to check them. It must not know how a script is
-//! written; the names of scheduler and launcher are names of templates, which others look up.
+//! This module knows the schema, where site files come from, how to check them and how sure their values are. It must
+//! not know how a script is written; the names of scheduler and launcher are names of templates, which others look up.
 
+mod ask;
 mod charge;
+mod check;
+mod check_node;
+mod depend;
 mod facts;
+mod keys;
 mod load;
 mod node;
 mod queue;
 mod schema;
 
 pub use crate::record::walltime::Walltime;
+pub use ask::{Ask, placeholder, placeholders};
 pub use charge::{Charge, Discount};
+pub use check::json_schema;
 pub use facts::{Fact, Source, Status};
-pub use load::{builtin_names, load};
+pub use keys::{Leaf, leaves};
+pub use load::{Checked, builtin_names, builtin_text, check_text, find_text, load};
 pub use node::{Interface, Node, Numbering};
-pub use queue::{Beyond, Counts, Limit, Queue, Scope, choose_queue};
-pub use schema::{Ask, Directives, Launch, Network, Remark, Scheduler, Scratch, Site, StoreDefaults};
+pub use queue::{Beyond, Counts, Limit, Queue, Scope, Wish, choose_queue};
+pub use schema::{Directives, Launch, Network, Remark, Scheduler, Scratch, Site, StoreDefaults};

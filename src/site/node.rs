@@ -99,6 +99,11 @@ impl Node {
         (0..self.threads_per_core).map(|thread| core + thread * step).collect()
     }
 
+    /// All hardware threads; absent where the cores are not known.
+    pub fn all_cpus(&self) -> Option<CpuSet> {
+        Some(self.all_cores()?.iter().flat_map(|core| self.threads_of(core).iter().collect::<Vec<_>>()).collect())
+    }
+
     /// The interface of that name.
     pub fn interface(&self, name: &str) -> Option<&Interface> {
         self.interfaces.iter().find(|interface| interface.name == name)
@@ -107,4 +112,28 @@ impl Node {
 
 fn one() -> u32 {
     1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(numbering: &str) -> Node {
+        toml::from_str(&format!("name = \"n\"\ncores = 4\nthreads_per_core = 2\nnumbering = \"{numbering}\"")).unwrap()
+    }
+
+    #[test]
+    fn both_numberings_of_hardware_threads() {
+        let offset = node("offset");
+        assert_eq!(
+            (offset.all_cores().unwrap().to_list(), offset.threads_of(1).to_list()),
+            ("0-3".into(), "1,5".into())
+        );
+        let adjacent = node("adjacent");
+        assert_eq!(adjacent.all_cores().unwrap().to_list(), "0,2,4,6");
+        assert_eq!(adjacent.threads_of(2).to_list(), "2-3");
+        for node in [offset, adjacent] {
+            assert_eq!(node.all_cpus().unwrap().to_list(), "0-7");
+        }
+    }
 }

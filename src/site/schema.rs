@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::ask::Ask;
 use super::charge::Charge;
 use super::facts::{Fact, Source};
 use super::node::Node;
@@ -78,6 +79,12 @@ pub struct Scheduler {
     /// PBS: appended to each select chunk, such as `:system=polaris`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub select_suffix: String,
+    /// What this version or set-up does that others do not, for people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quirks: Vec<String>,
+    /// Command that shows the limits in force today, for people: `qlimits`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits_command: Option<String>,
 }
 
 /// How processes get onto the nodes.
@@ -123,29 +130,19 @@ pub struct Directives {
     pub forbidden: Vec<Remark>,
 }
 
+impl Directives {
+    /// The first forbidden line that `line` begins with, if any.
+    pub fn forbids(&self, line: &str) -> Option<&Remark> {
+        self.forbidden.iter().find(|remark| line.starts_with(&remark.line))
+    }
+}
+
 /// A directive and what is to be said of it.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Remark {
     pub line: String,
     pub why: String,
-}
-
-/// A value that only the user knows.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Ask {
-    /// What it is and how a user finds it out.
-    pub question: String,
-    /// What such a value looks like.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub example: Option<String>,
-    /// Taken where the user gives none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub default: Option<String>,
-    /// Without it no script is written; else the lines that need it are left out, and a note says so.
-    #[serde(default)]
-    pub refuse: bool,
 }
 
 /// Where servers keep what they write, and where runs should lie.

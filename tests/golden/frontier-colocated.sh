@@ -12,6 +12,12 @@ run_dir=/scratch/me/out/colocated-n4x48-db8-mask-lo-tcp-r1
 client=${SHARDSCALE_CLIENT:-/opt/shardscale/shardscale-client}
 # colocated-n4x48-db8-mask-lo-tcp-r1
 # 4 client nodes x 48 ranks; a server of 8 CPUs on every client node; tcp over lo
+#   node: 64 cores in 4 NUMA domains and 8 L3 groups, 2 hardware threads each
+#   NUMA 0       0-15 | ## DB DB DB DB DB DB DB | ## DB  0  1  2  3  4  5 |
+#   NUMA 1      16-31 | ##  6  7  8  9 10 11 12 | ## 13 14 15 16 17 18 19 |
+#   NUMA 2      32-47 | ## 20 21 22 23 24 25 26 | ## 27 28 29 30 31 32 33 |
+#   NUMA 3      48-63 | ## 34 35 36 37 38 39 40 | ## 41 42 43 44 45 46 47 |
+#   DB = 8 cores   0-47 = 48 ranks x 1 core   ## = 8 reserved   .. = 0 idle
 # Made by `shardscale gen --site frontier`: change the study or the site and generate again, rather than editing.
 
 # --- `sbatch out/*.sh` submits this script with the others as arguments: each becomes a job of its own

@@ -11,6 +11,13 @@ run_dir=/scratch/me/out/colocated-n4x48-db8-scheduler-lo-tcp-r1
 client=${SHARDSCALE_CLIENT:-/opt/shardscale/shardscale-client}
 # colocated-n4x48-db8-scheduler-lo-tcp-r1
 # 4 client nodes x 48 ranks; a server of 8 CPUs on every client node; tcp over lo
+#   node: 64 cores in 4 NUMA domains and 8 L3 groups, 2 hardware threads each
+#   NUMA 0       0-15 | ## .. .. .. .. .. .. .. | ## .. .. .. .. .. .. .. |
+#   NUMA 1      16-31 | ## .. .. .. .. .. .. .. | ## .. .. .. .. .. .. .. |
+#   NUMA 2      32-47 | ## .. .. .. .. .. .. .. | ## .. .. .. .. .. .. .. |
+#   NUMA 3      48-63 | ## .. .. .. .. .. .. .. | ## .. .. .. .. .. .. .. |
+#   ## = 8 reserved   .. = 56 not given out
+#   placed by the scheduler: DB of 8 cores, 48 ranks x 1 core
 # Made by `shardscale gen --site frontier`: change the study or the site and generate again, rather than editing.
 
 # --- `sbatch out/*.sh` submits this script with the others as arguments: each becomes a job of its own

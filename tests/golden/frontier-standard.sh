@@ -12,6 +12,18 @@ run_dir=/scratch/me/out/standard-n4x48-db3x8-mask-hsn0-tcp-r1
 client=${SHARDSCALE_CLIENT:-/opt/shardscale/shardscale-client}
 # standard-n4x48-db3x8-mask-hsn0-tcp-r1
 # 4 client nodes x 48 ranks; 3 shards of 8 CPUs on nodes of their own; tcp over hsn0
+#   client node: 64 cores in 4 NUMA domains and 8 L3 groups, 2 hardware threads each
+#   NUMA 0       0-15 | ##  0  1  2  3  4  5  6 | ##  7  8  9 10 11 12 13 |
+#   NUMA 1      16-31 | ## 14 15 16 17 18 19 20 | ## 21 22 23 24 25 26 27 |
+#   NUMA 2      32-47 | ## 28 29 30 31 32 33 34 | ## 35 36 37 38 39 40 41 |
+#   NUMA 3      48-63 | ## 42 43 44 45 46 47 .. | ## .. .. .. .. .. .. .. |
+#   0-47 = 48 ranks x 1 core   ## = 8 reserved   .. = 8 idle
+#   DB node: 64 cores in 4 NUMA domains and 8 L3 groups, 2 hardware threads each
+#   NUMA 0       0-15 | ## DB DB DB DB DB DB DB | ## DB .. .. .. .. .. .. |
+#   NUMA 1      16-31 | ## .. .. .. .. .. .. .. | ## .. .. .. .. .. .. .. |
+#   NUMA 2      32-47 | ## .. .. .. .. .. .. .. | ## .. .. .. .. .. .. .. |
+#   NUMA 3      48-63 | ## .. .. .. .. .. .. .. | ## .. .. .. .. .. .. .. |
+#   DB = 8 cores   ## = 8 reserved   .. = 48 idle
 # Made by `shardscale gen --site frontier`: change the study or the site and generate again, rather than editing.
 
 # --- `sbatch out/*.sh` submits this script with the others as arguments: each becomes a job of its own

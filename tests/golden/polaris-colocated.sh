@@ -12,6 +12,10 @@ run_dir=/scratch/me/out/colocated-n10x24-db8-none-lo-tcp-r1
 client=${SHARDSCALE_CLIENT:-/opt/shardscale/shardscale-client}
 # colocated-n10x24-db8-none-lo-tcp-r1
 # 10 client nodes x 24 ranks; a server of 8 CPUs on every client node; tcp over lo
+#   node: 32 cores in 4 NUMA domains, 2 hardware threads each
+#   NUMA 0-3     0-31 | .. 32 cores |
+#   .. = 32 not given out
+#   not pinned: DB of 8 cores, 24 ranks x 1 core
 # Made by `shardscale gen --site polaris`: change the study or the site and generate again, rather than editing.
 cd "${PBS_O_WORKDIR:-.}" || exit 1
 

@@ -13,6 +13,16 @@ run_dir=/scratch/me/out/standard-n10x24-db1x8-mask-hsn0-tcp-r1
 client=${SHARDSCALE_CLIENT:-/opt/shardscale/shardscale-client}
 # standard-n10x24-db1x8-mask-hsn0-tcp-r1
 # 10 client nodes x 24 ranks; 1 shard of 8 CPUs on nodes of their own; tcp over hsn0
+#   client node: 32 cores in 4 NUMA domains, 2 hardware threads each
+#   NUMA 0        0-7 |  0  1  2  3  4  5  6  7 |
+#   NUMA 1       8-15 |  8  9 10 11 12 13 14 15 |
+#   NUMA 2      16-23 | 16 17 18 19 20 21 22 23 |
+#   NUMA 3      24-31 | .. .. .. .. .. .. .. .. |
+#   0-23 = 24 ranks x 1 core   .. = 8 idle
+#   DB node: 32 cores in 4 NUMA domains, 2 hardware threads each
+#   NUMA 0        0-7 | DB DB DB DB DB DB DB DB |
+#   NUMA 1-3     8-31 | .. 24 cores |
+#   DB = 8 cores   .. = 24 idle
 # Made by `shardscale gen --site polaris`: change the study or the site and generate again, rather than editing.
 cd "${PBS_O_WORKDIR:-.}" || exit 1
 
