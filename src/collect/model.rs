@@ -2,6 +2,7 @@
 //!
 //! Knows neither files nor formats. A reader (`read/`) fills it, the renderers (`report/`) only look at it.
 
+use crate::record::placement::Placement;
 use crate::record::vocabulary::Op;
 
 use super::params::Params;
@@ -73,6 +74,8 @@ pub struct Run {
     pub attempt: Option<u32>,
     /// Tensor sizes that were to be measured.
     pub sizes_total: usize,
+    /// Who was to sit on which CPU; absent where the manifest does not say.
+    pub placement: Option<Placement>,
     pub measured: Option<Measured>,
 }
 

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use shardscale::record::binding::CpuBind;
 use shardscale::record::manifest::Manifest;
+use shardscale::record::placement::{NodeShape, Placement};
 use shardscale::record::vocabulary::{Deployment, KeyPlacement, Transport};
 
 use crate::collect_support::{CLIENT_FAILED, DONE, Model, TIMED_OUT, permutation};
@@ -63,10 +64,33 @@ fn permuted(
     manifest.job.io_threads = io_threads;
     manifest.job.clients_per_node = clients;
     manifest.expect.ranks = client_nodes * clients;
+    manifest.placement = (*bind == CpuBind::Mask).then(|| placement(&manifest));
     manifest.sweep.tensor_bytes = vec![1024, 8192, 16384, 65536, 262_144, 524_288, 1_024_000, 4_096_000];
     manifest.sweep.iterations = 12;
     manifest.sweep.warmup = 2;
     named(manifest)
+}
+
+/// On nodes like Frontier's: 64 cores, the first of each L3 group reserved, two threads a core.
+fn placement(manifest: &Manifest) -> Placement {
+    let cpus = |text: &str| text.parse().unwrap();
+    let groups =
+        |size: u32| (0..64 / size).map(|at| cpus(&format!("{}-{}", at * size, at * size + size - 1))).collect();
+    let node = NodeShape {
+        cores: cpus("0-63"),
+        reserved: (0..64).filter(|core| core % 8 == 0).collect(),
+        numa: groups(16),
+        l3: groups(8),
+        threads_per_core: 2,
+        sibling_step: 64,
+    };
+    let standard = manifest.job.db_nodes.is_some();
+    Placement {
+        servers: vec![cpus("1-7")],
+        ranks: (0..manifest.job.clients_per_node).map(|rank| cpus(&format!("{}", 9 + rank))).collect(),
+        db_node: standard.then(|| node.clone()),
+        client_node: node,
+    }
 }
 
 fn named(mut manifest: Manifest) -> Manifest {

@@ -34,6 +34,7 @@ pub fn read(root: &Path, dir: &Path) -> Result<Run> {
         notes: Vec::new(),
         attempt: None,
         sizes_total: manifest.sweep.tensor_bytes.len(),
+        placement: manifest.placement.clone(),
         measured: None,
     };
     let servers = manifest.expect.servers.min(MOST_SERVERS);

@@ -107,6 +107,7 @@ mod tests {
             notes: Vec::new(),
             attempt: Some(1),
             sizes_total: 0,
+            placement: None,
             measured: Some(Measured {
                 ranks: 1,
                 hosts: 1,

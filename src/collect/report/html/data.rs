@@ -1,82 +1,32 @@
 //! What the page's script draws from, as JSON. Times are in us, bandwidths in GB/s, an absent value is null.
 //!
-//! Figures of an op stand in a row without names, in the order of [`FIELDS`]: 500 runs have 11,000 such rows.
+//! Figures of an op stand in a row without names, in the order of [`FIELDS`], and the shape of its distribution in a string
+//! of one letter a bin: 500 runs have 11,000 of both. Nothing here grows with the number of samples.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
 use serde::Serialize;
 
+use super::axes::{self, Axis, PREFER, WEAK, X};
+use super::placement::{self, Node};
 use crate::collect::model::{OpResult, Run, SizeResult};
-use crate::collect::params::{COLUMNS, Value};
+use crate::collect::params::Value;
 
 /// What the row of an op holds.
 const FIELDS: [&str; 11] =
     ["n", "min", "p5", "median", "ci_low", "ci_high", "p95", "p99", "max", "overlap", "median_gb"];
-
-/// Columns that follow from others, or that make no other measurement: no reason to tell runs apart.
-const FOLLOWS: &[&str] = &[
-    "repeat",
-    "sweep_tensor_bytes",
-    "expected_nodes",
-    "expected_ranks",
-    "expected_servers",
-    "walltime_s",
-    "queue",
-    "wire_asked",
-];
-
-/// Columns in the order in which they are likely to tell most: the first that differs gives plots their colours.
-const PREFER: [&str; 9] =
-    ["db_nodes", "deployment", "transport", "cpu_bind", "store", "server", "keys", "io_threads", "clients_per_node"];
-
-/// Columns that a label leaves out where the others tell runs apart without them.
-const WEAK: [&str; 8] = ["net_ifname", "walltime_s", "launcher", "scheduler", "store", "wire", "transport", "db_cpus"];
-
-/// What a column is called in plots, and whether its values say by themselves what they are.
-fn title(column: &str) -> (String, bool) {
-    let bare = ["site", "scheduler", "launcher", "deployment", "net_ifname", "transport", "store", "server"];
-    let label = match column {
-        "db_nodes" => "DB nodes".to_owned(),
-        "db_cpus" => "DB CPUs".to_owned(),
-        "cpu_bind" => "CPU binding".to_owned(),
-        "net_ifname" => "interface".to_owned(),
-        "io_threads" => "I/O threads".to_owned(),
-        "keys" => "keys".to_owned(),
-        other => other.replace('_', " "),
-    };
-    (label, bare.contains(&column))
-}
 
 #[derive(Serialize)]
 struct Data<'a> {
     fields: [&'static str; FIELDS.len()],
     prefer: [&'static str; PREFER.len()],
     weak: [&'static str; WEAK.len()],
-    /// What plots stand against.
     x: X,
     axes: Vec<Axis>,
     runs: Vec<RunData<'a>>,
-}
-
-#[derive(Serialize)]
-struct X {
-    key: &'static str,
-    label: String,
-    /// The value of all runs, where they do not differ.
-    value: Option<Value>,
-}
-
-/// A parameter in which runs differ.
-#[derive(Serialize)]
-struct Axis {
-    key: &'static str,
-    label: String,
-    bare: bool,
-    follows: bool,
-    /// Some runs have no value.
-    absent: bool,
-    values: Vec<Value>,
+    /// Each once: most runs share theirs with others.
+    placements: Vec<Vec<Node>>,
 }
 
 #[derive(Serialize)]
@@ -88,7 +38,12 @@ struct RunData<'a> {
     repeat: Option<&'a Value>,
     /// For each axis the index of the run's value; -1 where it has none.
     at: Vec<i32>,
+    notes: &'a [String],
     sizes: Vec<SizeData>,
+    /// Ranks of each shard.
+    shards: &'a [u32],
+    /// Index into the placements.
+    placement: Option<usize>,
 }
 
 #[derive(Serialize)]
@@ -115,66 +70,39 @@ impl Serialize for Figure {
 
 /// The runs as JSON that may stand in a script element.
 pub fn json(runs: &[Run]) -> Result<String> {
-    let axes = axes(runs);
-    let data = Data {
-        fields: FIELDS,
-        prefer: PREFER,
-        weak: WEAK,
-        x: x(runs),
-        runs: runs.iter().map(|run| run_data(run, &axes)).collect(),
-        axes,
-    };
+    let axes = axes::axes(runs);
+    let mut placements: Vec<Vec<Node>> = Vec::new();
+    let runs_data = runs.iter().map(|run| {
+        let placement = run.placement.as_ref().map(placement::nodes).filter(|nodes| !nodes.is_empty());
+        run_data(run, &axes, placement.map(|nodes| index_of(&mut placements, nodes)))
+    });
+    let runs_data = runs_data.collect();
+    let data = Data { fields: FIELDS, prefer: PREFER, weak: WEAK, x: axes::x(runs), axes, runs: runs_data, placements };
     let text = serde_json::to_string(&data).context("cannot encode the plots' data")?;
     // `</script>` and `<!--` in a name would end the element; no other character of JSON has a meaning there
     Ok(text.replace('<', "\\u003c"))
 }
 
-/// A run's value in a column: what it was asked, or what it found out.
-fn value(run: &Run, column: &str) -> Option<Value> {
-    match (column, &run.measured) {
-        ("server", Some(measured)) => Some(Value::Text(measured.server.clone())),
-        ("wire", Some(measured)) => Some(Value::Text(measured.wire.clone())),
-        _ => run.params.get(column).cloned(),
-    }
+/// Index of `one` in `all`, to which it is added where it is new.
+fn index_of<T: PartialEq>(all: &mut Vec<T>, one: T) -> usize {
+    all.iter().position(|known| *known == one).unwrap_or_else(|| {
+        all.push(one);
+        all.len() - 1
+    })
 }
 
-fn axes(runs: &[Run]) -> Vec<Axis> {
-    let columns = COLUMNS.iter().map(|(column, _)| *column).chain(["wire", "server"]);
-    let axis = |column| {
-        let measured_only = matches!(column, "wire" | "server");
-        let asked: Vec<_> = runs.iter().filter(|run| !measured_only || run.measured.is_some()).collect();
-        let values: BTreeSet<Value> = asked.iter().filter_map(|run| value(run, column)).collect();
-        let absent = asked.iter().any(|run| value(run, column).is_none());
-        let (label, bare) = title(column);
-        let follows = FOLLOWS.contains(&column) && column != "repeat";
-        let axis = Axis { key: column, label, bare, follows, absent, values: values.into_iter().collect() };
-        (axis.values.len() + usize::from(absent) > 1).then_some(axis)
-    };
-    columns.filter_map(axis).collect()
-}
-
-/// Client nodes; where all runs have the same number of those and differ in clients per node, these.
-fn x(runs: &[Run]) -> X {
-    let values = |column| runs.iter().filter_map(|run| run.params.get(column)).collect::<BTreeSet<_>>();
-    let (nodes, per_node) = (values("client_nodes"), values("clients_per_node"));
-    let (key, values) =
-        if nodes.len() <= 1 && per_node.len() > 1 { ("clients_per_node", per_node) } else { ("client_nodes", nodes) };
-    X { key, label: title(key).0, value: values.first().map(|value| (*value).clone()) }
-}
-
-fn run_data<'a>(run: &'a Run, axes: &[Axis]) -> RunData<'a> {
-    let at = axes.iter().map(|axis| {
-        let index = value(run, axis.key).and_then(|value| axis.values.binary_search(&value).ok());
-        index.map_or(-1, |index| index as i32)
-    });
+fn run_data<'a>(run: &'a Run, axes: &[Axis], placement: Option<usize>) -> RunData<'a> {
     RunData {
         name: &run.name,
         state: run.state.as_str(),
         comparable: run.state.is_comparable(),
         ranks: run.measured.as_ref().map(|measured| measured.ranks),
         repeat: run.params.get("repeat"),
-        at: at.collect(),
+        at: axes.iter().map(|axis| axis.index(run)).collect(),
+        notes: &run.notes,
         sizes: run.sizes().iter().map(size_data).collect(),
+        shards: run.measured.as_ref().map_or(&[], |measured| &measured.ranks_per_shard),
+        placement,
     }
 }
 

@@ -14,8 +14,10 @@
 //! Users' text reaches the page in two ways only: escaped by the template, and as JSON that the script reads and shows as
 //! text. The page's own policy forbids it every connection.
 
+mod axes;
 mod data;
 mod overview;
+mod placement;
 
 use anyhow::{Context, Result};
 use tera::Tera;
@@ -41,6 +43,8 @@ const SCRIPTS: &[&str] = &[
     include_str!("js/scaling.js"),
     include_str!("js/latency.js"),
     include_str!("js/sides.js"),
+    include_str!("js/detail.js"),
+    include_str!("js/placement.js"),
     include_str!("js/main.js"),
 ];
 
@@ -82,6 +86,7 @@ fn sections(has_plots: bool) -> Vec<(&'static str, &'static str)> {
         ("latency", "Latency"),
         ("heat", "Heat map"),
         ("sides", "Side by side"),
+        ("run-detail", "One run"),
     ];
     let plots = plots.into_iter().filter(|_| has_plots);
     let rest = [("runs", "Runs"), ("provenance", "Provenance"), ("definitions", "Definitions")];

@@ -35,6 +35,7 @@ pub struct Row<'a> {
     sizes: String,
     best: String,
     at: String,
+    has_figures: bool,
 }
 
 impl<'a> Row<'a> {
@@ -47,6 +48,7 @@ impl<'a> Row<'a> {
             sizes: format!("{} of {}", run.sizes().len(), run.sizes_total),
             best,
             at,
+            has_figures: !run.sizes().is_empty(),
         }
     }
 }

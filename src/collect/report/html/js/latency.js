@@ -43,12 +43,12 @@ const QUANTILES = DATA.fields.filter((field) => /^(p\d+|min|max|median|ci_low|ci
 
 function latencyLines(point, label) {
   const q = (field) => showNumber(point.q(field));
-  const tail = [["p99", "p99"], ["p99_9", "p999"], ["max", "max"]].filter(([, field]) => point.q(field) != null).map(([name, field]) => `${name} ${q(field)}`).join(", ");
+  const rest = [["p5", "p5"], ["p95", "p95"], ["p99", "p99"], ["p99.9", "p999"], ["max", "max"]].filter(([, field]) => point.q(field) != null).map(([name, field]) => `${name} ${q(field)}`).join(", ");
   const interval = point.q("ci_low") == null ? "" : ` (95 % CI ${q("ci_low")} to ${q("ci_high")})`;
-  return [`median ${q("median")} us${interval}`, label, showBytes(point.x), `p5 ${q("p5")}, p95 ${q("p95")} us`, `${tail} us`, `n = ${point.q("n")} samples`, runSays(point.run)];
+  return [`median ${q("median")} us${interval}`, label, showBytes(point.x), `${rest} us`, `n = ${point.q("n")} samples`, runSays(point.run)];
 }
 
-const bandMarks = (points, colour, low, high, opacity) => Plot.areaY(points.filter((point) => point.q(low) != null), { x: "x", y1: (point) => point.q(low), y2: (point) => point.q(high), z: (point) => point.run.name, fill: colour, fillOpacity: opacity });
+const bandMarks = (points, colour, low, high, opacity) => Plot.areaY(points.filter((point) => point.q(low) != null && point.q(high) != null), { x: "x", y1: (point) => point.q(low), y2: (point) => point.q(high), z: (point) => point.run.name, fill: colour, fillOpacity: opacity });
 
 /** One configuration with its bands, before the medians of all others. */
 function bandPanel(line, every, frame) {
@@ -84,7 +84,7 @@ function overlay(lines, frame) {
     options: (width, height) => ({
       ...frame(width, height),
       marks: [
-        Plot.areaY(withLine, { x: "x", y1: (point) => point.q("p5"), y2: (point) => point.q("p95"), z: "line", fill: { value: "colour", scale: null }, fillOpacity: 0.25, ariaLabel: "line", ariaDescription: "band" }),
+        Plot.areaY(withLine.filter((point) => point.q("p5") != null && point.q("p95") != null), { x: "x", y1: (point) => point.q("p5"), y2: (point) => point.q("p95"), z: "line", fill: { value: "colour", scale: null }, fillOpacity: 0.25, ariaLabel: "line", ariaDescription: "band" }),
         ...lineMarks(drawn),
       ],
     }),

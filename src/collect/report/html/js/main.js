@@ -1,6 +1,8 @@
 // Starts the page: the filter, the figures (each waits to be seen), the theme of paper.
 
 drawFilter();
+drawRunChoice();
+drawPlacement();
 view.onChange(refresh);
 
 for (const link of document.querySelectorAll("nav a[href^='#']")) {
