@@ -20,8 +20,8 @@ const FOLLOWS: &[&str] = &[
 ];
 
 /// Columns in the order in which they are likely to tell most: the first that differs gives plots their colours.
-pub const PREFER: [&str; 9] =
-    ["db_nodes", "deployment", "transport", "cpu_bind", "store", "server", "keys", "io_threads", "clients_per_node"];
+pub const PREFER: [&str; 10] =
+    ["db_nodes", "source", "deployment", "transport", "cpu_bind", "store", "server", "keys", "io_threads", "clients_per_node"];
 
 /// Columns that a label leaves out where the others tell runs apart without them.
 pub const WEAK: [&str; 8] =
@@ -29,7 +29,7 @@ pub const WEAK: [&str; 8] =
 
 /// What a column is called in plots, and whether its values say by themselves what they are.
 fn title(column: &str) -> (String, bool) {
-    let bare = ["site", "scheduler", "launcher", "deployment", "net_ifname", "transport", "store", "server"];
+    let bare = ["site", "scheduler", "launcher", "deployment", "net_ifname", "transport", "store", "server", "source"];
     let label = match column {
         "db_nodes" => "DB nodes".to_owned(),
         "db_cpus" => "DB CPUs".to_owned(),
@@ -76,13 +76,14 @@ fn value(run: &Run, column: &str) -> Option<Value> {
     match (column, &run.measured) {
         ("server", Some(measured)) => Some(Value::Text(measured.server.clone())),
         ("wire", Some(measured)) => Some(Value::Text(measured.wire.clone())),
+        ("source", _) => Some(Value::Text(run.source.as_str().to_owned())),
         _ => run.params.get(column).cloned(),
     }
 }
 
 /// The columns in which `runs` differ, in the order of reports.
 pub fn axes(runs: &[Run]) -> Vec<Axis> {
-    let columns = COLUMNS.iter().map(|(column, _)| *column).chain(["wire", "server"]);
+    let columns = COLUMNS.iter().map(|(column, _)| *column).chain(["wire", "server", "source"]);
     let axis = |column| {
         let is_measured = matches!(column, "wire" | "server");
         let asked: Vec<_> = runs.iter().filter(|run| !is_measured || run.measured.is_some()).collect();

@@ -10,18 +10,28 @@ use serde::Serialize;
 
 use super::axes::{self, Axis, PREFER, WEAK, X};
 use super::placement::{self, Node};
-use crate::collect::model::{OpResult, Run, SizeResult};
+use crate::collect::model::{OpResult, Run, SizeResult, Standings};
 use crate::collect::params::Value;
+use crate::collect::stats::density::Density;
 
 /// What the row of an op holds.
-const FIELDS: [&str; 11] =
-    ["n", "min", "p5", "median", "ci_low", "ci_high", "p95", "p99", "max", "overlap", "median_gb"];
+const FIELDS: [&str; 14] = [
+    "n", "min", "p5", "p25", "median", "ci_low", "ci_high", "p75", "p95", "p99", "p999", "max", "overlap", "median_gb",
+];
+
+/// The letter of an empty bin; the fullest bin of a distribution is [`STEPS`] letters further.
+const ZERO: u8 = b'0';
+const STEPS: u64 = 63;
+
+/// Hosts, ranks of a run that are listed as slow.
+const SLOWEST: usize = 16;
 
 #[derive(Serialize)]
 struct Data<'a> {
     fields: [&'static str; FIELDS.len()],
     prefer: [&'static str; PREFER.len()],
     weak: [&'static str; WEAK.len()],
+    zero: u8,
     x: X,
     axes: Vec<Axis>,
     runs: Vec<RunData<'a>>,
@@ -42,8 +52,20 @@ struct RunData<'a> {
     sizes: Vec<SizeData>,
     /// Ranks of each shard.
     shards: &'a [u32],
+    hosts: Option<Slow<'a>>,
+    slow_ranks: Option<Slow<'a>>,
     /// Index into the placements.
     placement: Option<usize>,
+}
+
+/// Who was slow in a run: the slowest first, as (name, ranks, times the median of all).
+#[derive(Serialize)]
+struct Slow<'a> {
+    total: usize,
+    /// From where one is a straggler, and how many are.
+    limit: Option<Figure>,
+    stragglers: usize,
+    slowest: Vec<(&'a str, u32, Figure)>,
 }
 
 #[derive(Serialize)]
@@ -51,7 +73,15 @@ struct SizeData {
     bytes: u64,
     overlap: Option<Figure>,
     classic: Option<Figure>,
+    iteration: Option<Figure>,
+    /// GB/s of each shard.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    shards: Vec<Option<Figure>>,
     ops: BTreeMap<&'static str, [Option<Figure>; FIELDS.len()]>,
+    /// Lower edge of the first bin, upper edge of the last one, a letter for each bin, samples above the last one.
+    densities: BTreeMap<&'static str, (Figure, Figure, String, u64)>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    flags: BTreeMap<&'static str, Vec<String>>,
 }
 
 /// A number with the six digits that a plot can show at most.
@@ -77,7 +107,7 @@ pub fn json(runs: &[Run]) -> Result<String> {
         run_data(run, &axes, placement.map(|nodes| index_of(&mut placements, nodes)))
     });
     let runs_data = runs_data.collect();
-    let data = Data { fields: FIELDS, prefer: PREFER, weak: WEAK, x: axes::x(runs), axes, runs: runs_data, placements };
+    let data = Data { fields: FIELDS, prefer: PREFER, weak: WEAK, zero: ZERO, x: axes::x(runs), axes, runs: runs_data, placements };
     let text = serde_json::to_string(&data).context("cannot encode the plots' data")?;
     // `</script>` and `<!--` in a name would end the element; no other character of JSON has a meaning there
     Ok(text.replace('<', "\\u003c"))
@@ -102,8 +132,20 @@ fn run_data<'a>(run: &'a Run, axes: &[Axis], placement: Option<usize>) -> RunDat
         notes: &run.notes,
         sizes: run.sizes().iter().map(size_data).collect(),
         shards: run.measured.as_ref().map_or(&[], |measured| &measured.ranks_per_shard),
+        hosts: run.measured.as_ref().and_then(|measured| slow(&measured.hosts_standing)),
+        slow_ranks: run.measured.as_ref().and_then(|measured| slow(&measured.ranks_standing)),
         placement,
     }
+}
+
+fn slow(standings: &Standings) -> Option<Slow<'_>> {
+    let slowest = standings.slowest.iter().take(SLOWEST);
+    (standings.total > 0).then(|| Slow {
+        total: standings.total,
+        limit: standings.limit.map(Figure),
+        stragglers: standings.stragglers,
+        slowest: slowest.map(|one| (one.name.as_str(), one.ranks, Figure(one.ratio))).collect(),
+    })
 }
 
 fn size_data(size: &SizeResult) -> SizeData {
@@ -111,8 +153,20 @@ fn size_data(size: &SizeResult) -> SizeData {
         bytes: size.payload_bytes,
         overlap: size.overlap_gb_per_s.map(Figure),
         classic: size.classic_gb_per_s.map(Figure),
+        iteration: size.iteration_gb_per_s.map(Figure),
+        shards: size.shard_gb_per_s.iter().map(|shard| shard.map(Figure)).collect(),
         ops: size.ops.iter().map(|op| (op.op.as_str(), op_data(op))).collect(),
+        densities: size.ops.iter().filter_map(|op| Some((op.op.as_str(), shape(op.density.as_ref()?)))).collect(),
+        flags: size.ops.iter().map(|op| (op.op.as_str(), op.flags())).filter(|(_, flags)| !flags.is_empty()).collect(),
     }
+}
+
+fn shape(density: &Density) -> (Figure, Figure, String, u64) {
+    let most = u64::from(density.counts.iter().copied().max().unwrap_or(0).max(1));
+    // a bin that holds anything is seen
+    let letter = |count: u32| char::from(ZERO + (u64::from(count) * STEPS).div_ceil(most) as u8);
+    let letters = density.counts.iter().map(|count| letter(*count)).collect();
+    (Figure(density.low_ns / 1e3), Figure(density.high_ns / 1e3), letters, density.above)
 }
 
 fn op_data(op: &OpResult) -> [Option<Figure>; FIELDS.len()] {
@@ -122,12 +176,15 @@ fn op_data(op: &OpResult) -> [Option<Figure>; FIELDS.len()] {
     [
         Some(Figure(latency.n as f64)),
         us(latency.min as f64),
-        us(latency.p5),
+        latency.p5.and_then(us),
+        latency.p25.and_then(us),
         us(latency.median),
         interval.and_then(|(low, _)| us(low as f64)),
         interval.and_then(|(_, high)| us(high as f64)),
-        us(latency.p95),
+        latency.p75.and_then(us),
+        latency.p95.and_then(us),
         latency.p99.and_then(us),
+        latency.p999.and_then(us),
         us(latency.max as f64),
         op.overlap_gb_per_s.map(Figure),
         op.median_gb_per_s.map(Figure),

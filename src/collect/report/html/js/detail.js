@@ -34,14 +34,14 @@ function showFacts(run) {
   const box = byId("run-facts");
   if (!run) return box.replaceChildren();
   const asked = DATA.axes.filter((axis) => !axis.follows && valueOf(run, axis) !== null).map((axis) => [axis.label, String(valueOf(run, axis))]);
-  const facts = [["state", run.state], ["ranks", String(run.ranks)], ...asked];
+  const facts = [["run", run.name], ["state", run.state], ["ranks", String(run.ranks)], ...asked];
   box.replaceChildren(...facts.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))));
   byId("run-notes").replaceChildren(...run.notes.map((note) => el("li", {}, note)));
 }
 
 figure("violins", {
   title: "Distribution of latencies for each tensor size",
-  caption: "Left half put_tensor, right half unpack_tensor; the width is the share of samples in equal steps of the logarithmic axis, each half to its own greatest width. Lines: median (thick), p5 and p95; a small mark at the top is the maximum. Sizes are never pooled.",
+  caption: "Left half put_tensor, right half unpack_tensor; the width is the share of samples in equal steps of the logarithmic axis up to p99.9, each half to its own greatest width. Lines: median (thick), p5 and p95; a small mark at the top is the maximum. Sizes are never pooled.",
   height: 380,
   panelWidth: 600,
   draw() {
@@ -67,11 +67,15 @@ figure("violins", {
           ],
         }),
       }],
+      note: flagsOf(halves),
       columns: ["run", "tensor_bytes", "op", "n", ...QUANTILES.map((field) => `${field}_us`), "overlap_gb_per_s"],
       rows: halves.map((half) => [run.name, half.size.bytes, half.op, half.q("n"), ...QUANTILES.map((field) => half.q(field)), half.q("overlap")]),
     };
   },
 });
+
+/** What a reader of these medians should know. */
+const flagsOf = (halves) => halves.flatMap((half) => (half.size.flags?.[half.op] ?? []).map((flag) => `${showBytes(half.x)} ${half.op}: ${flag}`)).join("; ");
 
 /** Places of sizes whose labels have room. */
 function everySo(sizes, width) {
@@ -116,7 +120,9 @@ figure("shards", {
   },
 });
 
-function shardPanel(title, values, unit) {
+function shardPanel(title, all, unit) {
+  // a shard without ranks moves nothing
+  const values = all.map((value) => value ?? 0);
   const bars = values.map((y, x) => ({ x, y }));
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
   const top = Math.max(...values) * 1.08 || 1;
@@ -137,38 +143,46 @@ function shardPanel(title, values, unit) {
 
 figure("hosts", {
   title: "Stragglers by host",
-  caption: "Median latency of a host's ranks in proportion to that of all ranks, as the median over operations and sizes; 1 is as fast as the others. Only the slowest and the fastest are drawn where there are many hosts.",
+  caption: "Median latency of a host's ranks in proportion to that of all ranks, over operations and sizes; 1 is as fast as the middle. The slowest hosts, slowest first; above the broken line one stands apart from the scatter of the others (modified z-score above 3.5, and a tenth slower).",
   height: 260,
   panelWidth: 600,
   draw() {
     const run = chosenRun();
-    if (!run?.hosts?.length) return { note: "Of this run no figures by host are known." };
-    const hosts = run.hosts.map(([host, ranks, ratio], at) => ({ host, ranks, ratio, at }));
-    const slow = hosts.filter(({ ratio }) => ratio > 1.2);
-    const domain = [Math.min(0.9, ...hosts.map(({ ratio }) => ratio)) * 0.98, Math.max(1.1, ...hosts.map(({ ratio }) => ratio)) * 1.02];
+    if (!run?.hosts) return { note: "Of this run no figures by host are known." };
+    const { total, limit, stragglers, slowest } = run.hosts;
+    const hosts = slowest.map(([host, ranks, ratio], at) => ({ host, ranks, ratio, at, colour: colourAt(limit != null && ratio > limit ? 1 : 0) }));
+    const ratios = [...hosts.map(({ ratio }) => ratio), limit ?? 1];
     return {
       title: `Hosts of ${run.name}`,
-      note: [slow.length > 0 ? `${showCount(slow.length, "host")} more than 20 % slower than the others: ${slow.slice(0, 5).map(({ host }) => host).join(", ")}${slow.length > 5 ? ", .." : ""}.` : "No host is more than 20 % slower than the others.", run.hosts_total > hosts.length ? `${hosts.length} of ${run.hosts_total} hosts are shown.` : ""].join(" "),
+      note: hostsSay(run),
       panels: [{
         title: "",
         points: hosts.map(({ host, ranks, ratio, at }) => ({ x: at, y: ratio, lines: [`${showNumber(ratio)} times the median of all`, host, showCount(ranks, "rank")] })),
         options: (width) => ({
           marginBottom: 64,
           x: { type: "linear", domain: [-0.6, hosts.length - 0.4], axis: null },
-          y: { type: "linear", domain, label: "times the median of all", labelArrow: "none", grid: true, tickFormat: showTick },
+          y: { type: "linear", domain: [Math.min(0.9, ...ratios) * 0.98, Math.max(1.1, ...ratios) * 1.02], label: "times the median of all", labelArrow: "none", grid: true, tickFormat: showTick },
           marks: [
-            Plot.axisX(hosts.map(({ at }) => at).filter((at) => at % Math.ceil((hosts.length * 16) / (width - 66)) === 0), { text: (at) => shorten(hosts[at].host, 10), tickRotate: -50, label: null }),
-            Plot.ruleY([1], { stroke: "var(--soft)", strokeDasharray: "2 4" }),
-            Plot.link(hosts, { x1: "at", x2: "at", y1: 1, y2: "ratio", stroke: { value: ({ ratio }) => colourAt(ratio > 1.2 ? 1 : 0), scale: null } }),
-            Plot.dot(hosts, { x: "at", y: "ratio", r: 4, fill: { value: ({ ratio }) => colourAt(ratio > 1.2 ? 1 : 0), scale: null } }),
+            Plot.axisX(hosts.map(({ at }) => at).filter((at) => at % Math.ceil((hosts.length * 18) / (width - 66)) === 0), { text: (at) => shorten(hosts[at].host, 10), tickRotate: -50, label: null }),
+            Plot.ruleY([1], { stroke: "var(--soft)" }),
+            Plot.ruleY(limit == null ? [] : [limit], { stroke: "var(--text)", strokeDasharray: "2 4" }),
+            Plot.link(hosts, { x1: "at", x2: "at", y1: 1, y2: "ratio", stroke: { value: "colour", scale: null } }),
+            Plot.dot(hosts, { x: "at", y: "ratio", r: 4, fill: { value: "colour", scale: null } }),
           ],
         }),
       }],
-      columns: ["run", "host", "ranks", "times_median_of_all"],
-      rows: hosts.map(({ host, ranks, ratio }) => [run.name, host, ranks, ratio]),
+      columns: ["run", "host", "ranks", "times_median_of_all", "of_hosts", "limit", "stragglers"],
+      rows: hosts.map(({ host, ranks, ratio }) => [run.name, host, ranks, ratio, total, limit, stragglers]),
     };
   },
 });
+
+/** How many stand apart in a run, hosts and ranks. */
+function hostsSay({ hosts, slow_ranks: ranks }) {
+  const say = ({ total, limit, stragglers }, noun) => (limit == null ? `${showCount(total, noun)}: too few to tell stragglers` : `${stragglers} of ${showCount(total, noun)} ${stragglers === 1 ? "stands" : "stand"} apart`);
+  const names = ranks && ranks.stragglers > 0 ? ` (slowest: ${ranks.slowest.slice(0, Math.min(5, ranks.stragglers)).map(([name, , ratio]) => `rank ${name}, ${showNumber(ratio)} times`).join("; ")})` : "";
+  return [say(hosts, "host"), ranks ? say(ranks, "rank") + names : ""].filter(Boolean).join("; ") + ".";
+}
 
 /** The end of a long name tells hosts apart. */
 const shorten = (text, most) => (text.length > most ? `…${text.slice(1 - most)}` : text);

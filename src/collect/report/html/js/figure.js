@@ -21,15 +21,16 @@ function figure(id, { title, caption, controls = [], panelWidth = MIN_PANEL, hei
   const panels = el("div", { class: "panels" });
   const legend = el("ul", { class: "legend", "aria-label": "Legend" });
   const note = el("p", { class: "note" });
+  const shown = el("p", { class: "shown" });
   const details = el("details", {}, el("summary", {}, "Data of this plot as a table"));
   const saveSvg = el("button", { type: "button" }, "SVG");
   const saveCsv = el("button", { type: "button" }, "CSV");
   saveSvg.setAttribute("aria-label", `Save as SVG: ${title}`);
   saveCsv.setAttribute("aria-label", `Save the data as CSV: ${title}`);
-  const one = { id, box, controls, panels, legend, note, details, draw, title, panelWidth, height, dirty: true, drawn: null, inputs: [] };
+  const one = { id, box, controls, panels, legend, note, shown, details, draw, title, panelWidth, height, dirty: true, drawn: null, inputs: [] };
   for (const control of controls) form.append(controlOf(one, control));
   const head = el("div", { class: "figure-head" }, el("h3", {}, title), el("span", { class: "save" }, saveSvg, saveCsv));
-  box.append(head, form, legend, panels, note, el("figcaption", {}, caption), details);
+  box.append(head, shown, form, legend, panels, note, el("figcaption", {}, caption), details);
   saveSvg.addEventListener("click", () => one.drawn?.panels && download(`shardscale-${id}.svg`, "image/svg+xml", svgText(one.drawn.title ?? title, one.drawn.panels, one.drawn.legend ?? [])));
   saveCsv.addEventListener("click", () => one.drawn?.rows && download(`shardscale-${id}.csv`, "text/csv", csvText(one.drawn.columns, one.drawn.rows)));
   details.addEventListener("toggle", () => details.open && fillTable(one));
@@ -86,6 +87,8 @@ function drawFigure(one) {
   one.panels.style.gridTemplateColumns = `repeat(${columns}, minmax(0, 1fr))`;
   one.panels.replaceChildren(...panels.map((panel) => panelOf(one, panel, panelWidth)));
   one.legend.replaceChildren(...(drawn.legend ?? []).map((look) => el("li", {}, swatch(look), look.label)));
+  // paper has no controls: it says what they stand at
+  one.shown.textContent = drawn.title ?? "";
   one.note.textContent = drawn.note ?? "";
   one.details.hidden = !drawn.rows;
   if (one.details.open) fillTable(one);

@@ -11,7 +11,7 @@ function fewPanels(panels, wanted) {
 }
 
 /** Sizes of a run with the op, ascending, as {x, q} where q gives a figure by name. */
-const quantilesOf = (run, op) => filter.sizes(run).filter((size) => size.ops[op]).map((size) => ({ run, size, x: size.bytes, q: (field) => figureOf(size, op, field) })).sort((a, b) => a.x - b.x);
+const quantilesOf = (run, op) => filter.sizes(run).filter((size) => size.ops[op]).map((size) => ({ run, size, op, x: size.bytes, q: (field) => figureOf(size, op, field) })).sort((a, b) => a.x - b.x);
 
 figure("latency", {
   title: "Latency against tensor size",
@@ -45,7 +45,7 @@ function latencyLines(point, label) {
   const q = (field) => showNumber(point.q(field));
   const rest = [["p5", "p5"], ["p95", "p95"], ["p99", "p99"], ["p99.9", "p999"], ["max", "max"]].filter(([, field]) => point.q(field) != null).map(([name, field]) => `${name} ${q(field)}`).join(", ");
   const interval = point.q("ci_low") == null ? "" : ` (95 % CI ${q("ci_low")} to ${q("ci_high")})`;
-  return [`median ${q("median")} us${interval}`, label, showBytes(point.x), `${rest} us`, `n = ${point.q("n")} samples`, runSays(point.run)];
+  return [`median ${q("median")} us${interval}`, label, showBytes(point.x), `${rest} us`, `n = ${point.q("n")} samples`, ...(point.size.flags?.[point.op] ?? []), runSays(point.run)];
 }
 
 const bandMarks = (points, colour, low, high, opacity) => Plot.areaY(points.filter((point) => point.q(low) != null && point.q(high) != null), { x: "x", y1: (point) => point.q(low), y2: (point) => point.q(high), z: (point) => point.run.name, fill: colour, fillOpacity: opacity });

@@ -4,6 +4,7 @@ const BANDWIDTHS = [
   ["overlap", "all ranks, both operations (overlap)"],
   ["put_tensor overlap", "all ranks, put_tensor (overlap)"],
   ["unpack_tensor overlap", "all ranks, unpack_tensor (overlap)"],
+  ["iteration", "all ranks, median over iterations"],
   ["classic", "classic, as SmartSim-Scaling"],
   ["put_tensor median_gb", "one rank, put_tensor at the median"],
   ["unpack_tensor median_gb", "one rank, unpack_tensor at the median"],
