@@ -2,10 +2,12 @@
 //!
 //! Knows neither files nor formats. A reader (`read/`) fills it, the renderers (`report/`) only look at it.
 
-use crate::record::placement::Placement;
 use crate::record::vocabulary::Op;
 
 use super::params::Params;
+use super::stats::density::Density;
+use super::stats::trend::Trend;
+use crate::record::placement::Placement;
 
 /// Everything that was found, in the order of paths.
 #[derive(Debug, Clone, Default)]
@@ -58,13 +60,32 @@ impl State {
     }
 }
 
+/// Whose results they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Source {
+    ShardScale,
+    SmartSimScaling,
+}
+
+impl Source {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Source::ShardScale => "ShardScale",
+            Source::SmartSimScaling => "SmartSim-Scaling",
+        }
+    }
+}
+
 /// One run: its parameters, what became of it, and what it measured.
 #[derive(Debug, Clone)]
 pub struct Run {
     /// Folder relative to the collected one; `.` where they are the same.
     pub path: String,
     pub name: String,
+    pub source: Source,
     pub params: Params,
+    /// Which CPUs each process was to have, where somebody was told.
+    pub placement: Option<Placement>,
     pub state: State,
     /// Why it is not done, in words; empty for a run that is done.
     pub reason: String,
@@ -74,8 +95,6 @@ pub struct Run {
     pub attempt: Option<u32>,
     /// Tensor sizes that were to be measured.
     pub sizes_total: usize,
-    /// Who was to sit on which CPU; absent where the manifest does not say.
-    pub placement: Option<Placement>,
     pub measured: Option<Measured>,
 }
 
@@ -112,6 +131,33 @@ pub struct Measured {
     /// Versions, settings and conditions as (name with unit, value).
     pub facts: Vec<(String, String)>,
     pub sizes: Vec<SizeResult>,
+    /// Ranks, hosts and shards against the middle of the run.
+    pub ranks_standing: Standings,
+    pub hosts_standing: Standings,
+    pub shards_standing: Standings,
+}
+
+/// Who was slow: ratios of median durations over all sizes and ops, see [`super::measures::standing`].
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Standings {
+    /// How many there are; the list is cut.
+    pub total: usize,
+    /// Ratio above which one is a straggler; absent for fewer than 5.
+    pub limit: Option<f64>,
+    /// How many are above it.
+    pub stragglers: usize,
+    /// The slowest first, at most 32.
+    pub slowest: Vec<Standing>,
+}
+
+/// A rank, host or shard.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Standing {
+    /// Number of the rank, name of the host, or index of the shard.
+    pub name: String,
+    pub ranks: u32,
+    /// Its median duration / the run's: 1.5 took half as long again.
+    pub ratio: f64,
 }
 
 /// One tensor size of a run.
@@ -126,6 +172,13 @@ pub struct SizeResult {
     pub overlap_gb_per_s: Option<f64>,
     /// Sum over ranks of size x iterations / loop time, in GB/s; the loop holds both ops, the bytes count once.
     pub classic_gb_per_s: Option<f64>,
+    /// Median over the iterations of (bytes of both ops of all ranks in it / its window), in GB/s.
+    pub iteration_gb_per_s: Option<f64>,
+    /// 95 % confidence interval of that median.
+    pub iteration_gb_per_s_ci95: Option<(f64, f64)>,
+    /// Bytes of both ops of a shard's ranks / their window, in GB/s, in order of shards; absent for a shard without ranks,
+    /// empty where shards are not known or more than 256.
+    pub shard_gb_per_s: Vec<Option<f64>>,
     pub ops: Vec<OpResult>,
 }
 
@@ -141,4 +194,26 @@ pub struct OpResult {
     pub median_gb_per_s: Option<f64>,
     /// Bytes of this op over all ranks / window of the size, in GB/s. The other op shares the window.
     pub overlap_gb_per_s: Option<f64>,
+    /// More than one mode (Hartigan's dip at 1 %); absent for fewer than 30 samples.
+    pub multimodal: Option<bool>,
+    /// For violins; absent where all samples are equal.
+    pub density: Option<Density>,
+    /// Over the loop, in blocks of iterations.
+    pub trend: Option<Trend>,
+    /// Medians of up to 32 blocks of iterations over all ranks, in order, in ns.
+    pub block_medians_ns: Vec<f64>,
+}
+
+impl OpResult {
+    /// What a reader of the median should know, in words.
+    pub fn flags(&self) -> Vec<String> {
+        let mut flags = Vec::new();
+        if self.multimodal == Some(true) {
+            flags.push("several modes".to_owned());
+        }
+        if let Some(trend) = self.trend.filter(Trend::is_drift) {
+            flags.push(format!("drift {:+.0} %", trend.change * 100.0));
+        }
+        flags
+    }
 }

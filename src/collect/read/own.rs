@@ -9,7 +9,7 @@ use std::path::Path;
 use anyhow::Result;
 
 use super::sweep::{self, Reading};
-use crate::collect::model::{Run, State};
+use crate::collect::model::{Run, Source, State};
 use crate::collect::params::Params;
 use crate::collect::walk::relative;
 use crate::record::attempt::{self, Attempt, Outcome};
@@ -28,13 +28,14 @@ pub fn read(root: &Path, dir: &Path) -> Result<Run> {
     let mut run = Run {
         path: relative(root, dir),
         name: manifest.name.clone(),
+        source: Source::ShardScale,
         params: Params::of_manifest(&manifest)?,
+        placement: manifest.placement.clone(),
         state: State::Missing,
         reason: "the script has not run".to_owned(),
         notes: Vec::new(),
         attempt: None,
         sizes_total: manifest.sweep.tensor_bytes.len(),
-        placement: manifest.placement.clone(),
         measured: None,
     };
     let servers = manifest.expect.servers.min(MOST_SERVERS);

@@ -10,7 +10,8 @@ use anyhow::{Context, Result};
 use rayon::prelude::*;
 
 use super::check;
-use crate::collect::measures::{self, Loop, Pool, Samples, Window};
+use crate::collect::measures::standing::Ratios;
+use crate::collect::measures::{self, Gather, RankSeries};
 use crate::collect::model::{Measured, SizeResult};
 use crate::record::manifest::Manifest;
 use crate::record::samples::{self, Contents, Meta, SamplesFile, SeriesView};
@@ -65,11 +66,17 @@ fn digest(manifest: &Manifest, meta: &Meta, contents: &Contents<'_>) -> Reading 
         .iter()
         .filter_map(|(index, series)| Some((*index, check::flaw_of_size(meta, *index, series)?)))
         .collect();
-    let sizes: Vec<SizeResult> = by_size
+    let reduced: Vec<_> = by_size
         .par_iter()
         .filter(|(index, _)| !flaws.contains_key(index))
         .map(|(index, series)| measures::reduce(gather(*index, series)))
         .collect();
+    let mut ratios = Ratios::default();
+    let mut sizes = Vec::new();
+    for (size, by_rank) in reduced {
+        by_rank.iter().for_each(|medians| ratios.add(medians));
+        sizes.push(size);
+    }
     let whole = contents.ended && contents.torn.is_none();
     let mut contradictions = check::contradictions(manifest, meta);
     let mut notes = Vec::new();
@@ -80,44 +87,34 @@ fn digest(manifest: &Manifest, meta: &Meta, contents: &Contents<'_>) -> Reading 
     } else {
         notes.extend(flaws.into_values().map(|flaw| format!("not reported: {flaw}")));
     }
-    let measured = describe(meta, contents, sizes);
+    let measured = describe(meta, contents, (sizes, &ratios));
     notes.extend(check::notes(meta, contents));
     notes.extend(clock_note(&measured));
     Reading { measured, contradictions, notes, torn: contents.torn.clone(), ended: contents.ended }
 }
 
 /// The timed samples of one size.
-fn gather(size_index: u32, series: &[&SeriesView<'_>]) -> Samples {
-    let mut window = Window::EMPTY;
-    let pools = Op::ALL.iter().map(|op| {
-        let mut pool = Pool { op: *op, durations_ns: Vec::new(), ranks: 0, warmup_excluded: 0 };
-        for one in series.iter().filter(|one| one.op == *op) {
-            pool.ranks += 1;
-            pool.warmup_excluded += u64::from(one.warmup);
-            for (start, duration) in one.samples().skip(one.warmup as usize) {
-                window = window.with(start, duration);
-                pool.durations_ns.push(duration);
-            }
-        }
-        pool
-    });
-    let pools = pools.collect();
-    // both series of a rank carry the time of the one loop that made them
-    let loops = series
-        .iter()
-        .filter(|one| one.op == Op::PutTensor)
-        .map(|one| Loop { iterations: (one.len() as u64).saturating_sub(u64::from(one.warmup)), loop_ns: one.loop_ns });
+fn gather(size_index: u32, series: &[&SeriesView<'_>]) -> Gather {
     let payload_bytes = series.first().map_or(0, |one| one.payload_bytes);
-    Samples { payload_bytes, size_index, pools, window: Some(window), loops: loops.collect() }
+    let mut gather = Gather::new(payload_bytes, size_index, series.len() / Op::ALL.len());
+    for one in series {
+        let (rank, op, loop_ns) = (one.rank, one.op, one.loop_ns);
+        let known = RankSeries { rank, op, shard: Some(one.shard), warmup: u64::from(one.warmup), loop_ns };
+        let timed = one.samples().skip(one.warmup as usize);
+        gather.push(&known, timed.map(|(start, duration)| (Some(start), duration)));
+    }
+    gather
 }
 
-fn describe(meta: &Meta, contents: &Contents<'_>, sizes: Vec<SizeResult>) -> Measured {
+fn describe(meta: &Meta, contents: &Contents<'_>, (sizes, ratios): (Vec<SizeResult>, &Ratios)) -> Measured {
     let mut ranks_per_shard = vec![0; meta.shards.len()];
     for rank in &contents.ranks {
         if let Some(ranks) = ranks_per_shard.get_mut(rank.shard as usize) {
             *ranks += 1;
         }
     }
+    let hosts: BTreeMap<u32, (u32, u32)> =
+        contents.ranks.iter().map(|rank| (rank.rank, (rank.host, rank.shard))).collect();
     // both ends of a window may be off
     let clock_error_ns = contents.ranks.iter().map(|rank| rank.clock_error_ns).max().unwrap_or(0).saturating_mul(2);
     Measured {
@@ -129,6 +126,9 @@ fn describe(meta: &Meta, contents: &Contents<'_>, sizes: Vec<SizeResult>) -> Mea
         window_error_ns: clock_error_ns,
         facts: facts(meta, contents),
         sizes,
+        ranks_standing: ratios.of_ranks(),
+        hosts_standing: ratios.joined(|rank| meta.hosts.get(hosts.get(&rank)?.0 as usize).cloned()),
+        shards_standing: ratios.joined(|rank| Some(hosts.get(&rank)?.1.to_string())),
     }
 }
 

@@ -4,12 +4,13 @@ use anyhow::{Context, Result};
 
 use super::UNREADABLE;
 use super::number::{gb_per_s, us, us_or_empty};
-use crate::collect::model::{Collection, Measured, OpResult, Run, SizeResult};
+use crate::collect::model::{Collection, Measured, OpResult, Run, SizeResult, Standings};
 use crate::collect::params::COLUMNS;
+use crate::collect::stats::trend::Trend;
 
 const MEASURED: &[&str] = &["wire", "server", "shards", "ranks_per_shard_min", "ranks_per_shard_max"];
 
-/// Columns of `results.csv` after the run's own.
+/// Columns of `results.csv` after the run's own. A quantile is empty where fewer than 6.6 samples are expected beyond it.
 const FIGURES: &[&str] = &[
     "size_index",
     "payload_bytes",
@@ -18,16 +19,28 @@ const FIGURES: &[&str] = &[
     "n",
     "warmup_excluded",
     "min_us",
+    "p1_us",
     "p5_us",
+    "p10_us",
+    "p25_us",
     "median_us",
     "median_ci95_low_us",
     "median_ci95_high_us",
+    "p75_us",
+    "p90_us",
     "p95_us",
-    "p99_us_from_660_samples",
+    "p99_us",
+    "p99.9_us",
     "max_us",
+    "mad_us",
+    "iqr_us",
+    "several_modes",
+    "drift_over_loop",
+    "drift_p",
     "median_gb_per_s",
     "overlap_gb_per_s",
     "overlap_both_ops_gb_per_s",
+    "iteration_both_ops_gb_per_s",
     "classic_gb_per_s",
     "window_us",
     "window_error_us",
@@ -35,10 +48,11 @@ const FIGURES: &[&str] = &[
 
 /// A row for each run, size and op; runs that measured nothing have none here, but one in [`runs`].
 pub fn results(runs: &[Run]) -> Result<Vec<u8>> {
-    let mut table = vec![header(&["run", "path", "state", "attempt"], &[MEASURED, FIGURES])];
+    let mut table = vec![header(&["run", "path", "source", "state", "attempt"], &[MEASURED, FIGURES])];
     for run in runs {
         let Some(measured) = &run.measured else { continue };
-        let mut start = vec![run.name.clone(), run.path.clone(), run.state.as_str().to_owned(), attempt(run)];
+        let mut start = vec![run.name.clone(), run.path.clone(), run.source.as_str().to_owned()];
+        start.extend([run.state.as_str().to_owned(), attempt(run)]);
         start.extend(parameters(run));
         start.extend(conditions(measured));
         for size in &measured.sizes {
@@ -50,13 +64,26 @@ pub fn results(runs: &[Run]) -> Result<Vec<u8>> {
 
 /// A row for each run, also for those whose manifest cannot be read.
 pub fn runs(collection: &Collection) -> Result<Vec<u8>> {
-    const FACTS: &[&str] =
-        &["ranks", "hosts", "ranks_per_shard", "client_version", "mpi_library", "clock_error_us", "started_utc"];
-    let start = ["run", "path", "state", "reason", "notes", "attempt", "sizes_done", "sizes_total"];
+    const FACTS: &[&str] = &[
+        "ranks",
+        "hosts",
+        "ranks_per_shard",
+        "straggling_ranks",
+        "straggling_hosts",
+        "straggling_shards",
+        "slowest_host",
+        "slowest_host_ratio",
+        "client_version",
+        "mpi_library",
+        "clock_error_us",
+        "started_utc",
+    ];
+    let start = ["run", "path", "source", "state", "reason", "notes", "attempt", "sizes_done", "sizes_total"];
     let mut table = vec![header(&start, &[MEASURED, FACTS])];
     let width = table[0].len();
     for run in &collection.runs {
-        let mut row = vec![run.name.clone(), run.path.clone(), run.state.as_str().to_owned(), run.reason.clone()];
+        let mut row = vec![run.name.clone(), run.path.clone(), run.source.as_str().to_owned()];
+        row.extend([run.state.as_str().to_owned(), run.reason.clone()]);
         row.extend([run.notes.join("; "), attempt(run)]);
         row.extend([run.sizes().len().to_string(), run.sizes_total.to_string()]);
         row.extend(parameters(run));
@@ -67,7 +94,8 @@ pub fn runs(collection: &Collection) -> Result<Vec<u8>> {
         table.push(row);
     }
     for problem in collection.problems.iter().filter(|problem| problem.is_run) {
-        table.push(vec![String::new(), problem.path.clone(), UNREADABLE.to_owned(), problem.what.clone()]);
+        let (path, what) = (problem.path.clone(), problem.what.clone());
+        table.push(vec![String::new(), path, String::new(), UNREADABLE.to_owned(), what]);
     }
     table.iter_mut().for_each(|row| row.resize(width, String::new()));
     bytes(table)
@@ -99,13 +127,21 @@ fn conditions(measured: &Measured) -> [String; 5] {
     ]
 }
 
-fn facts(measured: &Measured) -> [String; 7] {
+fn facts(measured: &Measured) -> [String; 12] {
     let fact = |name: &str| measured.facts.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone()).unwrap_or_default();
     let per_shard: Vec<_> = measured.ranks_per_shard.iter().map(u32::to_string).collect();
+    // nobody can be told apart where there is no limit
+    let straggling = |of: &Standings| of.limit.map(|_| of.stragglers.to_string()).unwrap_or_default();
+    let slowest = measured.hosts_standing.slowest.first();
     [
         measured.ranks.to_string(),
         measured.hosts.to_string(),
         per_shard.join(" "),
+        straggling(&measured.ranks_standing),
+        straggling(&measured.hosts_standing),
+        straggling(&measured.shards_standing),
+        slowest.map(|host| host.name.clone()).unwrap_or_default(),
+        slowest.map(|host| format!("{:.3}", host.ratio)).unwrap_or_default(),
         fact("client_version"),
         fact("mpi_library"),
         us(measured.window_error_ns as f64 / 2.0),
@@ -117,7 +153,8 @@ fn facts(measured: &Measured) -> [String; 7] {
 fn figures(measured: &Measured, size: &SizeResult, op: &OpResult) -> Vec<String> {
     let latency = &op.latency;
     let (low, high) = latency.median_ci95.unzip();
-    vec![
+    let trend = |of: fn(&Trend) -> f64| op.trend.as_ref().map(|trend| format!("{:.4}", of(trend))).unwrap_or_default();
+    let mut cells = vec![
         size.size_index.to_string(),
         size.payload_bytes.to_string(),
         op.op.to_string(),
@@ -125,20 +162,18 @@ fn figures(measured: &Measured, size: &SizeResult, op: &OpResult) -> Vec<String>
         latency.n.to_string(),
         op.warmup_excluded.to_string(),
         us(latency.min as f64),
-        us(latency.p5),
-        us(latency.median),
-        us_or_empty(low.map(|ns| ns as f64)),
-        us_or_empty(high.map(|ns| ns as f64)),
-        us(latency.p95),
-        us_or_empty(latency.p99),
-        us(latency.max as f64),
-        gb_per_s(op.median_gb_per_s),
-        gb_per_s(op.overlap_gb_per_s),
-        gb_per_s(size.overlap_gb_per_s),
-        gb_per_s(size.classic_gb_per_s),
-        us_or_empty(size.window_ns.map(|ns| ns as f64)),
-        us(measured.window_error_ns as f64),
-    ]
+    ];
+    cells.extend([latency.p1, latency.p5, latency.p10, latency.p25, Some(latency.median)].map(us_or_empty));
+    cells.extend([low, high].map(|ns| us_or_empty(ns.map(|ns| ns as f64))));
+    cells.extend([latency.p75, latency.p90, latency.p95, latency.p99, latency.p999].map(us_or_empty));
+    cells.extend([us(latency.max as f64), us(latency.mad), us_or_empty(latency.iqr())]);
+    cells.push(op.multimodal.map(|several| several.to_string()).unwrap_or_default());
+    cells.extend([trend(|trend| trend.change), trend(|trend| trend.p)]);
+    let both = [size.overlap_gb_per_s, size.iteration_gb_per_s, size.classic_gb_per_s];
+    cells.extend([op.median_gb_per_s, op.overlap_gb_per_s].into_iter().chain(both).map(gb_per_s));
+    cells.push(us_or_empty(size.window_ns.map(|ns| ns as f64)));
+    cells.push(us(measured.window_error_ns as f64));
+    cells
 }
 
 fn bytes(table: Vec<Vec<String>>) -> Result<Vec<u8>> {

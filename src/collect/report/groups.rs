@@ -101,13 +101,14 @@ mod tests {
         Run {
             path: String::new(),
             name: String::new(),
+            source: crate::collect::model::Source::ShardScale,
+            placement: None,
             params: Params::of_manifest(&manifest).unwrap(),
             state: State::Done,
             reason: String::new(),
             notes: Vec::new(),
             attempt: Some(1),
             sizes_total: 0,
-            placement: None,
             measured: Some(Measured {
                 ranks: 1,
                 hosts: 1,
@@ -122,8 +123,14 @@ mod tests {
                     window_ns: None,
                     overlap_gb_per_s: None,
                     classic_gb_per_s: None,
+                    iteration_gb_per_s: None,
+                    iteration_gb_per_s_ci95: None,
+                    shard_gb_per_s: Vec::new(),
                     ops: Vec::new(),
                 }],
+                ranks_standing: Default::default(),
+                hosts_standing: Default::default(),
+                shards_standing: Default::default(),
             }),
         }
     }

@@ -53,19 +53,24 @@ fn figures(text: &mut String, runs: &[Run]) {
     if measuring.is_empty() {
         return;
     }
-    text.push_str("\n## Figures\n\nLatency in us as median (p5 to p95); overlap GB/s of both ops; classic GB/s.\n");
+    text.push_str("\n## Figures\n\nLatency in us as median (p5 to p95 where n supports them); GB/s of both ops by overlap and by iteration; classic GB/s.\n");
     for run in measuring {
         let state = if run.state.is_comparable() { String::new() } else { format!(" ({})", run.state.as_str()) };
         line(text, format_args!("\n### {}{state}\n", cell(&run.name)));
-        text.push_str("| size | n per op | put_tensor us | unpack_tensor us | overlap GB/s | classic GB/s |\n|--:|--:|--:|--:|--:|--:|\n");
+        text.push_str("| size | n per op | put_tensor us | unpack_tensor us | overlap GB/s | iteration GB/s | classic GB/s | flags |\n|--:|--:|--:|--:|--:|--:|--:|---|\n");
         for size in run.sizes() {
             let op = |at: usize| size.ops.get(at);
             let n = op(0).map(|op| op.latency.n.to_string()).unwrap_or_default();
             let gb = |value: Option<f64>| value.map(short).unwrap_or_default();
             let (put, unpack) = (latency(op(0)), latency(op(1)));
-            let (overlap, classic) = (gb(size.overlap_gb_per_s), gb(size.classic_gb_per_s));
+            let [overlap, iteration, classic] =
+                [size.overlap_gb_per_s, size.iteration_gb_per_s, size.classic_gb_per_s].map(gb);
+            let flags = flags(&size.ops);
             let bytes = show_bytes(size.payload_bytes);
-            line(text, format_args!("| {bytes} | {n} | {put} | {unpack} | {overlap} | {classic} |"));
+            line(
+                text,
+                format_args!("| {bytes} | {n} | {put} | {unpack} | {overlap} | {iteration} | {classic} | {flags} |"),
+            );
         }
     }
 }
@@ -73,8 +78,15 @@ fn figures(text: &mut String, runs: &[Run]) {
 fn latency(op: Option<&OpResult>) -> String {
     op.map_or(String::new(), |op| {
         let latency = &op.latency;
-        format!("{} ({} to {})", short(latency.median / 1e3), short(latency.p5 / 1e3), short(latency.p95 / 1e3))
+        let range = latency.p5.zip(latency.p95);
+        let range = range.map(|(p5, p95)| format!(" ({} to {})", short(p5 / 1e3), short(p95 / 1e3)));
+        short(latency.median / 1e3) + &range.unwrap_or_default()
     })
+}
+
+fn flags(ops: &[OpResult]) -> String {
+    let all = ops.iter().flat_map(|op| op.flags().into_iter().map(move |flag| format!("{}: {flag}", op.op)));
+    all.collect::<Vec<_>>().join("; ")
 }
 
 fn line(text: &mut String, arguments: std::fmt::Arguments<'_>) {

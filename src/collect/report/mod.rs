@@ -49,14 +49,30 @@ pub const DEFINITIONS: &[(&str, &str)] = &[
     ),
     (
         "quantiles",
-        "Type 7 of Hyndman and Fan, as numpy computes them by default. p99 is left empty below 660 samples. The 95 % \
-         confidence interval of the median comes from order statistics and takes the samples as independent.",
+        "Type 7 of Hyndman and Fan, as numpy computes them by default. One is left empty unless 6.6 samples are expected \
+         beyond it: p90 wants 66, p95 132, p99 660, p99.9 6600. The 95 % confidence interval of the median comes from order statistics and takes the samples as independent.",
     ),
     (
         "overlap GB/s",
         "Bytes moved by all ranks / window. The window reaches from the first start to the last end of the timed \
          samples at a size, over all ranks on their common clock. Both operations alternate in each rank and share the \
          window: the figure of one operation is what it moved while the other ran too; \"both\" is their sum.",
+    ),
+    (
+        "iteration GB/s",
+        "The overlap of each iteration by itself, both operations, as the median over the iterations. Where ranks do not \
+         wait for each other they drift apart, which widens these windows.",
+    ),
+    (
+        "flags",
+        "several modes: Hartigan's dip of log(duration), significant at 1 %. drift: the medians of up to 32 blocks of \
+         iterations rise or fall (Mann-Kendall, p < 1 %) by 5 % or more over the loop (Theil-Sen).",
+    ),
+    (
+        "stragglers",
+        "A rank's ratio is its median duration / that of all ranks, as geometric mean over sizes and operations; hosts \
+         and shards have the median of their ranks. Straggling is what exceeds 3.5 robust standard deviations (modified \
+         z-score) and a tenth.",
     ),
     (
         "classic GB/s",

@@ -20,8 +20,18 @@ const FOLLOWS: &[&str] = &[
 ];
 
 /// Columns in the order in which they are likely to tell most: the first that differs gives plots their colours.
-pub const PREFER: [&str; 10] =
-    ["db_nodes", "source", "deployment", "transport", "cpu_bind", "store", "server", "keys", "io_threads", "clients_per_node"];
+pub const PREFER: [&str; 10] = [
+    "db_nodes",
+    "source",
+    "deployment",
+    "transport",
+    "cpu_bind",
+    "store",
+    "server",
+    "keys",
+    "io_threads",
+    "clients_per_node",
+];
 
 /// Columns that a label leaves out where the others tell runs apart without them.
 pub const WEAK: [&str; 8] =

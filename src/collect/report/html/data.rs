@@ -16,7 +16,20 @@ use crate::collect::stats::density::Density;
 
 /// What the row of an op holds.
 const FIELDS: [&str; 14] = [
-    "n", "min", "p5", "p25", "median", "ci_low", "ci_high", "p75", "p95", "p99", "p999", "max", "overlap", "median_gb",
+    "n",
+    "min",
+    "p5",
+    "p25",
+    "median",
+    "ci_low",
+    "ci_high",
+    "p75",
+    "p95",
+    "p99",
+    "p999",
+    "max",
+    "overlap",
+    "median_gb",
 ];
 
 /// The letter of an empty bin; the fullest bin of a distribution is [`STEPS`] letters further.
@@ -107,7 +120,16 @@ pub fn json(runs: &[Run]) -> Result<String> {
         run_data(run, &axes, placement.map(|nodes| index_of(&mut placements, nodes)))
     });
     let runs_data = runs_data.collect();
-    let data = Data { fields: FIELDS, prefer: PREFER, weak: WEAK, zero: ZERO, x: axes::x(runs), axes, runs: runs_data, placements };
+    let data = Data {
+        fields: FIELDS,
+        prefer: PREFER,
+        weak: WEAK,
+        zero: ZERO,
+        x: axes::x(runs),
+        axes,
+        runs: runs_data,
+        placements,
+    };
     let text = serde_json::to_string(&data).context("cannot encode the plots' data")?;
     // `</script>` and `<!--` in a name would end the element; no other character of JSON has a meaning there
     Ok(text.replace('<', "\\u003c"))

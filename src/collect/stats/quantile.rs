@@ -1,44 +1,22 @@
-//! Statistics of durations: pure functions over sorted nanoseconds, without any idea of runs or files.
+//! Quantiles, and the interval of the median by order statistics.
 //!
-//! Medians and quantiles, no means: T. Hoefler and R. Belli, "Scientific Benchmarking of Parallel Computing Systems",
-//! SC'15. The quantile is type 7 of R. J. Hyndman and Y. Fan, "Sample Quantiles in Statistical Packages", The American
+//! The quantile is type 7 of R. J. Hyndman and Y. Fan, "Sample Quantiles in Statistical Packages", The American
 //! Statistician 50 (1996), which is also the default of numpy.
 
-/// Samples below which a 99th percentile says too little to be shown.
-pub const P99_MIN_N: usize = 660;
+/// Samples that a quantile wants beyond itself, as an expectation: n min(p, 1 - p). With so many the chance that none lies
+/// beyond the true quantile is exp(-6.6) = 0.14 %, so that its interval by order statistics ends inside the sample. p99
+/// wants 660 samples, p90 66, p99.9 6600.
+pub const BEYOND: f64 = 6.6;
 
-/// Durations in short; every time in ns.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Summary {
-    pub n: usize,
-    pub min: u64,
-    pub p5: f64,
-    pub median: f64,
-    /// 95 % confidence interval of the median; absent for fewer than 6 samples. It takes the samples as independent,
-    /// which those of one rank are only in part.
-    pub median_ci95: Option<(u64, u64)>,
-    pub p95: f64,
-    /// Absent for fewer than [`P99_MIN_N`] samples.
-    pub p99: Option<f64>,
-    pub max: u64,
+/// Whether `n` samples are enough to show the quantile `p`.
+pub fn is_supported(n: usize, p: f64) -> bool {
+    // the tolerance is for 1 - 0.99, which is not quite 0.01
+    n as f64 * p.min(1.0 - p) >= BEYOND - 1e-9
 }
 
-impl Summary {
-    /// Sorts `durations` and reduces them; `None` where there are none.
-    pub fn of(durations: &mut [u64]) -> Option<Summary> {
-        durations.sort_unstable();
-        let sorted = &*durations;
-        Some(Summary {
-            n: sorted.len(),
-            min: *sorted.first()?,
-            p5: quantile(sorted, 0.05)?,
-            median: quantile(sorted, 0.5)?,
-            median_ci95: median_ci95(sorted),
-            p95: quantile(sorted, 0.95)?,
-            p99: if sorted.len() >= P99_MIN_N { quantile(sorted, 0.99) } else { None },
-            max: *sorted.last()?,
-        })
-    }
+/// [`quantile`] where [`is_supported`].
+pub fn supported(sorted: &[u64], p: f64) -> Option<f64> {
+    if is_supported(sorted.len(), p) { quantile(sorted, p) } else { None }
 }
 
 /// Quantile `p` (0 to 1) of ascending values: with h = (n - 1) p, the value at floor(h) plus the part of the way to the
@@ -50,11 +28,33 @@ pub fn quantile(sorted: &[u64], p: f64) -> Option<f64> {
     Some(below as f64 + (above - below) as f64 * h.fract())
 }
 
+/// Median of values in any order, which it reorders; `None` where there are none.
+pub fn median_of<T: Copy + Into<f64>>(values: &mut [T], compare: impl Fn(&T, &T) -> std::cmp::Ordering) -> Option<f64> {
+    let n = values.len();
+    let middle = n.checked_sub(1)? / 2;
+    let (_, low, above) = values.select_nth_unstable_by(middle, &compare);
+    let low = *low;
+    if n % 2 == 1 {
+        return Some(low.into());
+    }
+    let high = above.iter().copied().min_by(&compare)?;
+    Some(f64::midpoint(low.into(), high.into()))
+}
+
+/// Median of durations in any order, which it reorders.
+pub fn median_ns(values: &mut [u64]) -> Option<f64> {
+    let n = values.len();
+    let (_, low, above) = values.select_nth_unstable(n.checked_sub(1)? / 2);
+    let low = *low;
+    let high = if n % 2 == 1 { low } else { *above.iter().min()? };
+    Some(f64::midpoint(low as f64, high as f64))
+}
+
 /// 95 % confidence interval of the median of ascending values, by order statistics: no assumption on the distribution.
 ///
 /// J.-Y. Le Boudec, "Performance Evaluation of Computer and Communication Systems", chapter 2: from the j-th value to the
 /// j-th last one, j the largest with P(Binomial(n, 1/2) < j) <= 0.025; beyond 1000 values by the normal approximation.
-pub fn median_ci95(sorted: &[u64]) -> Option<(u64, u64)> {
+pub fn median_ci95<T: Copy>(sorted: &[T]) -> Option<(T, T)> {
     let n = sorted.len();
     let below = if n <= 1000 { binomial_tail_count(n) } else { (n as f64 / 2.0 - 0.98 * (n as f64).sqrt()) as usize };
     let first = below.checked_sub(1)?;
@@ -101,7 +101,6 @@ mod tests {
         assert!((quantile(&values, 0.95).unwrap() - 3.85).abs() < 1e-12);
         assert_eq!(quantile(&[7], 0.95), Some(7.0));
         assert_eq!(quantile(&[], 0.5), None);
-        assert_eq!(Summary::of(&mut []), None);
     }
 
     #[test]
@@ -112,7 +111,7 @@ mod tests {
             assert_eq!(median_ci95(&values), Some((low, high)), "n = {n}");
         }
         assert_eq!(median_ci95(&[1, 2, 3, 4, 5]), None);
-        assert_eq!(median_ci95(&[]), None);
+        assert_eq!(median_ci95::<u64>(&[]), None);
     }
 
     #[test]
@@ -127,28 +126,22 @@ mod tests {
     }
 
     #[test]
-    fn p99_wants_enough_samples() {
-        assert_eq!(Summary::of(&mut vec![5; P99_MIN_N - 1]).unwrap().p99, None);
-        assert_eq!(Summary::of(&mut vec![5; P99_MIN_N]).unwrap().p99, Some(5.0));
+    fn a_quantile_wants_enough_samples_beyond_it() {
+        for (p, n) in
+            [(0.01, 660), (0.05, 132), (0.1, 66), (0.25, 27), (0.5, 14), (0.9, 66), (0.99, 660), (0.999, 6600)]
+        {
+            assert!(is_supported(n, p) && !is_supported(n - 1, p), "{p}");
+        }
     }
 
     proptest! {
         #[test]
         fn quantiles_are_those_of_the_naive_reference(mut values in prop::collection::vec(0u64..1 << 40, 1..200), p in 0.0f64..=1.0) {
+            let selected = median_ns(&mut values.clone()).unwrap();
             values.sort_unstable();
             let (ours, naive) = (quantile(&values, p).unwrap(), naive_quantile(&values, p));
             prop_assert!((ours - naive).abs() <= 1e-6 * naive.max(1.0), "{ours} {naive}");
-        }
-
-        #[test]
-        fn a_summary_is_ordered_and_does_not_mind_the_order(values in prop::collection::vec(0u64..1 << 50, 1..900)) {
-            let s = Summary::of(&mut values.clone()).unwrap();
-            let reversed = Summary::of(&mut values.iter().rev().copied().collect::<Vec<_>>()).unwrap();
-            prop_assert_eq!(&s, &reversed);
-            prop_assert!(s.min as f64 <= s.p5 && s.p5 <= s.median && s.median <= s.p95 && s.p95 <= s.max as f64);
-            if let Some((low, high)) = s.median_ci95 {
-                prop_assert!(low as f64 <= s.median && s.median <= high as f64);
-            }
+            prop_assert_eq!(selected, quantile(&values, 0.5).unwrap());
         }
     }
 }

@@ -1,0 +1,139 @@
+//! From the samples of all ranks to the figures of one run, op and size: pure, whoever read the samples.
+//!
+//! Bandwidths are in GB/s, which is bytes / ns. Four are given, since they answer different questions:
+//!
+//! - **at the median**: size / median duration, what one rank sees;
+//! - **overlap**: bytes moved by all ranks / window, where the window reaches from the first start to the last end of the
+//!   timed samples at this size, on the ranks' common clock. put_tensor and unpack_tensor alternate in each rank, so both
+//!   share one window: the figure of one op is what it moved while the other ran too, and the figure of the run is both
+//!   together;
+//! - **classic**: sum over ranks of size x iterations / loop time, as SmartSim-Scaling publishes it. The loop time covers
+//!   both ops while the bytes count once, and a rank that starts late is not seen;
+//! - **by iteration**: the overlap of each iteration by itself (bytes of all ranks in it / first start to last end in it),
+//!   as the median over the iterations: what the slowest rank of each leaves. Ranks that do not wait for each other drift
+//!   apart, which widens these windows.
+//!
+//! [`gather`] takes in a series at a time and keeps durations only, [`standing`] tells who was slow over the whole run.
+
+pub mod gather;
+pub mod standing;
+
+use super::model::{OpResult, SizeResult};
+use super::stats::density::Density;
+use super::stats::trend::Trend;
+use super::stats::{Summary, dip, quantile, sort};
+pub use gather::{Gather, RankSeries};
+use gather::{Loop, Pool, Window};
+
+/// Shards up to which each has its bandwidth in the report.
+const MOST_SHARDS: usize = 256;
+
+/// The reduced size, and the median of each rank and op for [`standing`].
+pub fn reduce(gather: Gather) -> (SizeResult, Vec<Vec<(u32, f64)>>) {
+    let Gather { payload_bytes, size_index, pools, window, iterations, shards, loops, .. } = gather;
+    let window_ns = window.length_ns();
+    let mut by_rank = Vec::new();
+    let mut ops = Vec::new();
+    let mut scratch = Vec::new();
+    for mut pool in pools {
+        by_rank.push(std::mem::take(&mut pool.rank_medians));
+        ops.extend(reduce_op(payload_bytes, window_ns, pool, &mut scratch));
+    }
+    let n = ops.iter().map(|op| op.latency.n as u64).sum();
+    let mut of_iterations: Vec<f64> =
+        iterations.iter().filter_map(|one| overlap(payload_bytes, one.samples, one.window.length_ns())).collect();
+    of_iterations.sort_by(f64::total_cmp);
+    let shards = if shards.len() > MOST_SHARDS { Vec::new() } else { shards };
+    let size = SizeResult {
+        payload_bytes,
+        size_index,
+        window_ns,
+        overlap_gb_per_s: overlap(payload_bytes, n, window_ns),
+        classic_gb_per_s: classic(payload_bytes, &loops),
+        iteration_gb_per_s: quantile::median_of(&mut of_iterations.clone(), f64::total_cmp),
+        iteration_gb_per_s_ci95: quantile::median_ci95(&of_iterations),
+        shard_gb_per_s: shards.iter().map(|one| overlap(payload_bytes, one.samples, one.window.length_ns())).collect(),
+        ops,
+    };
+    (size, by_rank)
+}
+
+fn reduce_op(payload_bytes: u64, window_ns: Option<u64>, mut pool: Pool, scratch: &mut Vec<u64>) -> Option<OpResult> {
+    sort::sort(&mut pool.durations_ns, scratch);
+    let sorted = &pool.durations_ns;
+    let latency = Summary::of_sorted(sorted)?;
+    let block_medians_ns: Vec<f64> = pool.blocks.iter_mut().filter_map(|block| quantile::median_ns(block)).collect();
+    Some(OpResult {
+        op: pool.op,
+        ranks: pool.ranks,
+        warmup_excluded: pool.warmup_excluded,
+        median_gb_per_s: (latency.median > 0.0).then(|| payload_bytes as f64 / latency.median),
+        overlap_gb_per_s: overlap(payload_bytes, latency.n as u64, window_ns),
+        multimodal: dip::is_multimodal(sorted),
+        density: Density::of_sorted(sorted),
+        trend: Trend::of(&block_medians_ns),
+        block_medians_ns,
+        latency,
+    })
+}
+
+fn overlap(payload_bytes: u64, samples: u64, window_ns: Option<u64>) -> Option<f64> {
+    (samples > 0).then_some(payload_bytes as f64 * samples as f64 / window_ns? as f64)
+}
+
+/// Sum over ranks of size x iterations / loop time; `None` unless every rank has a loop time.
+fn classic(payload_bytes: u64, loops: &[Loop]) -> Option<f64> {
+    if loops.is_empty() || loops.iter().any(|one| one.loop_ns == 0) {
+        return None;
+    }
+    Some(loops.iter().map(|one| payload_bytes as f64 * one.iterations as f64 / one.loop_ns as f64).sum())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::vocabulary::Op;
+
+    /// Two ranks, the second 500 ns later; each put takes 100 ns and each unpack 300 ns, back to back, twice.
+    fn two_ranks(with_starts: bool) -> Gather {
+        let mut gather = Gather::new(1000, 0, 2);
+        for (rank, base) in [(0, 1000), (1, 1500)] {
+            for (op, offset, duration) in [(Op::PutTensor, 0, 100), (Op::UnpackTensor, 100, 300)] {
+                let series = RankSeries { rank, op, shard: Some(rank), warmup: 3, loop_ns: 800 };
+                let start = |i: i64| with_starts.then_some(base + offset + 400 * i);
+                gather.push(&series, [(start(0), duration), (start(1), duration)].into_iter());
+            }
+        }
+        gather
+    }
+
+    #[test]
+    fn the_bandwidths_of_a_case_done_by_hand() {
+        let (size, by_rank) = reduce(two_ranks(true));
+        // first start 1000, last end 1500 + 800
+        assert_eq!(size.window_ns, Some(1300));
+        assert_eq!(size.ops[0].median_gb_per_s, Some(10.0));
+        assert_eq!(size.ops[0].overlap_gb_per_s, Some(4000.0 / 1300.0));
+        assert_eq!(size.ops[1].overlap_gb_per_s, size.ops[0].overlap_gb_per_s);
+        assert_eq!(size.overlap_gb_per_s, Some(8000.0 / 1300.0));
+        // 2 ranks x 1000 bytes x 2 iterations / 800 ns
+        assert_eq!(size.classic_gb_per_s, Some(5.0));
+        // an iteration: 4 samples from 1000 to 1900
+        assert_eq!(size.iteration_gb_per_s, Some(4000.0 / 900.0));
+        // a shard has one rank: 4 samples in 800 ns
+        assert_eq!(size.shard_gb_per_s, [Some(5.0), Some(5.0)]);
+        assert_eq!(by_rank, [[(0, 100.0), (1, 100.0)], [(0, 300.0), (1, 300.0)]]);
+        assert_eq!((size.ops[0].warmup_excluded, size.ops[0].ranks), (6, 2));
+    }
+
+    #[test]
+    fn what_cannot_be_said_is_absent() {
+        let mut gather = two_ranks(false);
+        gather.loops[1].loop_ns = 0;
+        gather.pools[1].durations_ns.clear();
+        let (size, _) = reduce(gather);
+        assert_eq!((size.window_ns, size.overlap_gb_per_s, size.classic_gb_per_s), (None, None, None));
+        assert_eq!((size.iteration_gb_per_s, size.shard_gb_per_s), (None, vec![None, None]));
+        assert_eq!(size.ops.len(), 1);
+    }
+}

@@ -1,0 +1,14 @@
+//! Statistics of durations: pure functions over numbers, without any idea of runs or files.
+//!
+//! Medians and quantiles, no means: T. Hoefler and R. Belli, "Scientific Benchmarking of Parallel Computing Systems",
+//! SC'15. `docs/statistics.md` has every formula with its source.
+
+pub mod density;
+pub mod dip;
+pub mod outlier;
+pub mod quantile;
+pub mod sort;
+pub mod summary;
+pub mod trend;
+
+pub use summary::Summary;
