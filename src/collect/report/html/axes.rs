@@ -38,7 +38,7 @@ pub const WEAK: [&str; 8] =
     ["net_ifname", "walltime_s", "launcher", "scheduler", "store", "wire", "transport", "db_cpus"];
 
 /// What a column is called in plots, and whether its values say by themselves what they are.
-fn title(column: &str) -> (String, bool) {
+pub fn title(column: &str) -> (String, bool) {
     let bare = ["site", "scheduler", "launcher", "deployment", "net_ifname", "transport", "store", "server", "source"];
     let label = match column {
         "db_nodes" => "DB nodes".to_owned(),

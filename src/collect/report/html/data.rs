@@ -10,7 +10,9 @@ use serde::Serialize;
 
 use super::axes::{self, Axis, PREFER, WEAK, X};
 use super::placement::{self, Node};
-use crate::collect::model::{OpResult, Run, SizeResult, Standings};
+use super::baseline::{Comparison, comparison};
+use super::scaling::{self, Series};
+use crate::collect::model::{Collection, OpResult, Run, SizeResult, Standings};
 use crate::collect::params::Value;
 use crate::collect::stats::density::Density;
 
@@ -50,6 +52,8 @@ struct Data<'a> {
     runs: Vec<RunData<'a>>,
     /// Each once: most runs share theirs with others.
     placements: Vec<Vec<Node>>,
+    scaling: Vec<Series<'a>>,
+    baseline: Option<Comparison<'a>>,
 }
 
 #[derive(Serialize)]
@@ -78,7 +82,7 @@ struct Slow<'a> {
     /// From where one is a straggler, and how many are.
     limit: Option<Figure>,
     stragglers: usize,
-    slowest: Vec<(&'a str, u32, Figure)>,
+    slowest: Vec<(&'a str, u32, Rough)>,
 }
 
 #[derive(Serialize)]
@@ -89,30 +93,48 @@ struct SizeData {
     iteration: Option<Figure>,
     /// GB/s of each shard.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    shards: Vec<Option<Figure>>,
-    ops: BTreeMap<&'static str, [Option<Figure>; FIELDS.len()]>,
+    shards: Vec<Option<Rough>>,
+    ops: BTreeMap<&'static str, [Option<Cell>; FIELDS.len()]>,
     /// Lower edge of the first bin, upper edge of the last one, a letter for each bin, samples above the last one.
     densities: BTreeMap<&'static str, (Figure, Figure, String, u64)>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     flags: BTreeMap<&'static str, Vec<String>>,
 }
 
-/// A number with the six digits that a plot can show at most.
-struct Figure(f64);
+/// A number with five digits, one more than the page shows.
+pub struct Figure(pub f64);
 
 impl Serialize for Figure {
     fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let short: f64 = format!("{:.5e}", self.0).parse().unwrap_or(self.0);
-        if short.fract() == 0.0 && short.abs() < 1e15 {
-            to.serialize_i64(short as i64)
-        } else {
-            to.serialize_f64(short)
-        }
+        shortened(self.0, 4, to)
     }
 }
 
+/// A number with three digits, for what stands in long lists.
+struct Rough(f64);
+
+impl Serialize for Rough {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        shortened(self.0, 2, to)
+    }
+}
+
+fn shortened<S: serde::Serializer>(number: f64, decimals: usize, to: S) -> Result<S::Ok, S::Error> {
+    let short: f64 = format!("{number:.decimals$e}").parse().unwrap_or(number);
+    if short.fract() == 0.0 && short.abs() < 1e15 { to.serialize_i64(short as i64) } else { to.serialize_f64(short) }
+}
+
+/// An entry of an op's row: the count of samples is exact.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Cell {
+    Count(usize),
+    Figure(Figure),
+}
+
 /// The runs as JSON that may stand in a script element.
-pub fn json(runs: &[Run]) -> Result<String> {
+pub fn json(collection: &Collection) -> Result<String> {
+    let runs = &collection.runs;
     let axes = axes::axes(runs);
     let mut placements: Vec<Vec<Node>> = Vec::new();
     let runs_data = runs.iter().map(|run| {
@@ -129,6 +151,8 @@ pub fn json(runs: &[Run]) -> Result<String> {
         axes,
         runs: runs_data,
         placements,
+        scaling: scaling::series(&collection.scaling),
+        baseline: collection.baseline.as_ref().map(comparison),
     };
     let text = serde_json::to_string(&data).context("cannot encode the plots' data")?;
     // `</script>` and `<!--` in a name would end the element; no other character of JSON has a meaning there
@@ -166,7 +190,7 @@ fn slow(standings: &Standings) -> Option<Slow<'_>> {
         total: standings.total,
         limit: standings.limit.map(Figure),
         stragglers: standings.stragglers,
-        slowest: slowest.map(|one| (one.name.as_str(), one.ranks, Figure(one.ratio))).collect(),
+        slowest: slowest.map(|one| (one.name.as_str(), one.ranks, Rough(one.ratio))).collect(),
     })
 }
 
@@ -176,7 +200,7 @@ fn size_data(size: &SizeResult) -> SizeData {
         overlap: size.overlap_gb_per_s.map(Figure),
         classic: size.classic_gb_per_s.map(Figure),
         iteration: size.iteration_gb_per_s.map(Figure),
-        shards: size.shard_gb_per_s.iter().map(|shard| shard.map(Figure)).collect(),
+        shards: size.shard_gb_per_s.iter().map(|shard| shard.map(Rough)).collect(),
         ops: size.ops.iter().map(|op| (op.op.as_str(), op_data(op))).collect(),
         densities: size.ops.iter().filter_map(|op| Some((op.op.as_str(), shape(op.density.as_ref()?)))).collect(),
         flags: size.ops.iter().map(|op| (op.op.as_str(), op.flags())).filter(|(_, flags)| !flags.is_empty()).collect(),
@@ -191,12 +215,13 @@ fn shape(density: &Density) -> (Figure, Figure, String, u64) {
     (Figure(density.low_ns / 1e3), Figure(density.high_ns / 1e3), letters, density.above)
 }
 
-fn op_data(op: &OpResult) -> [Option<Figure>; FIELDS.len()] {
+fn op_data(op: &OpResult) -> [Option<Cell>; FIELDS.len()] {
     let latency = &op.latency;
-    let us = |ns: f64| Some(Figure(ns / 1e3));
+    let figure = |value: f64| Some(Cell::Figure(Figure(value)));
+    let us = |ns: f64| figure(ns / 1e3);
     let interval = latency.median_ci95;
     [
-        Some(Figure(latency.n as f64)),
+        Some(Cell::Count(latency.n)),
         us(latency.min as f64),
         latency.p5.and_then(us),
         latency.p25.and_then(us),
@@ -208,7 +233,7 @@ fn op_data(op: &OpResult) -> [Option<Figure>; FIELDS.len()] {
         latency.p99.and_then(us),
         latency.p999.and_then(us),
         us(latency.max as f64),
-        op.overlap_gb_per_s.map(Figure),
-        op.median_gb_per_s.map(Figure),
+        op.overlap_gb_per_s.and_then(figure),
+        op.median_gb_per_s.and_then(figure),
     ]
 }

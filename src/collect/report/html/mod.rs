@@ -15,9 +15,11 @@
 //! text. The page's own policy forbids it every connection.
 
 mod axes;
+mod baseline;
 mod data;
 mod overview;
 mod placement;
+mod scaling;
 
 use anyhow::{Context, Result};
 use tera::Tera;
@@ -43,6 +45,8 @@ const SCRIPTS: &[&str] = &[
     include_str!("js/scaling.js"),
     include_str!("js/latency.js"),
     include_str!("js/sides.js"),
+    include_str!("js/fits.js"),
+    include_str!("js/baseline.js"),
     include_str!("js/detail.js"),
     include_str!("js/placement.js"),
     include_str!("js/main.js"),
@@ -56,9 +60,13 @@ pub fn render(collection: &Collection) -> Result<Vec<u8>> {
     context.insert("style", STYLE);
     context.insert("plot", PLOT);
     context.insert("script", &script());
-    context.insert("data", &data::json(runs)?);
+    context.insert("data", &data::json(collection)?);
     context.insert("has_plots", &has_plots);
-    context.insert("sections", &sections(has_plots));
+    context.insert("has_scaling", &!collection.scaling.is_empty());
+    if let Some(baseline) = &collection.baseline {
+        context.insert("baseline", &baseline::Summary::of(baseline));
+    }
+    context.insert("sections", &sections(has_plots, collection.baseline.is_some()));
     context.insert("headline", &headline(collection));
     context.insert("states", &overview::states(collection));
     context.insert("highlights", &overview::highlights(runs));
@@ -80,15 +88,16 @@ fn script() -> String {
 }
 
 /// (id, title) of the sections, for the page's list of contents.
-fn sections(has_plots: bool) -> Vec<(&'static str, &'static str)> {
+fn sections(has_plots: bool, has_baseline: bool) -> Vec<(&'static str, &'static str)> {
     let plots = [
+        ("baseline", "Against the baseline"),
         ("bandwidth", "Bandwidth and efficiency"),
         ("latency", "Latency"),
         ("heat", "Heat map"),
         ("sides", "Side by side"),
         ("run-detail", "One run"),
     ];
-    let plots = plots.into_iter().filter(|_| has_plots);
+    let plots = plots.into_iter().filter(|(id, _)| has_plots && (has_baseline || *id != "baseline"));
     let rest = [("runs", "Runs"), ("provenance", "Provenance"), ("definitions", "Definitions")];
     [("overview", "Overview")].into_iter().chain(plots).chain(rest).collect()
 }
@@ -118,7 +127,7 @@ mod tests {
 
     #[test]
     fn every_section_of_the_list_is_in_the_page() {
-        for (id, _) in sections(true) {
+        for (id, _) in sections(true, true) {
             assert!(TEMPLATE.contains(&format!("<section id=\"{id}\"")), "{id}");
         }
     }

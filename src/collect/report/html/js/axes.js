@@ -17,8 +17,12 @@ function thin(ticks, domain, length, gap) {
   return kept;
 }
 
-/** 1, 2, 5, 10, .. within a domain; more where it is narrow, whole powers of ten where it is wide. */
+/** 1, 2, 5, 10, .. within a domain; even steps where it is narrow, whole powers of ten where it is wide. */
 function roundTicks([min, max]) {
+  if (max / min < 2.5) {
+    const step = [0.5, 0.2, 0.1, 0.05].map((part) => part * 10 ** Math.floor(Math.log10(max))).find((one) => (max - min) / one >= 3) ?? (max - min) / 4;
+    return Array.from({ length: Math.floor(max / step) - Math.ceil(min / step) + 1 }, (_, at) => Number(((Math.ceil(min / step) + at) * step).toPrecision(6)));
+  }
   const steps = max / min > 1000 ? [1] : max / min < 8 ? [1, 1.5, 2, 3, 4, 5, 6, 8] : [1, 2, 5];
   const ticks = [];
   for (let power = Math.floor(Math.log10(min)); power <= Math.log10(max); power += 1) {

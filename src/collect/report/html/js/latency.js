@@ -15,7 +15,7 @@ const quantilesOf = (run, op) => filter.sizes(run).filter((size) => size.ops[op]
 
 figure("latency", {
   title: "Latency against tensor size",
-  caption: "Each panel holds one configuration: the median of its runs as a line, p5 to p95 as a light band, p25 to p75 as a darker one, p99 as a dotted line where the samples bear it. Thin grey lines are the medians of all other configurations of the selection. Both axes are logarithmic and the same in all panels.",
+  caption: "In panels: the median of a configuration's runs as a line, p5 to p95 as a light band, p25 to p75 as a darker one, p99 as a dotted line, each where the samples bear it; thin grey lines are the medians of all other configurations. In one plot: medians, and the band from p5 to p95 of the line that is pointed at. Both axes are logarithmic.",
   height: 230,
   controls: [opControl, xControl, { key: "layout", label: "Show", options: () => [["panels", "a panel for each configuration"], ["one", "all medians in one plot"]], fallback: () => (linesOf(filter.comparable()).length > FEW ? "one" : "panels") }, allControl],
   draw(get) {
