@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Parser;
 
-use shardscale::collect::{self, CollectOptions};
+use shardscale::collect::{self, CollectOptions, Collected};
 use shardscale::generate::{self, Outcome, Request};
 
 mod cli;
@@ -19,6 +19,8 @@ enum Exit {
     Error = 1,
     /// The report is written, and some runs are missing, failed, partial or invalid.
     CollectedWithProblems = 3,
+    /// The report is written, and `--fail-if` holds: something became too slow. Stronger than the code before.
+    TooSlow = 4,
 }
 
 fn main() -> ExitCode {
@@ -58,7 +60,11 @@ fn collect_runs(options: &CollectOptions) -> Result<Exit> {
             eprint!("\rshardscale: {read} of {found} runs read{end}");
         }
     })?;
-    std::io::stdout().lock().write_all(collected.table.as_bytes())?;
+    std::io::stdout().lock().write_all(collected.summary.as_bytes())?;
     eprintln!("report: {}", collected.report.join("report.html").display());
-    Ok(if collected.all_good { Exit::Success } else { Exit::CollectedWithProblems })
+    Ok(match collected {
+        Collected { failed_comparison: true, .. } => Exit::TooSlow,
+        Collected { all_good: false, .. } => Exit::CollectedWithProblems,
+        _ => Exit::Success,
+    })
 }

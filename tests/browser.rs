@@ -22,7 +22,7 @@ fn browser() -> Browser {
 }
 
 fn report(tree: &Path) -> PathBuf {
-    collect::run(&CollectOptions { dir: tree.to_owned(), out: None }, |_, _| {}).unwrap().report.join("report.html")
+    collect::run(&CollectOptions::of(tree.to_owned()), |_, _| {}).unwrap().report.join("report.html")
 }
 
 fn study_page(tree: &Path) -> PathBuf {

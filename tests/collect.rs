@@ -37,7 +37,7 @@ impl Tree {
     }
 
     fn collect(&self) -> collect::Collected {
-        collect::run(&CollectOptions { dir: self.path().to_owned(), out: None }, |_, _| {}).unwrap()
+        collect::run(&CollectOptions::of(self.path().to_owned()), |_, _| {}).unwrap()
     }
 
     fn report(&self, name: &str) -> String {
@@ -71,7 +71,7 @@ fn a_done_run_is_reported_whole() {
     let tree = Tree::new();
     model().execute(tree.path(), 1, DONE);
     let collected = tree.collect();
-    assert!(collected.all_good, "{}", collected.table);
+    assert!(collected.all_good, "{}", collected.summary);
     let run = tree.only();
     assert_eq!((run.state, run.reason.as_str(), run.attempt, run.sizes().len()), (State::Done, "", Some(1), 6));
     let size = &run.sizes()[0];
@@ -106,7 +106,7 @@ fn the_same_results_give_the_same_bytes_wherever_they_lie() {
     study(one.path());
     study(two.path());
     let (first, second) = (one.collect(), two.collect());
-    assert_eq!(first.table, second.table);
+    assert_eq!(first.summary, second.summary);
     let first: Vec<_> = fs::read_dir(first.report).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(first.len(), 4);
     for name in first {
@@ -125,11 +125,11 @@ fn a_study_comes_back_with_one_run_in_each_state() {
     let collected = tree.collect();
     assert!(!collected.all_good);
     assert!(
-        collected.table.contains("33 runs: 28 done, 1 partial, 1 failed, 1 invalid, 1 missing, 1 unreadable"),
+        collected.summary.contains("33 runs: 28 done, 1 partial, 1 failed, 1 invalid, 1 missing, 1 unreadable"),
         "{}",
-        collected.table
+        collected.summary
     );
-    for line in collected.table.lines() {
+    for line in collected.summary.lines() {
         assert!(line.chars().count() <= 100, "{line}");
     }
     for said in [
@@ -139,7 +139,7 @@ fn a_study_comes_back_with_one_run_in_each_state() {
         "the script has not run",
         "schema version 7",
     ] {
-        let table = collected.table.split_whitespace().collect::<Vec<_>>().join(" ");
+        let table = collected.summary.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(table.contains(said), "{said} is not in\n{table}");
         for file in ["runs.csv", "summary.md", "report.html"] {
             assert!(tree.report(file).contains(said), "{said} is not in {file}");
@@ -340,7 +340,7 @@ fn hostile_names_stay_text() {
     model.manifest.name = hostile.into();
     fs::write(dir.join("run.toml"), model.manifest.to_toml().unwrap()).unwrap();
     let collected = tree.collect();
-    assert!(!collected.table.contains('\u{1b}'));
+    assert!(!collected.summary.contains('\u{1b}'));
     let page = tree.report("report.html");
     assert!(!page.contains("<script>alert") && !page.contains("<img src=x"));
     assert_eq!(page.matches("</script>").count(), 3);
@@ -353,7 +353,7 @@ fn hostile_names_stay_text() {
 #[test]
 fn nothing_to_collect_is_an_error() {
     let tree = Tree::new();
-    let options = |dir: &Path| CollectOptions { dir: dir.to_owned(), out: None };
+    let options = |dir: &Path| CollectOptions::of(dir.to_owned());
     let error = collect::run(&options(tree.path()), |_, _| {}).unwrap_err();
     assert!(format!("{error:#}").starts_with("no run.toml under "), "{error:#}");
     assert!(!tree.path().join("report").exists());
@@ -366,7 +366,7 @@ fn the_report_goes_where_it_is_asked_to() {
     let (tree, elsewhere) = (Tree::new(), Tree::new());
     model().execute(tree.path(), 1, DONE);
     let out = elsewhere.path().join("a/b");
-    let options = CollectOptions { dir: tree.path().to_owned(), out: Some(out.clone()) };
+    let options = CollectOptions { out: Some(out.clone()), ..CollectOptions::of(tree.path().to_owned()) };
     assert_eq!(collect::run(&options, |_, _| {}).unwrap().report, out);
     assert!(out.join("report.html").exists() && !tree.path().join("report").exists());
 }
@@ -377,6 +377,6 @@ fn the_report_goes_where_it_is_asked_to() {
 fn demo() {
     let folder = PathBuf::from(std::env::var_os("SHARDSCALE_DEMO").expect("SHARDSCALE_DEMO names a new folder"));
     study(&folder);
-    let options = CollectOptions { dir: folder, out: None };
-    println!("{}", collect::run(&options, |_, _| {}).unwrap().table);
+    let options = CollectOptions::of(folder);
+    println!("{}", collect::run(&options, |_, _| {}).unwrap().summary);
 }

@@ -20,9 +20,9 @@ fn ten_million_samples() {
         Model::new(manifest).execute(tree.path(), 1, DONE);
     }
     let started = Instant::now();
-    let collected = collect::run(&CollectOptions { dir: tree.path().to_owned(), out: None }, |_, _| {}).unwrap();
+    let collected = collect::run(&CollectOptions::of(tree.path().to_owned()), |_, _| {}).unwrap();
     let seconds = started.elapsed().as_secs_f64();
-    assert!(collected.all_good, "{}", collected.table);
+    assert!(collected.all_good, "{}", collected.summary);
     let samples = 4.0 * 2048.0 * 6.0 * 2.0 * 102.0;
     println!("{:.2} M samples in {seconds:.2} s: {:.1} M/s", samples / 1e6, samples / 1e6 / seconds);
 }

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use shardscale::collect::CollectOptions;
+use shardscale::collect::baseline::FailIf;
+use shardscale::collect::{CollectOptions, Format};
 
 #[derive(Debug, Args)]
 pub struct CollectArgs {
@@ -15,11 +16,26 @@ pub struct CollectArgs {
     /// Folder for the report. Default: DIR/report.
     #[arg(long, value_name = "REPORT")]
     out: Option<PathBuf>,
+
+    /// Compare with the runs in this earlier folder. Runs are paired by their parameters, whatever their names; the
+    /// answer is slower, faster or noise for each operation and tensor size, on stdout, in baseline.csv and on the page.
+    #[arg(long, value_name = "DIR")]
+    baseline: Option<PathBuf>,
+
+    /// End with exit code 4 if an operation became slower than the baseline by this much and by more than noise, such as
+    /// slower=5%. Default: the comparison is shown and decides nothing.
+    #[arg(long, value_name = "slower=PERCENT%", requires = "baseline")]
+    fail_if: Option<FailIf>,
+
+    /// What goes to stdout.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
 }
 
 impl CollectArgs {
     /// The options that these flags mean.
     pub fn into_options(self) -> CollectOptions {
-        CollectOptions { dir: self.dir, out: self.out }
+        let CollectArgs { dir, out, baseline, fail_if, format } = self;
+        CollectOptions { dir, out, baseline, fail_if, format }
     }
 }

@@ -4,11 +4,14 @@
 //! [`stats`], [`report`] renders the whole as files and a table, and [`run`] writes them: the only place that writes.
 //! Nothing here knows how scripts are made, nor MPI, nor a scheduler.
 
+pub mod baseline;
+pub mod groups;
 pub mod measures;
 pub mod model;
 pub mod params;
 pub mod read;
 pub mod report;
+pub mod scaling;
 pub mod stats;
 pub mod walk;
 
@@ -18,6 +21,7 @@ use anyhow::{Context, Result};
 use rayon::prelude::*;
 
 use crate::record::files;
+use baseline::FailIf;
 use model::{Collection, Problem, Run, State};
 
 /// Name of the report's folder in the collected one.
@@ -26,6 +30,15 @@ pub const REPORT: &str = "report";
 /// Runs whose samples may be in memory together: 16,384 ranks x 100 iterations x 11 sizes are 290 MB on disk.
 const RUNS_AT_ONCE: usize = 4;
 
+/// What goes to stdout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// A line a run, at most 100 columns wide.
+    Table,
+    /// Everything, as one JSON object.
+    Json,
+}
+
 /// What `collect` is asked.
 #[derive(Debug, Clone)]
 pub struct CollectOptions {
@@ -33,6 +46,18 @@ pub struct CollectOptions {
     pub dir: PathBuf,
     /// Where the report goes; absent: `report` in `dir`.
     pub out: Option<PathBuf>,
+    /// An earlier folder to compare with.
+    pub baseline: Option<PathBuf>,
+    /// When the comparison fails.
+    pub fail_if: Option<FailIf>,
+    pub format: Format,
+}
+
+impl CollectOptions {
+    /// Collects `dir` without anything asked beyond.
+    pub fn of(dir: PathBuf) -> CollectOptions {
+        CollectOptions { dir, out: None, baseline: None, fail_if: None, format: Format::Table }
+    }
 }
 
 /// What `collect` did.
@@ -42,8 +67,10 @@ pub struct Collected {
     pub report: PathBuf,
     /// Every run was measured as asked, and nothing else needs a look.
     pub all_good: bool,
-    /// The summary for the terminal, at most [`report::table::WIDTH`] columns wide.
-    pub table: String,
+    /// `fail_if` holds.
+    pub failed_comparison: bool,
+    /// The summary for stdout; as a table at most [`report::table::WIDTH`] columns wide.
+    pub summary: String,
 }
 
 /// Collects everything below `options.dir` and writes the report; `progress` hears (runs read, runs found).
@@ -53,16 +80,39 @@ pub struct Collected {
 /// the report.
 pub fn run(options: &CollectOptions, progress: impl Fn(usize, usize)) -> Result<Collected> {
     let report = options.out.clone().unwrap_or_else(|| options.dir.join(REPORT));
-    let collection = gather(&options.dir, &report, progress)?;
+    let mut collection = gather(&options.dir, &report, &progress)?;
+    if let Some(folder) = &options.baseline {
+        let old = gather(folder, &folder.join(REPORT), &progress).context("cannot use the baseline")?;
+        collection.baseline = Some(baseline::compare(folder.display().to_string(), &old.runs, &collection.runs));
+    }
     std::fs::create_dir_all(&report).with_context(|| format!("cannot create {}", report.display()))?;
     for (name, bytes) in report::files(&collection)? {
         files::replace(&report.join(name), &bytes, 0o644)?;
     }
+    if collection.baseline.is_none() {
+        // that of an earlier collection would pass for one of this
+        match std::fs::remove_file(report.join(report::BASELINE)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(error)
+                    .with_context(|| format!("cannot remove {}", report.join(report::BASELINE).display()));
+            }
+            _ => {}
+        }
+    }
     Ok(Collected {
         report,
         all_good: collection.problems.is_empty() && collection.runs.iter().all(|run| run.state == State::Done),
-        table: report::table::render(&collection),
+        failed_comparison: fails(&collection, options.fail_if),
+        summary: match options.format {
+            Format::Table => report::table::render(&collection),
+            Format::Json => report::json::render(&collection)?,
+        },
     })
+}
+
+fn fails(collection: &Collection, limit: Option<FailIf>) -> bool {
+    let (Some(baseline), Some(limit)) = (&collection.baseline, limit) else { return false };
+    baseline.failures(limit).next().is_some()
 }
 
 /// Finds and reads everything below `dir`.
@@ -71,7 +121,7 @@ pub fn run(options: &CollectOptions, progress: impl Fn(usize, usize)) -> Result<
 /// As [`run`].
 pub fn gather(dir: &Path, report: &Path, progress: impl Fn(usize, usize)) -> Result<Collection> {
     let found = walk::find(dir, report)?;
-    let mut collection = Collection { runs: Vec::new(), problems: found.problems };
+    let mut collection = Collection { problems: found.problems, ..Collection::default() };
     let mut read = 0;
     for some in found.runs.chunks(RUNS_AT_ONCE) {
         let results: Vec<_> = some.par_iter().map(|path| (path, read::own::read(dir, path))).collect();
@@ -86,6 +136,7 @@ pub fn gather(dir: &Path, report: &Path, progress: impl Fn(usize, usize)) -> Res
     }
     collection.problems.extend(shared_names(&collection.runs));
     collection.problems.sort();
+    collection.scaling = scaling::of_runs(&collection.runs);
     Ok(collection)
 }
 

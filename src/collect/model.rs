@@ -4,7 +4,9 @@
 
 use crate::record::vocabulary::Op;
 
+use super::baseline::Baseline;
 use super::params::Params;
+use super::scaling::Scaling;
 use super::stats::density::Density;
 use super::stats::trend::Trend;
 use crate::record::placement::Placement;
@@ -14,6 +16,10 @@ use crate::record::placement::Placement;
 pub struct Collection {
     pub runs: Vec<Run>,
     pub problems: Vec<Problem>,
+    /// How bandwidth grows, in series.
+    pub scaling: Vec<Scaling>,
+    /// Against an earlier collection, where one was given.
+    pub baseline: Option<Baseline>,
 }
 
 /// Something found that could not be taken for a run, or that needs a look.

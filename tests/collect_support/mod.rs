@@ -24,6 +24,10 @@ pub struct Model {
     pub wire: Wire,
     /// Bound of the error of each rank's clock.
     pub clock_error_ns: u64,
+    /// All durations are longer by this factor.
+    pub slowdown: f64,
+    /// Other noise of the same kind.
+    pub seed: u64,
 }
 
 impl Model {
@@ -34,6 +38,8 @@ impl Model {
             without: None,
             wire: Wire::Plain,
             clock_error_ns: 900,
+            slowdown: 1.0,
+            seed: 0,
             manifest,
         }
     }
@@ -44,7 +50,8 @@ impl Model {
         let meta = self.meta();
         samples::push_meta(&mut bytes, &meta).unwrap();
         samples::push_ranks(&mut bytes, &self.ranks(&meta)).unwrap();
-        let mut noise = Noise(u64::from(self.manifest.job.client_nodes) << 20 | u64::from(self.manifest.job.repeat));
+        let job = &self.manifest.job;
+        let mut noise = Noise(self.seed << 40 | u64::from(job.client_nodes) << 20 | u64::from(job.repeat));
         for (index, payload_bytes) in meta.tensor_bytes.iter().enumerate().take(self.sizes_done) {
             for rank in 0..self.world_size {
                 self.push_rank(&mut bytes, (index as u32, *payload_bytes), rank, &mut noise);
@@ -94,7 +101,7 @@ impl Model {
         let load = 1.0 + per_shard / 12.0;
         let tail = if noise.next() > 0.98 { 3.0 } else { 1.0 };
         let mean = (base + payload_bytes as f64 / bytes_per_ns) * load * (1.0 - 0.1 * op as f64);
-        (mean * tail * (0.85 + 0.4 * noise.next().powi(2))) as u64
+        (self.slowdown * mean * tail * (0.85 + 0.4 * noise.next().powi(2))) as u64
     }
 
     fn meta(&self) -> Meta {

@@ -23,7 +23,7 @@ use super::stats::density::Density;
 use super::stats::trend::Trend;
 use super::stats::{Summary, dip, quantile, sort};
 pub use gather::{Gather, RankSeries};
-use gather::{Loop, Pool, Window};
+use gather::{Loop, Pool};
 
 /// Shards up to which each has its bandwidth in the report.
 const MOST_SHARDS: usize = 256;

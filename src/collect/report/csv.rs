@@ -48,11 +48,11 @@ const FIGURES: &[&str] = &[
 
 /// A row for each run, size and op; runs that measured nothing have none here, but one in [`runs`].
 pub fn results(runs: &[Run]) -> Result<Vec<u8>> {
-    let mut table = vec![header(&["run", "path", "source", "state", "attempt"], &[MEASURED, FIGURES])];
+    let mut table = vec![header(&["run", "path", "state", "attempt", "source"], &[MEASURED, FIGURES])];
     for run in runs {
         let Some(measured) = &run.measured else { continue };
-        let mut start = vec![run.name.clone(), run.path.clone(), run.source.as_str().to_owned()];
-        start.extend([run.state.as_str().to_owned(), attempt(run)]);
+        let mut start = vec![run.name.clone(), run.path.clone(), run.state.as_str().to_owned(), attempt(run)];
+        start.push(run.source.as_str().to_owned());
         start.extend(parameters(run));
         start.extend(conditions(measured));
         for size in &measured.sizes {
@@ -78,14 +78,14 @@ pub fn runs(collection: &Collection) -> Result<Vec<u8>> {
         "clock_error_us",
         "started_utc",
     ];
-    let start = ["run", "path", "source", "state", "reason", "notes", "attempt", "sizes_done", "sizes_total"];
+    let start = ["run", "path", "state", "reason", "notes", "attempt", "sizes_done", "sizes_total", "source"];
     let mut table = vec![header(&start, &[MEASURED, FACTS])];
     let width = table[0].len();
     for run in &collection.runs {
-        let mut row = vec![run.name.clone(), run.path.clone(), run.source.as_str().to_owned()];
-        row.extend([run.state.as_str().to_owned(), run.reason.clone()]);
+        let mut row = vec![run.name.clone(), run.path.clone(), run.state.as_str().to_owned(), run.reason.clone()];
         row.extend([run.notes.join("; "), attempt(run)]);
         row.extend([run.sizes().len().to_string(), run.sizes_total.to_string()]);
+        row.push(run.source.as_str().to_owned());
         row.extend(parameters(run));
         if let Some(measured) = &run.measured {
             row.extend(conditions(measured));
@@ -94,8 +94,7 @@ pub fn runs(collection: &Collection) -> Result<Vec<u8>> {
         table.push(row);
     }
     for problem in collection.problems.iter().filter(|problem| problem.is_run) {
-        let (path, what) = (problem.path.clone(), problem.what.clone());
-        table.push(vec![String::new(), path, String::new(), UNREADABLE.to_owned(), what]);
+        table.push(vec![String::new(), problem.path.clone(), UNREADABLE.to_owned(), problem.what.clone()]);
     }
     table.iter_mut().for_each(|row| row.resize(width, String::new()));
     bytes(table)
@@ -176,7 +175,7 @@ fn figures(measured: &Measured, size: &SizeResult, op: &OpResult) -> Vec<String>
     cells
 }
 
-fn bytes(table: Vec<Vec<String>>) -> Result<Vec<u8>> {
+pub fn bytes(table: Vec<Vec<String>>) -> Result<Vec<u8>> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     for row in table {
         writer.write_record(row).context("cannot encode a CSV row")?;

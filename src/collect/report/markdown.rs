@@ -2,8 +2,10 @@
 
 use std::fmt::Write;
 
+use super::changes::headline as headline_of;
 use super::number::short;
 use super::{DEFINITIONS, complaint, headline};
+use crate::collect::baseline::Baseline;
 use crate::collect::model::{Collection, OpResult, Run};
 use crate::record::units::show_bytes;
 
@@ -12,6 +14,10 @@ pub fn render(collection: &Collection) -> String {
     let mut text = format!("# ShardScale report\n\n{}.\n", headline(collection));
     runs(&mut text, &collection.runs);
     problems(&mut text, collection);
+    if let Some(baseline) = &collection.baseline {
+        changes(&mut text, baseline);
+    }
+    text.push_str(&md_series::scaling(&collection.scaling, cell));
     figures(&mut text, &collection.runs);
     text.push_str("\n## Definitions\n\n");
     for (term, definition) in DEFINITIONS {
@@ -40,11 +46,26 @@ fn problems(text: &mut String, collection: &Collection) {
     for run in &collection.runs {
         let place = format!("**{}** (`{}`)", cell(&run.name), cell(&run.path));
         lines.extend(complaint(run).map(|what| format!("- {place}: {}", cell(&what))));
+        let stragglers = run.measured.as_ref().map(md_series::stragglers).unwrap_or_default();
+        lines.extend(stragglers.iter().map(|what| format!("- {place}: {}", cell(what))));
         lines.extend(run.notes.iter().map(|note| format!("- {place}: note: {}", cell(note))));
     }
     lines.extend(collection.problems.iter().map(|p| format!("- `{}`: {}", cell(&p.path), cell(&p.what))));
     if !lines.is_empty() {
         line(text, format_args!("\n## Needs a look\n\n{}", lines.join("\n")));
+    }
+}
+
+fn changes(text: &mut String, baseline: &Baseline) {
+    let heading = format!("Against {}", cell(&baseline.folder));
+    line(text, format_args!("\n## {heading}\n\n{}.\n", headline_of(baseline)));
+    text.push_str("| run | size | operation | old us | new us | new / old | 99 % interval | verdict |\n|---|--:|---|--:|--:|--:|--:|---|\n");
+    for change in &baseline.changes {
+        let interval = change.interval.map(|(low, high)| format!("{low:.3} to {high:.3}")).unwrap_or_default();
+        let (name, size) = (cell(&change.run), show_bytes(change.payload_bytes));
+        let [old, new] = [change.old_ns, change.new_ns].map(|ns| short(ns / 1e3));
+        let (op, verdict, ratio) = (change.op, change.verdict.as_str(), change.ratio);
+        line(text, format_args!("| {name} | {size} | {op} | {old} | {new} | {ratio:.3} | {interval} | {verdict} |"));
     }
 }
 

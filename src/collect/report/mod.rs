@@ -1,26 +1,39 @@
 //! Renderers: pure functions from the [`Collection`] to the bytes of a file. None reads a file or a clock, so the same
 //! results give the same bytes.
 
+pub mod changes;
 pub mod csv;
-pub mod groups;
+mod csv_baseline;
+mod csv_scaling;
 pub mod html;
+pub mod json;
 pub mod markdown;
+mod md_series;
 pub mod number;
 pub mod provenance;
 pub mod table;
 
 use anyhow::Result;
 
+pub use super::groups;
 use super::model::{Collection, Run, State};
+
+/// Name of the comparison in the report.
+pub const BASELINE: &str = "baseline.csv";
 
 /// The files of the report as (name, bytes).
 pub fn files(collection: &Collection) -> Result<Vec<(&'static str, Vec<u8>)>> {
-    Ok(vec![
+    let mut files = vec![
         ("results.csv", csv::results(&collection.runs)?),
         ("runs.csv", csv::runs(collection)?),
         ("summary.md", markdown::render(collection).into_bytes()),
+        ("scaling.csv", csv_scaling::render(&collection.scaling)?),
         ("report.html", html::render(collection)?),
-    ])
+    ];
+    if let Some(baseline) = &collection.baseline {
+        files.push((BASELINE, csv_baseline::render(baseline)?));
+    }
+    Ok(files)
 }
 
 /// How many runs are in which state: `24 runs: 20 done, 1 partial, 3 failed`.
@@ -78,6 +91,18 @@ pub const DEFINITIONS: &[(&str, &str)] = &[
         "classic GB/s",
         "Sum over ranks of size x iterations / loop time, for comparison with figures of SmartSim-Scaling. The loop \
          time covers both operations while the bytes count once.",
+    ),
+    (
+        "scaling",
+        "Speed-up is bandwidth / that of the smallest point of a series, efficiency is speed-up / growth. load: more \
+         clients on the same store; strong: more DB nodes under the same load; weak: both grow together. A fit of the \
+         Universal Scalability Law (Gunther) is given from 5 distinct points on, if it meets each within 25 %.",
+    ),
+    (
+        "baseline",
+        "Runs are paired by parameters. The ratio is new / old median duration with a 99 % interval: Welch's on the \
+         logarithms of the runs' medians where both sides have repeats (more than 1 % must be certain), else drawn from \
+         blocks of iterations (more than 5 % must be certain, since one run does not show how much the next one differs).",
     ),
     ("GB/s at the median", "Tensor size / median duration: what one rank sees. 1 GB is 10^9 bytes."),
     (

@@ -34,6 +34,9 @@ pub fn render(collection: &Collection) -> String {
             "BEST GB/s: put_tensor and unpack_tensor of all ranks together / time from first start to last end\n",
         );
     }
+    if let Some(baseline) = &collection.baseline {
+        text.push_str(&super::changes::text(baseline));
+    }
     text.push_str(&problems(collection));
     text
 }
@@ -63,12 +66,12 @@ fn place(run: &Run) -> String {
 }
 
 /// Without control characters, which would steer the terminal.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{FFFD}' } else { c }).collect()
 }
 
 /// At most `width` columns; the middle gives way, since names differ at their ends.
-fn cut(text: &str, width: usize) -> String {
+pub(super) fn cut(text: &str, width: usize) -> String {
     if display_width(text) <= width {
         return text.to_owned();
     }

@@ -5,6 +5,7 @@
 
 pub mod density;
 pub mod dip;
+pub mod interval;
 pub mod outlier;
 pub mod quantile;
 pub mod sort;

@@ -36,24 +36,31 @@ pub struct Groups {
 }
 
 /// (column, value) of all that makes a run's line.
-type Key = Vec<(&'static str, Option<Value>)>;
+pub type Key = Vec<(&'static str, Option<Value>)>;
 
 /// Sorts runs into lines.
 pub fn groups(runs: &[Run]) -> Groups {
     let axis = axis(runs);
-    let keys: Vec<Option<Key>> = runs.iter().map(|run| key(run, axis)).collect();
+    let keys: Vec<Option<Key>> = runs.iter().map(|run| key(run, &[axis])).collect();
     let mut lines: BTreeMap<&Key, usize> = keys.iter().flatten().map(|key| (key, 0)).collect();
     lines.values_mut().enumerate().for_each(|(index, line)| *line = index);
-    let differs = |at: usize| lines.keys().any(|key| key[at] != lines.keys().next().unwrap_or(key)[at]);
-    let labels = lines.keys().map(|key| {
-        let parts = (0..key.len()).filter(|at| differs(*at)).filter_map(|at| say(&key[at]));
-        let label = parts.collect::<Vec<_>>().join(", ");
-        if label.is_empty() { "all runs".to_owned() } else { label }
-    });
-    Groups { axis, labels: labels.collect(), of_run: keys.iter().map(|key| Some(lines[key.as_ref()?])).collect() }
+    let labels = labels(&lines.keys().copied().collect::<Vec<_>>());
+    Groups { axis, labels, of_run: keys.iter().map(|key| Some(lines[key.as_ref()?])).collect() }
 }
 
-fn axis(runs: &[Run]) -> &'static str {
+/// What tells each key from the others, in words.
+pub fn labels(keys: &[&Key]) -> Vec<String> {
+    let differs = |at: usize| keys.iter().any(|key| key[at] != keys[0][at]);
+    let differing: Vec<usize> = (0..keys.first().map_or(0, |key| key.len())).filter(|at| differs(*at)).collect();
+    let label = |key: &&Key| {
+        let label = differing.iter().filter_map(|at| say(&key[*at])).collect::<Vec<_>>().join(", ");
+        if label.is_empty() { "all runs".to_owned() } else { label }
+    };
+    keys.iter().map(label).collect()
+}
+
+/// The axis of most plots.
+pub fn axis(runs: &[Run]) -> &'static str {
     let values = |column| {
         let measuring = runs.iter().filter(|run| is_drawn(run));
         measuring.filter_map(|run| run.params.get(column)).collect::<BTreeSet<_>>().len()
@@ -65,10 +72,13 @@ fn is_drawn(run: &Run) -> bool {
     run.state.is_comparable() && !run.sizes().is_empty()
 }
 
-fn key(run: &Run, axis: &str) -> Option<Key> {
+/// What a run shares with those of its line; the `free` columns may differ. Absent where it has nothing to compare.
+pub fn key(run: &Run, free: &[&str]) -> Option<Key> {
     let measured = run.measured.as_ref().filter(|_| is_drawn(run))?;
-    let asked = COLUMNS.iter().map(|(column, _)| *column).filter(|column| !FREE.contains(column) && *column != axis);
+    let asked =
+        COLUMNS.iter().map(|(column, _)| *column).filter(|column| !FREE.contains(column) && !free.contains(column));
     let mut key: Key = asked.map(|column| (column, run.params.get(column).cloned())).collect();
+    key.push(("source", Some(Value::Text(run.source.as_str().to_owned()))));
     key.push(("wire", Some(Value::Text(measured.wire.clone()))));
     key.push(("server", Some(Value::Text(measured.server.clone()))));
     Some(key)
@@ -81,9 +91,8 @@ fn say((column, value): &(&str, Option<Value>)) -> Option<String> {
         "db_cpus" => format!("{value} DB CPUs"),
         "clients_per_node" => format!("{value} clients/node"),
         "io_threads" => format!("{value} I/O threads"),
-        "site" | "scheduler" | "launcher" | "deployment" | "net_ifname" | "transport" | "store" | "server" => {
-            value.to_string()
-        }
+        "source" | "site" | "scheduler" | "launcher" | "deployment" | "net_ifname" | "transport" | "store"
+        | "server" => value.to_string(),
         other => format!("{} {value}", other.replace('_', " ")),
     })
 }

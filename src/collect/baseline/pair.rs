@@ -1,0 +1,108 @@
+//! Which runs are compared with which.
+
+use std::collections::BTreeMap;
+
+use rayon::prelude::*;
+
+use super::{Baseline, Change, Method, Verdict};
+use crate::collect::model::{OpResult, Run};
+use crate::collect::params::{COLUMNS, Value};
+use crate::collect::stats::{interval, quantile};
+use crate::record::vocabulary::Op;
+
+/// Columns in which paired runs may differ: the repeat, how long was measured, and what follows from both or from a site's
+/// queues. The store's version is none of the parameters: what an upgrade does is a question for a baseline.
+const FREE: &[&str] = &[
+    "repeat",
+    "iterations",
+    "warmup",
+    "sweep_tensor_bytes",
+    "expected_nodes",
+    "expected_ranks",
+    "expected_servers",
+    "walltime_s",
+    "queue",
+];
+
+type Key = Vec<Option<Value>>;
+type Sides<'a> = (Vec<&'a Run>, Vec<&'a Run>);
+
+/// Compares `new` with `old`, which lay in `folder`.
+pub fn compare(folder: String, old: &[Run], new: &[Run]) -> Baseline {
+    let mut pairs: BTreeMap<Key, Sides<'_>> = BTreeMap::new();
+    for run in old.iter().filter(|run| has_figures(run)) {
+        pairs.entry(key(run)).or_default().0.push(run);
+    }
+    for run in new.iter().filter(|run| has_figures(run)) {
+        pairs.entry(key(run)).or_default().1.push(run);
+    }
+    let mut baseline = Baseline { folder, ..Baseline::default() };
+    let mut both = Vec::new();
+    for (old, new) in pairs.into_values() {
+        match (old.is_empty(), new.is_empty()) {
+            (false, false) => both.push((old, new)),
+            (true, _) => baseline.only_new.extend(new.iter().map(|run| run.name.clone())),
+            (_, true) => baseline.only_old.extend(old.iter().map(|run| run.name.clone())),
+        }
+    }
+    both.sort_by(|a, b| alphanumeric_sort::compare_str(&a.1[0].path, &b.1[0].path));
+    baseline.changes = both.par_iter().flat_map_iter(|(old, new)| changes(old, new)).collect();
+    baseline
+}
+
+fn has_figures(run: &Run) -> bool {
+    run.state.is_comparable() && !run.sizes().is_empty()
+}
+
+fn key(run: &Run) -> Key {
+    let columns = COLUMNS.iter().map(|(column, _)| *column).filter(|column| !FREE.contains(column));
+    columns.map(|column| run.params.get(column).cloned()).collect()
+}
+
+fn changes(old: &[&Run], new: &[&Run]) -> Vec<Change> {
+    let mut places: Vec<(u64, Op)> = Vec::new();
+    for size in new.iter().flat_map(|run| run.sizes()) {
+        places.extend(size.ops.iter().map(|op| (size.payload_bytes, op.op)));
+    }
+    places.sort_unstable();
+    places.dedup();
+    let change = |(payload_bytes, op)| {
+        let (olds, news) = (results(old, payload_bytes, op), results(new, payload_bytes, op));
+        let (old_ns, new_ns) = (median(&olds)?, median(&news)?);
+        let method = if olds.len() > 1 && news.len() > 1 { Method::Repeats } else { Method::Blocks };
+        let interval = match method {
+            Method::Repeats => interval::welch_ratio(&medians(&olds), &medians(&news)),
+            // of several runs on one side the first: blocks of different runs are no one series
+            Method::Blocks => interval::block_ratio(&olds[0].block_medians_ns, &news[0].block_medians_ns),
+        };
+        Some(Change {
+            run: new[0].name.clone(),
+            baseline_run: old[0].name.clone(),
+            payload_bytes,
+            op,
+            old_runs: olds.len(),
+            new_runs: news.len(),
+            old_ns,
+            new_ns,
+            ratio: new_ns / old_ns,
+            interval,
+            method,
+            verdict: Verdict::of(interval, method),
+        })
+    };
+    places.into_iter().filter_map(change).collect()
+}
+
+fn results<'a>(runs: &[&'a Run], payload_bytes: u64, op: Op) -> Vec<&'a OpResult> {
+    let sizes = runs.iter().filter_map(|run| run.sizes().iter().find(|size| size.payload_bytes == payload_bytes));
+    sizes.filter_map(|size| size.ops.iter().find(|one| one.op == op)).collect()
+}
+
+fn medians(results: &[&OpResult]) -> Vec<f64> {
+    results.iter().map(|one| one.latency.median).collect()
+}
+
+/// Median of the medians; `None` where there are none or it is 0, by which nothing can be divided.
+fn median(results: &[&OpResult]) -> Option<f64> {
+    quantile::median_of(&mut medians(results), f64::total_cmp).filter(|median| *median > 0.0)
+}

@@ -1,0 +1,61 @@
+//! The comparison with a baseline for a terminal: how many of which verdict, then what changed, the worst first.
+
+use super::number::short;
+use super::table::{cut, plain};
+use crate::collect::baseline::{Baseline, Change, Verdict};
+use crate::record::units::show_bytes;
+
+/// Changes that are listed.
+const LISTED: usize = 20;
+const NAME_WIDTH: usize = 36;
+
+/// `24 comparisons: 2 slower, 22 noise`.
+pub fn headline(baseline: &Baseline) -> String {
+    let counts = Verdict::ALL.iter().map(|verdict| (baseline.count(*verdict), verdict.as_str()));
+    let counts: Vec<_> =
+        counts.filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
+    match baseline.changes.len() {
+        0 => "no run has the parameters of one in the baseline".to_owned(),
+        1 => format!("1 comparison: {}", counts.join(", ")),
+        n => format!("{n} comparisons: {}", counts.join(", ")),
+    }
+}
+
+/// The comparison as text, no line wider than the table's.
+pub fn text(baseline: &Baseline) -> String {
+    let mut text = format!("\nAgainst {}: {}\n", cut(&plain(&baseline.folder), 50), headline(baseline));
+    let mut changed: Vec<&Change> =
+        baseline.changes.iter().filter(|c| matches!(c.verdict, Verdict::Slower | Verdict::Faster)).collect();
+    changed.sort_by(|a, b| b.ratio.ln().abs().total_cmp(&a.ratio.ln().abs()));
+    if !changed.is_empty() {
+        text.push_str(&row(["RUN", "SIZE", "OP", "OLD us", "NEW us", "NEW/OLD", "99 % INTERVAL"]));
+    }
+    for change in changed.iter().take(LISTED) {
+        let interval = change.interval.map(|(low, high)| format!("{low:.2} .. {high:.2}")).unwrap_or_default();
+        text.push_str(&row([
+            &cut(&plain(&change.run), NAME_WIDTH),
+            &show_bytes(change.payload_bytes),
+            change.op.as_str(),
+            &short(change.old_ns / 1e3),
+            &short(change.new_ns / 1e3),
+            &format!("{:.2}", change.ratio),
+            &interval,
+        ]));
+    }
+    if changed.len() > LISTED {
+        text.push_str(&format!("and {} more: see baseline.csv\n", changed.len() - LISTED));
+    }
+    for (runs, where_) in [(&baseline.only_old, "the baseline"), (&baseline.only_new, "this folder")] {
+        if let Some(first) = runs.first() {
+            let others = if runs.len() > 1 { format!(" and {} more", runs.len() - 1) } else { String::new() };
+            text.push_str(&format!("only in {where_}: {}{others}\n", cut(&plain(first), NAME_WIDTH)));
+        }
+    }
+    text
+}
+
+fn row(cells: [&str; 7]) -> String {
+    let [run, size, op, old, new, ratio, interval] = cells;
+    let line = format!("{run:<NAME_WIDTH$}  {size:>8}  {op:<13}{old:>8} {new:>8} {ratio:>7}  {interval}");
+    format!("{}\n", line.trim_end())
+}

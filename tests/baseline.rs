@@ -1,0 +1,147 @@
+//! `collect --baseline`, `--fail-if` and `--format json`, and the series of scaling.
+
+#![allow(clippy::unwrap_used)] // clippy takes #[test] functions alone for tests, not their helpers
+
+mod collect_support;
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use collect_support::{DONE, Model, permutation};
+use shardscale::collect::baseline::{Baseline, Method, Verdict, compare};
+use shardscale::collect::scaling::{FitKind, Reading, Scaling};
+use shardscale::collect::{self, CollectOptions};
+
+/// Three sizes under one set of parameters.
+fn runs(out: &Path, repeats: u32, change: impl Fn(&mut Model)) {
+    for repeat in 1..=repeats {
+        let mut manifest = permutation(4, Some(4), repeat);
+        manifest.sweep.tensor_bytes.truncate(3);
+        let mut model = Model::new(manifest);
+        change(&mut model);
+        model.execute(out, 1, DONE);
+    }
+}
+
+fn gather(dir: &Path) -> collect::model::Collection {
+    collect::gather(dir, &dir.join("report"), |_, _| {}).unwrap()
+}
+
+fn compared(old: &Path, new: &Path) -> Baseline {
+    compare("old".into(), &gather(old).runs, &gather(new).runs)
+}
+
+fn verdicts(baseline: &Baseline) -> Vec<Verdict> {
+    baseline.changes.iter().map(|change| change.verdict).collect()
+}
+
+#[test]
+fn the_same_again_is_noise_and_slower_is_slower() {
+    for (repeats, method) in [(1, Method::Blocks), (4, Method::Repeats)] {
+        let tree = tempfile::tempdir().unwrap();
+        let [old, again, slow] = ["old", "again", "slow"].map(|name| tree.path().join(name));
+        runs(&old, repeats, |_| {});
+        runs(&again, repeats, |model| model.seed = 1);
+        runs(&slow, repeats, |model| (model.seed, model.slowdown) = (2, 1.5));
+        let same = compared(&old, &again);
+        assert_eq!(verdicts(&same), [Verdict::Noise; 6], "{same:?}");
+        assert!(same.changes.iter().all(|change| change.method == method));
+        let slower = compared(&old, &slow);
+        assert_eq!(verdicts(&slower), [Verdict::Slower; 6], "{slower:?}");
+        for change in &slower.changes {
+            let (low, high) = change.interval.unwrap();
+            assert!(low < change.ratio && change.ratio < high && (change.ratio - 1.5).abs() < 0.1, "{change:?}");
+        }
+        assert_eq!(verdicts(&compared(&slow, &old)), [Verdict::Faster; 6]);
+    }
+}
+
+#[test]
+fn runs_pair_by_parameters_and_the_others_are_named() {
+    let tree = tempfile::tempdir().unwrap();
+    let [old, new] = ["old", "new"].map(|name| tree.path().join(name));
+    runs(&old, 1, |model| model.manifest.name = "as-it-was-called-then".into());
+    runs(&new, 1, |model| model.manifest.sweep.iterations = 40);
+    Model::new(permutation(8, Some(4), 1)).execute(&new, 1, DONE);
+    let baseline = compared(&old, &new);
+    assert_eq!(baseline.changes.len(), 6);
+    assert_eq!(baseline.changes[0].baseline_run, "as-it-was-called-then");
+    assert_eq!((baseline.only_old.len(), baseline.only_new.len()), (0, 1));
+    assert!(baseline.only_new[0].starts_with("standard-n8x4"));
+}
+
+fn shardscale(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_shardscale")).arg("collect").args(args).output().unwrap()
+}
+
+#[test]
+fn the_exit_code_and_the_outputs_tell() {
+    let tree = tempfile::tempdir().unwrap();
+    let [old, new] = ["old", "new"].map(|name| tree.path().join(name));
+    runs(&old, 3, |_| {});
+    runs(&new, 3, |model| (model.seed, model.slowdown) = (2, 1.3));
+    let (old, new) = (old.to_str().unwrap(), new.to_str().unwrap());
+    let failed = shardscale(&[new, "--baseline", old, "--fail-if", "slower=5%"]);
+    assert_eq!(failed.status.code(), Some(4), "{failed:?}");
+    let text = String::from_utf8(failed.stdout).unwrap();
+    assert!(text.contains("6 comparisons: 6 slower"), "{text}");
+    assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+    let table = std::fs::read_to_string(format!("{new}/report/baseline.csv")).unwrap();
+    assert_eq!(table.matches(",repeats,slower\n").count(), 6, "{table}");
+    assert_eq!(shardscale(&[new, "--baseline", old, "--fail-if", "slower=60%"]).status.code(), Some(0));
+    assert_eq!(shardscale(&[new, "--baseline", old]).status.code(), Some(0));
+    let json: serde_json::Value =
+        serde_json::from_slice(&shardscale(&[new, "--baseline", old, "--format", "json"]).stdout).unwrap();
+    assert_eq!(json["baseline"]["changes"][0]["verdict"], "slower");
+    assert_eq!(json["runs"][0]["measured"]["sizes"][0]["ops"][0]["n"], 480);
+    assert_eq!(shardscale(&[new]).status.code(), Some(0));
+    assert!(!Path::new(&format!("{new}/report/baseline.csv")).exists(), "that of the collection before");
+}
+
+#[test]
+fn wrong_conditions_and_baselines_are_refused_with_a_remedy() {
+    let tree = tempfile::tempdir().unwrap();
+    let new = tree.path().join("new");
+    runs(&new, 1, |_| {});
+    let new = new.to_str().unwrap();
+    for (args, said) in [
+        (&["--fail-if", "slower=5%"][..], "--baseline"),
+        (&["--baseline", "x", "--fail-if", "5%"], "slower=5%"),
+        (&["--baseline", "/nowhere"], "cannot use the baseline"),
+    ] {
+        let refused = shardscale(&[&[new][..], args].concat());
+        let text = String::from_utf8(refused.stderr).unwrap();
+        assert!(!refused.status.success() && text.contains(said), "{text}");
+        assert!(!Path::new(&format!("{new}/report")).exists(), "nothing half-written is left");
+    }
+}
+
+#[test]
+fn series_have_their_readings_and_their_fits() {
+    let tree = tempfile::tempdir().unwrap();
+    for nodes in [1, 2, 4, 8, 16] {
+        for db_nodes in [Some(4), Some(nodes), None] {
+            let mut manifest = permutation(nodes, db_nodes, 1);
+            manifest.sweep.tensor_bytes.truncate(1);
+            let model = Model::new(manifest);
+            if !tree.path().join(&model.manifest.name).exists() {
+                model.execute(tree.path(), 1, DONE);
+            }
+        }
+    }
+    let all = gather(tree.path()).scaling;
+    let of = |reading, points| {
+        let is_it = |one: &&Scaling| one.reading == reading && one.points.len() == points;
+        all.iter().filter(is_it).collect::<Vec<_>>()
+    };
+    let load = of(Reading::Load, 5);
+    assert_eq!((load.len(), load[0].label.contains("4 DB nodes")), (1, true), "{all:?}");
+    assert_eq!((load[0].points[0].speed_up, load[0].points[0].efficiency), (1.0, 1.0));
+    let fit = load[0].fit.as_ref().unwrap();
+    assert!(fit.kind != FitKind::Linear && fit.r_squared > 0.95, "{fit:?}");
+    // one of standard runs and one of colocated ones
+    assert_eq!(of(Reading::Weak, 5).len(), 2, "{all:?}");
+    let strong = of(Reading::Strong, 2);
+    assert!(strong.iter().all(|one| one.fit.as_ref().is_err_and(|why| why.contains("a fit wants 5"))));
+    assert!(!strong.is_empty());
+}

@@ -1,0 +1,90 @@
+"""Reference values for tests/statistics.rs, from numpy, scipy and diptest (PyPI). Written once:
+
+    python -m venv target/venv && target/venv/bin/pip install numpy scipy diptest
+    target/venv/bin/python tests/reference/statistics.py > tests/reference/statistics.json
+"""
+
+import json
+
+import diptest
+import numpy as np
+import scipy.optimize
+import scipy.stats
+
+rng = np.random.default_rng(20260105)
+
+
+def durations(kind, n):
+    if kind == "lognormal":
+        values = rng.lognormal(11, 0.4, n)
+    elif kind == "two modes":
+        values = np.where(rng.random(n) < 0.6, rng.normal(30_000, 900, n), rng.normal(90_000, 3000, n))
+    elif kind == "ties":
+        values = 20 * rng.integers(800, 830, n)
+    else:
+        values = rng.exponential(50_000, n)
+    return np.maximum(np.rint(values), 1).astype(np.int64)
+
+
+def sample(kind, n):
+    values = durations(kind, n)
+    quantiles = [0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999]
+    ranks = scipy.stats.binom.ppf(0.025, n, 0.5)
+    # the largest j with P(B <= j - 1) <= 0.025
+    j = int(ranks) + (1 if scipy.stats.binom.cdf(ranks, n, 0.5) <= 0.025 else 0)
+    ordered = np.sort(values)
+    return {
+        "kind": kind,
+        "values": values.tolist(),
+        "quantiles": [[q, float(np.quantile(values, q))] for q in quantiles],
+        "mad": float(scipy.stats.median_abs_deviation(values)),
+        "median_ci95": [int(ordered[j - 1]), int(ordered[n - j])] if j >= 1 else None,
+        "dip_of_log": float(diptest.dipstat(np.log(ordered.astype(float)))),
+        "multimodal_1_percent": bool(diptest.diptest(np.log(ordered.astype(float)))[1] < 0.01),
+    }
+
+
+def trend(slope, n):
+    values = 1000 + slope * np.arange(n) + rng.normal(0, 20, n)
+    values = np.rint(values)
+    tau = scipy.stats.theilslopes(values)
+    # Mann-Kendall with correction for ties and continuity
+    s = sum(np.sign(values[j] - values[i]) for i in range(n) for j in range(i + 1, n))
+    ties = sum(c * (c - 1) * (2 * c + 5) for c in np.unique(values, return_counts=True)[1])
+    z = max(abs(s) - 1, 0) / np.sqrt((n * (n - 1) * (2 * n + 5) - ties) / 18)
+    return {
+        "values": values.tolist(),
+        "change": float(tau.slope * (n - 1) / np.median(values)),
+        "p": float(2 * scipy.stats.norm.sf(z)),
+    }
+
+
+def welch(n_old, n_new, factor):
+    old, new = rng.lognormal(10, 0.05, n_old), factor * rng.lognormal(10, 0.08, n_new)
+    interval = scipy.stats.ttest_ind(np.log(new), np.log(old), equal_var=False).confidence_interval(0.99)
+    return {"old": old.tolist(), "new": new.tolist(), "interval": [float(np.exp(interval.low)), float(np.exp(interval.high))]}
+
+
+def usl(lam, sigma, kappa, noise):
+    x = np.array([1, 2, 4, 8, 16, 32, 64], dtype=float)
+    y = lam * x / (1 + sigma * (x - 1) + kappa * x * (x - 1)) * np.exp(rng.normal(0, noise, len(x)))
+    # the same criterion by another way: non-negative least squares of 1 = X/N (a + b (N - 1) + c N (N - 1))
+    columns = np.stack([y / x, y / x * (x - 1), y * (x - 1)], axis=1)
+    (a, b, c), _ = scipy.optimize.nnls(columns, np.ones(len(x)))
+    return {"points": [[float(p), float(q)] for p, q in zip(x, y)], "lambda": 1 / a, "sigma": b / a, "kappa": c / a}
+
+
+print(
+    json.dumps(
+        {
+            "samples": [
+                sample(kind, n)
+                for kind in ("lognormal", "two modes", "ties", "exponential")
+                for n in (6, 7, 30, 101, 200, 700)
+            ],
+            "trends": [trend(slope, n) for slope in (0, 0.5, 3, -8) for n in (8, 20, 32)],
+            "welch": [welch(2, 2, 1.0), welch(3, 5, 1.1), welch(10, 4, 0.8)],
+            "usl": [usl(1.5, 0.03, 0.0005, 0.02), usl(0.4, 0.2, 0.01, 0.03), usl(2, 0.05, 0, 0.02), usl(2, 0, 0, 0.01)],
+        }
+    )
+)

@@ -1,0 +1,120 @@
+//! The statistics of `collect` against numpy, scipy and diptest: tests/reference/statistics.py made the values.
+
+#![allow(clippy::unwrap_used)] // clippy takes #[test] functions alone for tests, not their helpers
+
+use serde::Deserialize;
+use shardscale::collect::scaling::Fit;
+use shardscale::collect::stats::quantile::{median_ci95, quantile};
+use shardscale::collect::stats::trend::Trend;
+use shardscale::collect::stats::{Summary, dip, interval};
+
+#[derive(Deserialize)]
+struct Reference {
+    samples: Vec<Sample>,
+    trends: Vec<TrendOf>,
+    welch: Vec<Welch>,
+    usl: Vec<Usl>,
+}
+
+#[derive(Deserialize)]
+struct Sample {
+    kind: String,
+    values: Vec<u64>,
+    quantiles: Vec<(f64, f64)>,
+    mad: f64,
+    median_ci95: Option<(u64, u64)>,
+    dip_of_log: f64,
+    multimodal_1_percent: bool,
+}
+
+#[derive(Deserialize)]
+struct TrendOf {
+    values: Vec<f64>,
+    change: f64,
+    p: f64,
+}
+
+#[derive(Deserialize)]
+struct Welch {
+    old: Vec<f64>,
+    new: Vec<f64>,
+    interval: (f64, f64),
+}
+
+#[derive(Deserialize)]
+struct Usl {
+    points: Vec<(f64, f64)>,
+    lambda: f64,
+    sigma: f64,
+    kappa: f64,
+}
+
+fn reference() -> Reference {
+    serde_json::from_str(include_str!("reference/statistics.json")).unwrap()
+}
+
+#[track_caller]
+fn near(ours: f64, theirs: f64, relative: f64, what: &str) {
+    assert!((ours - theirs).abs() <= relative * theirs.abs().max(1e-9), "{what}: {ours} instead of {theirs}");
+}
+
+#[test]
+fn quantiles_spread_and_intervals() {
+    for sample in reference().samples {
+        let mut sorted = sample.values;
+        sorted.sort_unstable();
+        let what = format!("{} {}", sample.kind, sorted.len());
+        for (p, value) in sample.quantiles {
+            near(quantile(&sorted, p).unwrap(), value, 1e-9, &what);
+        }
+        near(Summary::of_sorted(&sorted).unwrap().mad, sample.mad, 1e-9, &what);
+        assert_eq!(median_ci95(&sorted), sample.median_ci95, "{what}");
+    }
+}
+
+#[test]
+fn the_dip_and_its_verdict() {
+    for sample in reference().samples {
+        let mut sorted = sample.values;
+        sorted.sort_unstable();
+        let what = format!("{} {}", sample.kind, sorted.len());
+        let logs: Vec<f64> = sorted.iter().map(|value| (*value as f64).ln()).collect();
+        near(dip::dip(&logs), sample.dip_of_log, 1e-9, &what);
+        if sorted.len() >= dip::LEAST {
+            // ours is the more careful test: it may keep silent where diptest speaks, and never the other way
+            let ours = dip::is_multimodal(&sorted).unwrap();
+            assert!(!ours || sample.multimodal_1_percent, "{what}");
+            if sample.kind == "two modes" {
+                assert!(ours, "{what}");
+            }
+        }
+    }
+}
+
+#[test]
+fn trends() {
+    for trend in reference().trends {
+        let ours = Trend::of(&trend.values).unwrap();
+        near(ours.change, trend.change, 1e-9, "change");
+        near(ours.p, trend.p, 1e-6, "p");
+    }
+}
+
+#[test]
+fn intervals_of_ratios() {
+    for welch in reference().welch {
+        let (low, high) = interval::welch_ratio(&welch.old, &welch.new).unwrap();
+        near(low, welch.interval.0, 1e-6, "low");
+        near(high, welch.interval.1, 1e-6, "high");
+    }
+}
+
+#[test]
+fn fits_of_the_scalability_law() {
+    for usl in reference().usl {
+        let fit = Fit::of(&usl.points).unwrap();
+        near(fit.lambda, usl.lambda, 1e-6, "lambda");
+        near(fit.sigma, usl.sigma, 1e-5, "sigma");
+        near(fit.kappa, usl.kappa, 1e-5, "kappa");
+    }
+}
