@@ -14,6 +14,7 @@ use browser_support::campaign::campaign;
 use collect_support::{DONE, Model, permutation, study};
 use serde_json::json;
 use shardscale::collect::{self, CollectOptions};
+use shardscale::record::vocabulary::Transport;
 
 /// Fails where there is no Chromium: a test that skips itself proves nothing.
 fn browser() -> Browser {
@@ -290,6 +291,54 @@ fn hover_and_arrow_keys_name_value_unit_and_n_as_text() {
         browser.value("[document.querySelectorAll('img').length, document.title]"),
         json!([0, "ShardScale report"])
     );
+    assert_clean(&browser, &page);
+}
+
+/// Runs whose medians are what `permutation` over TCP has; `fast` ones are what it has over a UNIX socket.
+fn runs_for_comparison(tree: &Path, fast: bool) {
+    for repeat in 1..=4 {
+        let mut model = Model::new(permutation(4, Some(3), repeat));
+        let manifest = model.manifest.clone();
+        if fast {
+            model.manifest.job.transport = Transport::Uds;
+        }
+        model.execute(tree, 1, DONE);
+        std::fs::write(tree.join(&manifest.name).join("run.toml"), manifest.to_toml().unwrap()).unwrap();
+    }
+}
+
+#[test]
+fn the_baseline_shows_what_became_slower_and_what_is_noise() {
+    let mut browser = browser();
+    let (old, new) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    runs_for_comparison(old.path(), true);
+    runs_for_comparison(new.path(), false);
+    let compare = |baseline: &Path| {
+        let baseline = Some(baseline.to_owned());
+        let options = CollectOptions { baseline, ..CollectOptions::of(new.path().to_owned()) };
+        collect::run(&options, |_, _| {}).unwrap().report.join("report.html")
+    };
+    browser.emulate(1400, "light");
+    let page = compare(old.path());
+    browser.open(&page);
+    // both ops at six sizes; the wire's cost is in the small ones
+    assert_eq!(rows(&mut browser, "changes"), 12);
+    let says = text(&mut browser, "document.querySelector('#figure-changes .note').textContent");
+    assert!(says.starts_with("12 comparisons: ") && says.contains(" slower"), "{says}");
+    let strongest = "document.querySelector('#figure-forest details tbody tr').textContent";
+    assert!(rows(&mut browser, "forest") >= 2);
+    let strongest = text(&mut browser, strongest);
+    assert!(strongest.contains("slower") && strongest.contains("1024"), "{strongest}");
+    assert_clean(&browser, &page);
+
+    let page = compare(new.path());
+    browser.open(&page);
+    look_at(&mut browser, "changes");
+    let says = text(&mut browser, "document.querySelector('#figure-changes .note').textContent");
+    assert_eq!(says, "12 comparisons: 12 noise.");
+    look_at(&mut browser, "forest");
+    let says = text(&mut browser, "document.querySelector('#figure-forest .note').textContent");
+    assert_eq!(says, "Nothing in this selection changed by more than noise.");
     assert_clean(&browser, &page);
 }
 

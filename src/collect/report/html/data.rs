@@ -9,8 +9,8 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 
 use super::axes::{self, Axis, PREFER, WEAK, X};
-use super::placement::{self, Node};
 use super::baseline::{Comparison, comparison};
+use super::placement::{self, Node};
 use super::scaling::{self, Series};
 use crate::collect::model::{Collection, OpResult, Run, SizeResult, Standings};
 use crate::collect::params::Value;
