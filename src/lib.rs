@@ -9,12 +9,17 @@
 //! - [`placement`]: who sits on which CPU
 //! - [`script`]: a permutation's job script
 //! - [`generate`]: `shardscale gen`
+//! - [`lint`]: `shardscale check`
+//! - [`catalogue`] and [`survey`]: `shardscale sites`
 //! - [`collect`]: `shardscale collect`
 
+pub mod catalogue;
 pub mod collect;
 pub mod generate;
+pub mod lint;
 pub mod placement;
 pub mod record;
 pub mod script;
 pub mod site;
 pub mod study;
+pub mod survey;

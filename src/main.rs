@@ -1,6 +1,7 @@
 //! The command `shardscale`: parse, dispatch, exit code.
 
 use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -8,8 +9,12 @@ use clap::Parser;
 
 use shardscale::collect::{self, CollectOptions, Collected};
 use shardscale::generate::{self, Outcome, Request};
+use shardscale::lint;
+
+use sites::sites;
 
 mod cli;
+mod sites;
 
 /// Exit codes. clap itself ends with 2 on wrong usage.
 #[derive(Clone, Copy)]
@@ -17,16 +22,18 @@ enum Exit {
     Success = 0,
     /// Nothing was done; the message says why.
     Error = 1,
-    /// The report is written, and some runs are missing, failed, partial or invalid.
-    CollectedWithProblems = 3,
-    /// The report is written, and `--fail-if` holds: something became too slow. Stronger than the code before.
+    /// The work is done and found problems: runs that are missing, failed, partial or invalid; scripts that break rules.
+    Problems = 3,
+    /// The report is written, and `--fail-if` holds: something became too slow. Stronger than [`Exit::Problems`].
     TooSlow = 4,
 }
 
 fn main() -> ExitCode {
     let exit = match cli::Cli::parse().command {
         cli::Command::Gen(args) => gen_scripts(&args.into_request()),
+        cli::Command::Check(args) => check_scripts(&args.paths),
         cli::Command::Collect(args) => collect_runs(&args.into_options()),
+        cli::Command::Sites(args) => sites(&args),
     };
     let exit = exit.unwrap_or_else(|error| {
         eprintln!("shardscale: {error:#}");
@@ -52,6 +59,18 @@ fn gen_scripts(request: &Request) -> Result<Exit> {
     Ok(Exit::Success)
 }
 
+fn check_scripts(paths: &[PathBuf]) -> Result<Exit> {
+    let report = lint::run(paths)?;
+    let mut stdout = std::io::stdout().lock();
+    for (path, findings) in &report.findings {
+        findings.iter().try_for_each(|finding| writeln!(stdout, "{}:{finding}", path.display()))?;
+    }
+    report.notes.iter().for_each(|note| eprintln!("{note}"));
+    let found: usize = report.findings.iter().map(|(_, findings)| findings.len()).sum();
+    eprintln!("{found} findings in {} of {} scripts", report.findings.len(), report.scripts);
+    Ok(if found == 0 { Exit::Success } else { Exit::Problems })
+}
+
 fn collect_runs(options: &CollectOptions) -> Result<Exit> {
     let terminal = std::io::stderr().is_terminal();
     let collected = collect::run(options, |read, found| {
@@ -64,7 +83,7 @@ fn collect_runs(options: &CollectOptions) -> Result<Exit> {
     eprintln!("report: {}", collected.report.join("report.html").display());
     Ok(match collected {
         Collected { failed_comparison: true, .. } => Exit::TooSlow,
-        Collected { all_good: false, .. } => Exit::CollectedWithProblems,
+        Collected { all_good: false, .. } => Exit::Problems,
         _ => Exit::Success,
     })
 }

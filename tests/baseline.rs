@@ -8,9 +8,9 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use collect_support::{DONE, Model, permutation};
+use shardscale::collect;
 use shardscale::collect::baseline::{Baseline, Method, Verdict, compare};
 use shardscale::collect::scaling::{FitKind, Reading, Scaling};
-use shardscale::collect::{self, CollectOptions};
 
 /// Three sizes under one set of parameters.
 fn runs(out: &Path, repeats: u32, change: impl Fn(&mut Model)) {

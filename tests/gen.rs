@@ -147,7 +147,7 @@ fn wrong_input_names_the_flag_what_was_given_and_what_is_allowed() {
     let cli = Cli::new();
     let cases: [(i32, &[&str], &[&str]); 13] = [
         (2, &[], &["--site"]),
-        (1, &["--site=fronteer"], &["fronteer", "frontier, local, polaris", "--site ./mysite.toml"]),
+        (1, &["--site=fronteer"], &["fronteer", "archer2, aurora, daint", "--site ./mysite.toml"]),
         (2, &["--site=local", "--deployment=std"], &["'std'", "standard, colocated"]),
         (2, &["--site=local", "--client-nodes=4,x"], &["'x'", "--client-nodes"]),
         (1, &["--site=local", "--client-nodes=0"], &["--client-nodes 0 is out of range", "1 to"]),
@@ -215,7 +215,10 @@ fn a_site_of_ones_own_is_a_file() {
     fs::write(cli.folder.path().join("mine.toml"), frontier.replace("launcher = \"srun\"", "launcher = \"prun\""))
         .unwrap();
     let error = cli.fails(1, &["--site=mine.toml"]);
-    assert!(error.contains("no launcher template \"prun\"; there are: openmpi, pals, srun"), "{error}");
+    assert!(
+        error.contains("no launcher template \"prun\"; there are: flux, hydra, ibrun, openmpi, pals, srun"),
+        "{error}"
+    );
     fs::write(cli.folder.path().join("mine.toml"), frontier.replace("cores = 64", "cores = many")).unwrap();
     let error = cli.fails(1, &["--site=mine.toml"]);
     assert!(error.contains("mine.toml is wrong") && error.contains("line "), "{error}");

@@ -123,6 +123,7 @@ mod tests {
             pid: 1,
             cpus: "0".into(),
             version: "redis 7.0.15".into(),
+            in_force: None,
             exit: None,
         }
     }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 
+use crate::doctor;
 use crate::launcher;
 use crate::run::args::RunArgs;
 use crate::store;
@@ -22,11 +23,13 @@ pub enum Command {
     /// Makes the folder of this execution of a job script
     Begin(store::begin::Args),
     /// Runs one store server under supervision
-    Serve(store::serve::Args),
+    Serve(Box<store::serve::Args>),
     /// Waits until all store servers serve, and forms the cluster
     AwaitStore(store::await_store::Args),
     /// Ends all store servers in order
     StopStore(store::stop_store::Args),
+    /// Looks at this node and says what will hinder a run, and what to change
+    Doctor(Box<doctor::Args>),
     /// Measures put_tensor and unpack_tensor; an MPI program, started by the site's launcher
     Run(RunArgs),
 }
@@ -51,7 +54,11 @@ impl Command {
     fn check(self) -> Result<Command, clap::Error> {
         let checked = match &self {
             Command::Run(args) => args.check(),
-            Command::Begin(_) | Command::Serve(_) | Command::AwaitStore(_) | Command::StopStore(_) => Ok(()),
+            Command::Doctor(_)
+            | Command::Begin(_)
+            | Command::Serve(_)
+            | Command::AwaitStore(_)
+            | Command::StopStore(_) => Ok(()),
         };
         checked.map_err(|mistake| Cli::command().error(ErrorKind::ValueValidation, mistake)).map(|()| self)
     }

@@ -8,11 +8,15 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
 use rustix::time::{ClockId, clock_gettime};
+use shardscale::record::samples::HostClock;
 
 use crate::comm::{ClockReading, Comm};
 use crate::hosts::Hosts;
+use crate::pace::wait_until;
 
 const ROUNDS: u32 = 100;
+/// Time in which the word to start reaches all ranks: a broadcast among 16,384 takes a fraction of it.
+const LEAD_NS: i64 = 1_000_000;
 const PROBES: usize = 20_000;
 const READS_A_PROBE: usize = 32;
 
@@ -62,10 +66,38 @@ pub struct CommonClock {
 
 /// Agrees on a common clock; every rank must call it.
 ///
-/// Zero is the moment at which rank 0 had asked everybody. Clocks are not asked again later: over a long run the bound
-/// grows by what the hosts' time service leaves of their drift.
+/// Zero is the moment at which rank 0 had asked everybody. Clocks drift: [`ask_again`] bounds by how much.
 pub fn agree(comm: &Comm, hosts: &Hosts) -> Result<CommonClock> {
-    let mut offsets: Vec<(i64, u64)> = Vec::new();
+    let offsets = ask_hosts(comm, hosts)?;
+    let zero = now_ns();
+    let unix_ns = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock of rank 0 stands before 1970")?;
+    let table = (offsets, zero, unix_ns.as_nanos() as u64);
+    let (offsets, zero, unix_ns_at_zero) = comm.share(comm.is_root().then_some(&table))?;
+    let host = hosts.of_rank[comm.rank() as usize] as usize;
+    let (offset, error_ns) = offsets[host];
+    Ok(CommonClock { offset_ns: offset - zero, error_ns, unix_ns_at_zero })
+}
+
+/// Asks all hosts for their time once more, after the measurement; every rank must call it. Rank 0 gets the answers, in the
+/// order of hosts, relative to the same zero.
+pub fn ask_again(comm: &Comm, hosts: &Hosts, clock: CommonClock) -> Result<Option<Vec<HostClock>>> {
+    let offsets = ask_hosts(comm, hosts)?;
+    // rank 0's own clock is the one that is counted from
+    let answer = |(offset, error_ns)| HostClock { offset_ns: offset + clock.offset_ns, error_ns };
+    Ok(comm.is_root().then(|| offsets.into_iter().map(answer).collect()))
+}
+
+/// Lets all ranks go on at one moment of the common clock; every rank must call it.
+///
+/// A barrier lets some ranks go much earlier than others, and the first ones find an idle store.
+pub fn start_together(comm: &Comm, clock: CommonClock) {
+    let at = comm.share_number(now_ns() + clock.offset_ns + LEAD_NS);
+    wait_until(at - clock.offset_ns);
+}
+
+/// On rank 0, for each host: what to add to its clock to get rank 0's, and the bound of the error.
+fn ask_hosts(comm: &Comm, hosts: &Hosts) -> Result<Vec<(i64, u64)>> {
+    let mut offsets = Vec::new();
     for host in 0..hosts.names.len() as u32 {
         let leader = hosts.first_rank(host).context("a host without ranks")?;
         match (comm.is_root(), leader) {
@@ -75,13 +107,7 @@ pub fn agree(comm: &Comm, hosts: &Hosts) -> Result<CommonClock> {
             (false, _) => {}
         }
     }
-    let zero = now_ns();
-    let unix_ns = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock of rank 0 stands before 1970")?;
-    let table = (offsets, zero, unix_ns.as_nanos() as u64);
-    let (offsets, zero, unix_ns_at_zero) = comm.share(comm.is_root().then_some(&table))?;
-    let host = hosts.of_rank[comm.rank() as usize] as usize;
-    let (offset, error_ns) = offsets[host];
-    Ok(CommonClock { offset_ns: offset - zero, error_ns, unix_ns_at_zero })
+    Ok(offsets)
 }
 
 /// (what to add to the other clock to get the asking one, bound of its error), both in ns, from the quickest answer.

@@ -41,6 +41,17 @@ pub fn abort() -> ! {
     std::process::exit(1);
 }
 
+/// First line of what the MPI library says of itself; MPI need not have started.
+pub fn library() -> String {
+    let text = mpi::environment::library_version().unwrap_or_default();
+    text.lines().next().unwrap_or_default().trim_end_matches('\0').trim().to_owned()
+}
+
+/// Version of the standard that the library has, as (major, minor); MPI need not have started.
+pub fn standard() -> (i32, i32) {
+    mpi::environment::version()
+}
+
 impl Comm {
     /// Starts MPI.
     ///
@@ -65,8 +76,7 @@ impl Comm {
 
     /// First line of what the MPI library says of itself.
     pub fn library(&self) -> String {
-        let text = mpi::environment::library_version().unwrap_or_default();
-        text.lines().next().unwrap_or_default().trim_end_matches('\0').trim().to_owned()
+        library()
     }
 
     /// Waits until every rank has come here.
@@ -83,6 +93,20 @@ impl Comm {
         bytes.resize(length as usize, 0);
         self.world.process_at_rank(0).broadcast_into(&mut bytes[..]);
         serde_json::from_slice(&bytes).context("cannot decode what rank 0 shared")
+    }
+
+    /// Gives rank 0's number to all ranks; what the others pass is not used.
+    pub fn share_number(&self, mut value: i64) -> i64 {
+        self.world.process_at_rank(0).broadcast_into(&mut value);
+        value
+    }
+
+    /// The lowest of all ranks' `first` and the highest of all `last`, on every rank.
+    pub fn span(&self, first: i64, last: i64) -> (i64, i64) {
+        let (mut lowest, mut highest) = (0i64, 0i64);
+        self.world.all_reduce_into(&first, &mut lowest, mpi::collective::SystemOperation::min());
+        self.world.all_reduce_into(&last, &mut highest, mpi::collective::SystemOperation::max());
+        (lowest, highest)
     }
 
     /// Brings every rank's `value` to rank 0, in the order of ranks; the others get `None`.

@@ -1,6 +1,6 @@
-//! Who runs where: the hosts of the ranks, and what the kernel says of this process.
+//! Who runs where: the hosts of the ranks.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use crate::comm::Comm;
@@ -17,14 +17,6 @@ pub struct Hosts {
 /// Name of this host, as gethostname gives it.
 pub fn own_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
-}
-
-/// CPUs that this process may run on, as the kernel writes them: `0-7,64-71`.
-pub fn own_cpus() -> Result<String> {
-    let path = "/proc/self/status";
-    let status = std::fs::read_to_string(path).with_context(|| format!("cannot read {path}"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
-    line.map(|list| list.trim().to_owned()).with_context(|| format!("{path} does not list the allowed CPUs"))
 }
 
 impl Hosts {
@@ -66,11 +58,5 @@ mod tests {
         assert_eq!(hosts.names, ["cn2", "cn1", "cn3"]);
         assert_eq!(hosts.of_rank, [0, 1, 0, 2]);
         assert_eq!((hosts.first_rank(1), hosts.first_rank(2), hosts.first_rank(9)), (Some(1), Some(3), None));
-    }
-
-    #[test]
-    fn the_kernel_lists_our_cpus() {
-        let cpus = own_cpus().unwrap();
-        assert!(!cpus.is_empty() && cpus.chars().all(|c| c.is_ascii_digit() || ",-".contains(c)), "{cpus}");
     }
 }

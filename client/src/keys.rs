@@ -27,6 +27,31 @@ pub struct Topology {
     pub shards: Vec<Shard>,
 }
 
+/// A tensor's key and the index of the shard that owns it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    pub key: String,
+    pub shard: u32,
+}
+
+/// Names keys and finds their shards, as one rank sees the store.
+#[derive(Debug, Clone)]
+pub struct KeyMap {
+    pub topology: Topology,
+    pub placement: KeyPlacement,
+    /// Index of the topology's first shard among all shards of the run.
+    pub first_shard: u32,
+}
+
+impl KeyMap {
+    /// Where tensor number `tensor` of rank `owner` is.
+    pub fn place(&self, owner: u32, tensor: u32) -> Result<Place> {
+        let key = self.topology.key(self.placement, owner, tensor);
+        let shard = self.first_shard + self.topology.owner(&key)? as u32;
+        Ok(Place { key, shard })
+    }
+}
+
 /// Slot of `key`: CRC16 (XMODEM) modulo 16384 of what stands between the first `{` and the next `}`, or of the whole key
 /// where that is nothing (Redis cluster specification, "Hash tags").
 pub fn slot(key: &str) -> u16 {
@@ -67,15 +92,21 @@ impl Topology {
             .with_context(|| format!("no shard owns slot {slot} of key {key}"))
     }
 
-    /// The key of `rank`.
+    /// The key of tensor number `tensor` of `rank`.
     ///
-    /// `hash` gives SmartRedis's name. `balanced` puts a hash tag before it that belongs to shard `rank` modulo the
-    /// number of shards, so that no two shards differ by more than one rank.
-    pub fn key(&self, placement: KeyPlacement, rank: u32) -> String {
-        let name = format!("throughput_rank_{rank}");
+    /// `hash` gives SmartRedis's name to the first one. `balanced` puts a hash tag before it that belongs to shard `rank` +
+    /// `tensor` modulo the number of shards, so that no two shards differ by more than one rank.
+    pub fn key(&self, placement: KeyPlacement, rank: u32, tensor: u32) -> String {
+        let name = match tensor {
+            0 => format!("throughput_rank_{rank}"),
+            _ => format!("throughput_rank_{rank}_tensor_{tensor}"),
+        };
         match placement {
             KeyPlacement::Hash => name,
-            KeyPlacement::Balanced => format!("{{{}}}{name}", self.tag_of_shard(rank as usize % self.shards.len())),
+            KeyPlacement::Balanced => {
+                let shard = (rank as usize + tensor as usize) % self.shards.len();
+                format!("{{{}}}{name}", self.tag_of_shard(shard))
+            }
         }
     }
 
@@ -106,7 +137,7 @@ mod tests {
     fn ranks_per_shard(topology: &Topology, placement: KeyPlacement, ranks: u32) -> Vec<u32> {
         let mut counts = vec![0; topology.shards.len()];
         for rank in 0..ranks {
-            counts[topology.owner(&topology.key(placement, rank)).unwrap()] += 1;
+            counts[topology.owner(&topology.key(placement, rank, 0)).unwrap()] += 1;
         }
         counts
     }
@@ -136,12 +167,22 @@ mod tests {
     }
 
     #[test]
+    fn the_tensors_of_a_rank_have_keys_of_their_own_and_spread_when_balanced() {
+        let map = KeyMap { topology: even(3), placement: KeyPlacement::Balanced, first_shard: 0 };
+        let places: Vec<_> = (0..3).map(|tensor| map.place(1, tensor).unwrap()).collect();
+        assert_eq!(places.iter().map(|place| place.shard).collect::<Vec<_>>(), [1, 2, 0]);
+        let map = KeyMap { placement: KeyPlacement::Hash, first_shard: 5, topology: even(1) };
+        assert_eq!(map.place(7, 0).unwrap(), Place { key: "throughput_rank_7".into(), shard: 5 });
+        assert_eq!(map.place(7, 2).unwrap().key, "throughput_rank_7_tensor_2");
+    }
+
+    #[test]
     fn a_shard_with_a_single_slot_gets_a_tag() {
         let shard = |port, slots| Shard { address: Address::Tcp { host: "a".into(), port }, slots };
         let topology = Topology::cluster(vec![shard(1, vec![(9999, 9999)]), shard(2, vec![(0, 9998), (10000, 16383)])]);
         let topology = topology.unwrap();
         for rank in 0..4 {
-            let key = topology.key(KeyPlacement::Balanced, rank);
+            let key = topology.key(KeyPlacement::Balanced, rank, 0);
             assert_eq!(topology.owner(&key).unwrap(), rank as usize % 2, "{key}");
         }
     }

@@ -10,12 +10,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
 use shardscale::record::progress::{self, Progress};
-use shardscale::record::samples::{self, Meta, RankInfo, SamplesFile, Series};
+use shardscale::record::samples::{self, Effort, HostClock, Meta, RankEffort, RankInfo, SamplesFile, Series};
 use shardscale::record::vocabulary::Op;
 use shardscale::record::{SCHEMA, files, units};
 
 use crate::comm::Comm;
-use crate::timed_loop::{Plan, Samples};
+use crate::samples::Samples;
+use crate::timed_loop::Plan;
 
 /// Where rank 0 puts the samples. Other ranks have none.
 pub enum Recorder {
@@ -29,6 +30,11 @@ pub struct Row {
     payload_bytes: u64,
     put_ns: Vec<u64>,
     unpack_ns: Vec<u64>,
+    /// Of all ranks together, warm-up included.
+    cpu_us: u64,
+    ops: u64,
+    /// First start and last end of the timed samples, on the common clock.
+    window: Option<(i64, i64)>,
 }
 
 /// What is the same for all samples of a rank.
@@ -91,16 +97,18 @@ impl Recorder {
             sizes_total: tensor_bytes.len() as u32,
             payload_bytes: tensor_bytes.get(done).copied(),
             unix_s: now.as_secs(),
+            running: None,
         };
         files::replace_json(&attempt.join(progress::FILE), &progress)
     }
 
-    /// Ends the file, or gives the table's text.
-    pub fn finish(mut self) -> Result<Option<String>> {
+    /// Ends the file, with the clocks as they stood then, or gives the table's text.
+    pub fn finish(mut self, clocks: &[HostClock]) -> Result<Option<String>> {
         if let Recorder::Table { rows } = &mut self {
             return Ok(Some(table(rows)));
         }
         let mut end = Vec::new();
+        samples::push_clocks(&mut end, clocks)?;
         samples::push_end(&mut end);
         self.append(&end)?;
         if let Recorder::File { path, file, .. } = &self {
@@ -110,58 +118,94 @@ impl Recorder {
     }
 }
 
-/// Brings the samples of one size from all ranks to rank 0's recorder.
-pub fn gather(comm: &Comm, recorder: &mut Option<Recorder>, plan: &Plan<'_>, blocks: &[u8]) -> Result<()> {
-    comm.gather_batches(blocks, |batch, _| recorder.as_mut().map_or(Ok(()), |recorder| recorder.append(batch)))?;
-    recorder.as_mut().map_or(Ok(()), |recorder| recorder.size_done(plan.size_index as usize + 1))
+/// Brings the samples of one size, and what it cost, from all ranks to rank 0's recorder.
+pub fn gather(comm: &Comm, recorder: &mut Option<Recorder>, plan: &Plan<'_>, part: &Part) -> Result<()> {
+    comm.gather_batches(&part.blocks, |batch, _| recorder.as_mut().map_or(Ok(()), |recorder| recorder.append(batch)))?;
+    let efforts = comm.collect(&part.effort)?;
+    if let (Some(recorder), Some(ranks)) = (recorder, efforts) {
+        let mut block = Vec::new();
+        samples::push_effort(&mut block, &Effort { size_index: plan.size_index, ranks })?;
+        recorder.append(&block)?;
+        recorder.size_done(plan.size_index as usize + 1)?;
+    }
+    Ok(())
 }
 
-/// Encodes a rank's samples of one size, both ops; moves their starts to the common clock.
-pub fn encode(samples: &mut Samples, plan: &Plan<'_>, origin: Origin) -> Vec<u8> {
+/// What one rank has to say about one size.
+pub struct Part {
+    blocks: Vec<u8>,
+    effort: RankEffort,
+}
+
+/// Encodes a rank's samples of one size, each op that has any; moves their starts to the common clock.
+pub fn encode(samples: &mut Samples, plan: &Plan<'_>, origin: Origin, effort: RankEffort) -> Part {
     let mut blocks = Vec::new();
     let loop_ns = samples.loop_ns;
     for (op, column) in [(Op::PutTensor, &mut samples.put), (Op::UnpackTensor, &mut samples.unpack)] {
-        column.starts_ns.iter_mut().for_each(|start| *start += origin.clock_offset_ns);
+        column.move_starts(origin.clock_offset_ns);
         let series = Series {
             rank: origin.rank,
             op,
             payload_bytes: plan.payload_bytes,
             size_index: plan.size_index,
             shard: origin.shard,
-            warmup: plan.warmup,
+            warmup: plan.workload.samples(op, origin.rank, plan.warmup) as u32,
             loop_ns,
-            starts_ns: &column.starts_ns,
-            durations_ns: &column.durations_ns,
+            starts_ns: column.starts_ns(),
+            durations_ns: column.durations_ns(),
         };
-        samples::push_series(&mut blocks, &series);
+        if !series.durations_ns.is_empty() {
+            samples::push_series(&mut blocks, &series);
+        }
     }
-    blocks
+    Part { blocks, effort }
 }
 
 fn take_rows(rows: &mut Vec<Row>, file: &SamplesFile) -> Result<()> {
-    for series in file.contents()?.series {
+    let contents = file.contents()?;
+    for series in contents.series {
         let at = series.size_index as usize;
         rows.resize_with(rows.len().max(at + 1), Row::default);
         let row = &mut rows[at];
         row.payload_bytes = series.payload_bytes;
+        row.ops += series.len() as u64;
         let column = if series.op == Op::PutTensor { &mut row.put_ns } else { &mut row.unpack_ns };
-        column.extend(series.durations_ns().skip(series.warmup as usize));
+        for (start, duration) in series.samples().skip(series.warmup as usize) {
+            column.push(duration);
+            let end = start.saturating_add_unsigned(duration);
+            row.window = Some(row.window.map_or((start, end), |(first, last)| (first.min(start), last.max(end))));
+        }
+    }
+    for effort in contents.effort {
+        if let Some(row) = rows.get_mut(effort.size_index as usize) {
+            row.cpu_us += effort.ranks.iter().map(|rank| rank.cpu_us).sum::<u64>();
+        }
     }
     Ok(())
 }
 
 fn table(rows: &mut [Row]) -> String {
-    let mut text = format!("{:>12}  {:>9}  {:>14}  {:>17}\n", "tensor", "samples", "put_median_us", "unpack_median_us");
+    let mut text = format!(
+        "{:>12}  {:>9}  {:>14}  {:>17}  {:>13}  {:>8}\n",
+        "tensor", "samples", "put_median_us", "unpack_median_us", "cpu_us_per_op", "gb_per_s"
+    );
     for row in rows {
+        let bytes = (row.put_ns.len() + row.unpack_ns.len()) as f64 * row.payload_bytes as f64;
+        let gb_per_s = row.window.map_or(0.0, |(first, last)| bytes / (last - first).max(1) as f64);
         let (put, unpack) = (median_us(&mut row.put_ns), median_us(&mut row.unpack_ns));
         let size = units::show_bytes(row.payload_bytes);
-        text += &format!("{size:>12}  {:>9}  {put:>14.1}  {unpack:>17.1}\n", row.put_ns.len());
+        let samples = row.put_ns.len().max(row.unpack_ns.len());
+        let cpu = row.cpu_us as f64 / row.ops.max(1) as f64;
+        text += &format!("{size:>12}  {samples:>9}  {put:>14}  {unpack:>17}  {cpu:>13.1}  {gb_per_s:>8.3}\n");
     }
     text
 }
 
-/// Median in microseconds; of an even number the upper one of the two in the middle.
-fn median_us(values_ns: &mut [u64]) -> f64 {
+/// Median in microseconds; of an even number the upper one of the two in the middle. A dash where there are no values.
+fn median_us(values_ns: &mut [u64]) -> String {
     let middle = values_ns.len() / 2;
-    *values_ns.select_nth_unstable(middle).1 as f64 / 1000.0
+    match values_ns {
+        [] => "-".to_owned(),
+        values => format!("{:.1}", *values.select_nth_unstable(middle).1 as f64 / 1000.0),
+    }
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
 use crate::connection::Timeouts;
+use crate::inquiry;
 use crate::keys::{Shard, Topology};
 use crate::wire::resp;
 
@@ -42,7 +43,8 @@ pub fn survey(addresses: &[Address], password: Option<&str>, timeouts: Timeouts)
     bail!("no server answers: {}", refusals.join("; "))
 }
 
-fn connect(address: &Address, password: Option<&str>, timeouts: Timeouts) -> Result<redis::Connection> {
+/// A connection for questions, authenticated, with explicit time-outs.
+pub fn connect(address: &Address, password: Option<&str>, timeouts: Timeouts) -> Result<redis::Connection> {
     let place = match address {
         Address::Tcp { host, port } => ConnectionAddr::Tcp(host.clone(), *port),
         Address::Unix(path) => ConnectionAddr::Unix(path.clone()),
@@ -60,7 +62,7 @@ fn connect(address: &Address, password: Option<&str>, timeouts: Timeouts) -> Res
 
 fn ask(connection: &mut redis::Connection, addresses: &[Address], answering: &Address) -> Result<Survey> {
     let info: String = redis::cmd("INFO").arg("server").query(connection).map_err(explain)?;
-    let cluster = field(&info, "redis_mode") == Some("cluster");
+    let cluster = inquiry::value(&info, "redis_mode") == Some("cluster");
     ensure!(
         cluster || addresses.len() == 1,
         "{} addresses are given, but the server at {answering} is not part of a cluster: give one, or form the cluster",
@@ -70,7 +72,13 @@ fn ask(connection: &mut redis::Connection, addresses: &[Address], answering: &Ad
         true => slots(connection, answering).context("the layout of the cluster cannot be used")?,
         false => Topology::single(answering.clone()),
     };
-    Ok(Survey { program: program(&info), settings: settings(connection), tensors: has_tensors(connection)?, topology })
+    let settings = inquiry::settings(connection).map_err(explain)?;
+    Ok(Survey {
+        program: program(&info),
+        settings: settings.into_iter().filter(|(name, _)| SETTINGS.contains(&name.as_str())).collect(),
+        tensors: inquiry::has_tensors(connection).context("COMMAND INFO failed")?,
+        topology,
+    })
 }
 
 /// The server's own words with what can be done about them, where it said something.
@@ -81,37 +89,14 @@ fn explain(error: redis::RedisError) -> anyhow::Error {
     }
 }
 
-fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
-    info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
-}
-
 /// Name and version of the server program; the forks keep `redis_version` for compatibility and name themselves elsewhere.
 fn program(info: &str) -> String {
-    if let Some(version) = field(info, "valkey_version") {
+    if let Some(version) = inquiry::value(info, "valkey_version") {
         return format!("valkey {version}");
     }
-    let executable = field(info, "executable").unwrap_or_default();
+    let executable = inquiry::value(info, "executable").unwrap_or_default();
     let name = if executable.contains("keydb") { "keydb" } else { "redis" };
-    format!("{name} {}", field(info, "redis_version").unwrap_or("of unknown version"))
-}
-
-/// The settings that the server discloses; one that it does not know or refuses to tell is left out.
-fn settings(connection: &mut redis::Connection) -> Vec<(String, String)> {
-    let mut found = Vec::new();
-    for name in SETTINGS {
-        let answer: redis::RedisResult<Vec<(String, String)>> =
-            redis::cmd("CONFIG").arg("GET").arg(name).query(connection);
-        found.extend(answer.unwrap_or_default());
-    }
-    found
-}
-
-fn has_tensors(connection: &mut redis::Connection) -> Result<bool> {
-    let answer: Value =
-        redis::cmd("COMMAND").arg("INFO").arg("AI.TENSORSET").query(connection).context("COMMAND INFO failed")?;
-    Ok(
-        matches!(answer, Value::Array(entries) if matches!(entries.first(), Some(Value::Array(entry)) if !entry.is_empty())),
-    )
+    format!("{name} {}", inquiry::value(info, "redis_version").unwrap_or("of unknown version"))
 }
 
 fn slots(connection: &mut redis::Connection, answering: &Address) -> Result<Topology> {

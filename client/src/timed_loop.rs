@@ -1,117 +1,265 @@
-//! The closed loop that is measured: put a tensor, read it back, note both times; one size at a time.
+//! The loop that is measured: put tensors, read them back, note the times; one tensor size at a time.
 //!
 //! Between the readings of the clock there is nothing but the call. Inside the loop nothing is allocated, printed or
-//! logged; what verification needs happens between the timed calls and is taken out of the loop's time.
+//! logged by this module; what verification needs, and what [`Around`] does, happens between timed calls and is taken out of
+//! the loop's time and of an open loop's schedule.
 
-use std::io::{Read, Write};
+use std::ops::Range;
 
-use shardscale::record::vocabulary::Op;
+use arrayvec::ArrayVec;
+use shardscale::record::vocabulary::{Op, Order};
+use shardscale::record::workload::Workload;
 
-use crate::buffer::Buffer;
 use crate::clock::now_ns;
 use crate::failure::Failure;
-use crate::pattern::Pattern;
-use crate::wire::Exchange;
+use crate::pace::Pace;
+use crate::samples::Samples;
+use crate::tensors::Tensors;
+use crate::wire::get::{self, GetOp};
+use crate::wire::put::{self, PutOp};
+use crate::wire::{BATCH, BatchError, ByteStream};
 
 /// What one pass over a size is to do.
 pub struct Plan<'a> {
-    pub rank: u32,
     pub payload_bytes: u64,
     pub size_index: u32,
     pub warmup: u32,
     pub iterations: u32,
-    /// Waits for the other ranks before each iteration, if anything.
-    pub before_iteration: &'a dyn Fn(),
+    pub workload: &'a Workload,
     pub verify: bool,
+    /// Names of the connections, for errors.
+    pub endpoints: &'a [String],
 }
 
-/// Room for the samples of one rank and size, warm-up first; in ns on the host's clock. Both ops have the same length.
-pub struct Samples {
-    pub put: Column,
-    pub unpack: Column,
-    /// Nanoseconds from the first timed iteration to the end of the last, without verification.
-    pub loop_ns: u64,
-}
-
-/// The samples of one op.
-pub struct Column {
-    pub starts_ns: Vec<i64>,
-    pub durations_ns: Vec<u64>,
-}
-
-impl Column {
-    fn new(samples: usize) -> Column {
-        // ones, because zeroed memory would be touched for the first time inside the loop
-        Column { starts_ns: vec![1; samples], durations_ns: vec![1; samples] }
-    }
-
-    fn set(&mut self, at: usize, start: i64, end: i64) {
-        self.starts_ns[at] = start;
-        self.durations_ns[at] = (end - start).cast_unsigned();
+/// What happens around the timed calls, never within one.
+pub trait Around {
+    /// Before a pass over all iterations; there are two where ops come in phases.
+    fn before_pass(&mut self) {}
+    fn before_iteration(&mut self) {}
+    /// `iteration` is over, its last call `op` ended at `end_ns`. Returns the time in ns that this took, if it did anything.
+    fn after_iteration(&mut self, _op: Op, _iteration: u32, _end_ns: i64) -> i64 {
+        0
     }
 }
 
-impl Samples {
-    /// Room for `samples` of each op.
-    pub fn new(samples: usize) -> Samples {
-        Samples { put: Column::new(samples), unpack: Column::new(samples), loop_ns: 0 }
-    }
+/// One rank at one size.
+pub struct Measurement<'a, S> {
+    pub plan: &'a Plan<'a>,
+    pub streams: &'a mut [S],
+    pub tensors: &'a mut Tensors,
+    pub around: &'a mut dyn Around,
+    pub samples: &'a mut Samples,
+    pub pace: Pace,
+    /// Nanoseconds of the running pass that are not measured.
+    pub excluded_ns: i64,
+    /// When the last timed call ended.
+    pub last_end_ns: i64,
+    /// Iteration whose pattern this rank put last.
+    pub last_put: u32,
 }
 
-/// Measures one size.
-///
-/// # Errors
-/// The first call that fails, with its op, size and iteration (counted from 0, warm-up included).
-pub fn measure<S: Read + Write>(
-    stream: &mut S,
-    exchange: &mut Exchange,
-    plan: &Plan<'_>,
-    samples: &mut Samples,
-) -> Result<(), Failure> {
-    let mut source = Buffer::new(plan.payload_bytes as usize);
-    let mut target = Buffer::new(plan.payload_bytes as usize);
-    Pattern::new(plan.rank, plan.size_index, 0).fill(source.bytes_mut());
-    let mut loop_start = 0;
-    let mut verifying_ns = 0;
-    for iteration in 0..plan.warmup + plan.iterations {
-        if iteration == plan.warmup {
-            (loop_start, verifying_ns) = (now_ns(), 0);
+impl<S: ByteStream> Measurement<'_, S> {
+    /// Stores all of this rank's tensors once, untimed: for readers that come before the first timed put.
+    pub fn store_once(&mut self) -> Result<(), Failure> {
+        for (at, one) in self.tensors.written.iter_mut().enumerate() {
+            let stored = one.put.exchange(&mut self.streams[one.stream], one.source.bytes());
+            stored.map_err(|cause| self.plan.failure(Op::PutTensor, 0, one.stream, BatchError { at, cause }))?;
         }
-        let pattern = Pattern::new(plan.rank, plan.size_index, iteration);
-        if plan.verify {
-            verifying_ns += timed(|| pattern.fill(source.bytes_mut()));
+        Ok(())
+    }
+
+    /// Reads all tensors once, untimed and one by one: a reply's spelling is learnt before replies come in batches.
+    pub fn read_once(&mut self) -> Result<(), Failure> {
+        let Tensors { lists, targets, .. } = &mut *self.tensors;
+        for list in lists {
+            for (at, (one, target)) in list.iter_mut().zip(&mut *targets).enumerate() {
+                let read = one.get.exchange(&mut self.streams[one.stream], target.bytes_mut());
+                read.map_err(|cause| self.plan.failure(Op::UnpackTensor, 0, one.stream, BatchError { at, cause }))?;
+            }
         }
-        (plan.before_iteration)();
-        let failed = |op: &'static str| move |cause| failure(plan, op, iteration, cause);
+        Ok(())
+    }
 
-        let put_start = now_ns();
-        let put = exchange.put(stream, source.bytes());
-        let put_end = now_ns();
-        put.map_err(failed(Op::PutTensor.as_str()))?;
-
-        let unpack_start = now_ns();
-        let unpack = exchange.get(stream, target.bytes_mut());
-        let unpack_end = now_ns();
-        unpack.map_err(failed(Op::UnpackTensor.as_str()))?;
-
-        samples.put.set(iteration as usize, put_start, put_end);
-        samples.unpack.set(iteration as usize, unpack_start, unpack_end);
-        if plan.verify {
-            let mut checked = Ok(());
-            verifying_ns += timed(|| checked = pattern.check(target.bytes()));
-            checked.map_err(failed("verify"))?;
+    /// Measures the size.
+    ///
+    /// # Errors
+    /// The first call that fails, with its op, size and iteration (counted from 0, warm-up included).
+    pub fn run(&mut self) -> Result<(), Failure> {
+        self.samples.clear();
+        match self.plan.workload.order {
+            Order::Interleaved => self.pass(&[Op::PutTensor, Op::UnpackTensor]),
+            Order::Phases => self.pass(&[Op::PutTensor]).and_then(|()| self.pass(&[Op::UnpackTensor])),
         }
     }
-    samples.loop_ns = (now_ns() - loop_start - verifying_ns).max(0).cast_unsigned();
-    Ok(())
+
+    fn pass(&mut self, ops: &[Op]) -> Result<(), Failure> {
+        let warmup = self.plan.warmup;
+        self.around.before_pass();
+        self.pace.begin();
+        let mut loop_start = 0;
+        for iteration in 0..warmup + self.plan.iterations {
+            if iteration == warmup {
+                (loop_start, self.excluded_ns) = (now_ns(), 0);
+            }
+            if self.plan.verify && ops.contains(&Op::PutTensor) {
+                self.unmeasured(|own| own.tensors.fill(iteration));
+            }
+            self.around.before_iteration();
+            for op in ops {
+                match op {
+                    Op::PutTensor => self.puts(iteration)?,
+                    Op::UnpackTensor => self.unpacks(iteration)?,
+                }
+            }
+            let took = self.around.after_iteration(ops[ops.len() - 1], iteration, self.last_end_ns);
+            self.exclude(took);
+        }
+        self.samples.loop_ns += (now_ns() - loop_start - self.excluded_ns).max(0).cast_unsigned();
+        Ok(())
+    }
+
+    fn puts(&mut self, iteration: u32) -> Result<(), Failure> {
+        for _ in 0..self.plan.workload.mix.puts {
+            for batch in batches(self.tensors.written.len(), self.plan.workload.pipeline) {
+                self.put_batch(batch, iteration)?;
+            }
+            if self.plan.verify {
+                self.last_put = iteration;
+            }
+        }
+        Ok(())
+    }
+
+    fn unpacks(&mut self, iteration: u32) -> Result<(), Failure> {
+        let lists = self.tensors.lists.len();
+        if lists == 0 {
+            return Ok(());
+        }
+        let list = iteration as usize % lists;
+        for _ in 0..self.plan.workload.mix.unpacks {
+            if self.plan.verify {
+                self.unmeasured(|own| own.tensors.forget());
+            }
+            for batch in batches(self.tensors.lists[list].len(), self.plan.workload.pipeline) {
+                self.get_batch(list, batch, iteration)?;
+            }
+            if self.plan.verify {
+                let last_put = self.last_put;
+                let checked = self.unmeasured(|own| own.tensors.check(list, last_put));
+                checked
+                    .map_err(|cause| self.plan.failed_check(iteration, self.tensors.lists[list][0].stream, cause))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts some tensors, each connection's in one go; all are on their way before the first reply is waited for.
+    fn put_batch(&mut self, batch: Range<usize>, iteration: u32) -> Result<(), Failure> {
+        let Measurement { plan, streams, tensors, samples, pace, last_end_ns, .. } = self;
+        let batch = &mut tensors.written[batch];
+        let column = &mut samples.put;
+        let mut first = column.taken();
+        let plan = *plan;
+        let failed = |stream| move |error| plan.failure(Op::PutTensor, iteration, stream, error);
+        for group in batch.chunk_by_mut(|a, b| a.stream == b.stream) {
+            let stream = group[0].stream;
+            let ops: ArrayVec<PutOp<'_>, BATCH> =
+                group.iter_mut().map(|one| PutOp { put: &mut one.put, payload: one.source.bytes() }).collect();
+            let start = pace.start();
+            ops.iter().for_each(|_| column.begin(start));
+            put::send(&mut streams[stream], &ops).map_err(failed(stream))?;
+        }
+        for group in batch.chunk_by_mut(|a, b| a.stream == b.stream) {
+            let stream = group[0].stream;
+            let mut ops: ArrayVec<PutOp<'_>, BATCH> =
+                group.iter_mut().map(|one| PutOp { put: &mut one.put, payload: one.source.bytes() }).collect();
+            let mut ended = |at| {
+                *last_end_ns = now_ns();
+                column.end(first + at, *last_end_ns);
+            };
+            put::receive(&mut streams[stream], &mut ops, &mut ended).map_err(failed(stream))?;
+            first += ops.len();
+        }
+        Ok(())
+    }
+
+    /// Unpacks some tensors of a list, likewise.
+    fn get_batch(&mut self, list: usize, batch: Range<usize>, iteration: u32) -> Result<(), Failure> {
+        let Measurement { plan, streams, tensors, samples, pace, last_end_ns, .. } = self;
+        let Tensors { lists, targets, .. } = &mut **tensors;
+        let (list, targets) = (&mut lists[list][batch.clone()], &mut targets[batch]);
+        let column = &mut samples.unpack;
+        let mut first = column.taken();
+        let plan = *plan;
+        let failed = |stream| move |error| plan.failure(Op::UnpackTensor, iteration, stream, error);
+        let mut rest = &mut *targets;
+        for group in list.chunk_by_mut(|a, b| a.stream == b.stream) {
+            let stream = group[0].stream;
+            let (own, others) = rest.split_at_mut(group.len());
+            rest = others;
+            let ops = get_ops(group, own);
+            let start = pace.start();
+            ops.iter().for_each(|_| column.begin(start));
+            get::send(&mut streams[stream], &ops).map_err(failed(stream))?;
+        }
+        let mut rest = targets;
+        for group in list.chunk_by_mut(|a, b| a.stream == b.stream) {
+            let stream = group[0].stream;
+            let (own, others) = rest.split_at_mut(group.len());
+            rest = others;
+            let mut ops = get_ops(group, own);
+            let mut ended = |at| {
+                *last_end_ns = now_ns();
+                column.end(first + at, *last_end_ns);
+            };
+            get::receive(&mut streams[stream], &mut ops, &mut ended).map_err(failed(stream))?;
+            first += ops.len();
+        }
+        Ok(())
+    }
+
+    fn unmeasured<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
+        let start = now_ns();
+        let result = work(self);
+        self.exclude(now_ns() - start);
+        result
+    }
+
+    fn exclude(&mut self, ns: i64) {
+        self.excluded_ns += ns;
+        self.pace.pause(ns);
+    }
 }
 
-fn timed(work: impl FnOnce()) -> i64 {
-    let start = now_ns();
-    work();
-    now_ns() - start
+fn get_ops<'a>(
+    group: &'a mut [crate::tensors::Read],
+    targets: &'a mut [crate::buffer::Buffer],
+) -> ArrayVec<GetOp<'a>, BATCH> {
+    group
+        .iter_mut()
+        .zip(targets)
+        .map(|(one, target)| GetOp { get: &mut one.get, payload: target.bytes_mut() })
+        .collect()
 }
 
-fn failure(plan: &Plan<'_>, op: &'static str, iteration: u32, cause: anyhow::Error) -> Failure {
-    Failure { op, endpoint: None, payload_bytes: Some(plan.payload_bytes), iteration: Some(iteration), cause }
+/// Cuts `0..length` into pieces of `depth`.
+fn batches(length: usize, depth: u32) -> impl Iterator<Item = Range<usize>> {
+    let depth = (depth as usize).clamp(1, BATCH);
+    (0..length).step_by(depth).map(move |first| first..(first + depth).min(length))
+}
+
+impl Plan<'_> {
+    fn failure(&self, op: Op, iteration: u32, stream: usize, error: BatchError) -> Failure {
+        Failure { op: op.as_str(), ..self.failed_check(iteration, stream, error.cause) }
+    }
+
+    fn failed_check(&self, iteration: u32, stream: usize, cause: anyhow::Error) -> Failure {
+        Failure {
+            op: "verify",
+            endpoint: self.endpoints.get(stream).cloned(),
+            payload_bytes: Some(self.payload_bytes),
+            iteration: Some(iteration),
+            cause,
+        }
+    }
 }

@@ -36,6 +36,9 @@ fn what_the_server_refuses_is_told_in_its_words_and_not_tried_again() {
     let refusals = [
         (4, "OOM command not allowed when used memory > 'maxmemory'.", "put_tensor"),
         (5, "MOVED 866 127.0.0.1:6780", "unpack_tensor"),
+        (6, "ASK 866 127.0.0.1:6780", "put_tensor"),
+        (3, "CLUSTERDOWN The cluster is down", "unpack_tensor"),
+        (2, "NOAUTH Authentication required.", "put_tensor"),
         (0, "LOADING Redis is loading the dataset in memory", "put_tensor"),
     ];
     for (at, refusal, op) in refusals {
@@ -97,6 +100,10 @@ fn mistakes_in_the_arguments_are_told_once() {
         ("1KiB", Some(("--barrier", "sometimes")), "allowed: none, size, iteration"),
         ("1KiB", Some(("--iterations", "20000000")), "at most 10000000"),
         ("1KiB", Some(("--address", "host")), "HOST:PORT"),
+        ("1KiB", Some(("--dtype", "complex64")), "allowed: float64, float32"),
+        ("1KiB", Some(("--shape", "3xN")), "1020 would be"),
+        ("1KiB", Some(("--pipeline", "8")), "add --tensors 8"),
+        ("1KiB", Some(("--mix", "0:0")), "write PUTS:UNPACKS"),
     ] {
         let run = Run::new(3, sizes);
         let run = extra.into_iter().fold(run, |run, (flag, value)| run.arg(flag, value));
@@ -180,9 +187,9 @@ fn a_full_disk_is_named_with_the_file() {
     require("mpirun", "openmpi-bin");
     let redis = Redis::start(&[]);
     let folder = tempfile::tempdir().unwrap();
-    // a file system of two pages, seen by this one launch and gone with it
-    let script = r#"mount -t tmpfs -o size=8k none "$1" && exec mpirun --oversubscribe -n 2 "$2" run --attempt "$1" \
-        --address "$3" --ranks 2 --tensor-bytes 1KiB,2KiB --iterations 1000"#;
+    // a file system of twelve pages, seen by this one launch and gone with it
+    let script = r#"mount -t tmpfs -o size=48k none "$1" && exec mpirun --oversubscribe -n 2 "$2" run --attempt "$1" \
+        --address "$3" --ranks 2 --tensor-bytes 1KiB,2KiB --iterations 4000"#;
     let mut command = Command::new("timeout");
     command.args(["60", "unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script, "sh"]);
     command.arg(folder.path()).args([CLIENT, &redis.address()]);

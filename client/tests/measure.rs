@@ -36,6 +36,7 @@ fn announce_on(host: &str, attempt: &std::path::Path, index: u32, redis: &Redis,
         pid: 1,
         cpus: "0".into(),
         version: "redis".into(),
+        in_force: None,
         exit: None,
     };
     server.write(attempt).unwrap();
@@ -85,6 +86,9 @@ fn every_sample_of_every_rank_is_on_disk() {
             let timed: u64 = series.durations_ns().skip(3).sum();
             assert!(series.loop_ns > timed, "the loop contains its samples");
         }
+        let efforts: Vec<_> = contents.effort.iter().map(|effort| (effort.size_index, effort.ranks.len())).collect();
+        assert_eq!(efforts, [0, 1, 2].map(|size| (size, ranks as usize)));
+        assert!(contents.effort.iter().flat_map(|effort| &effort.ranks).all(|rank| rank.cpu_us > 0));
         let progress: Progress = files::read_json(&attempt.path().join("progress.json")).unwrap().unwrap();
         assert_eq!((progress.sizes_done, progress.sizes_total, progress.payload_bytes), (3, 3, None));
     }
@@ -166,6 +170,14 @@ fn two_hosts_have_a_server_each_and_one_clock() {
     assert_eq!(offsets[0].1, 0);
     assert!((1..10_000_000).contains(&offsets[2].1), "{offsets:?}");
     assert!(offsets[2].0.abs_diff(offsets[0].0) <= offsets[2].1, "{offsets:?}");
+    // one clock under two names does not drift
+    let at_end = contents.clocks_at_end.as_ref().unwrap();
+    assert_eq!(at_end.len(), 2);
+    for rank in &contents.ranks {
+        let end = at_end[rank.host as usize];
+        assert!(end.offset_ns.abs_diff(rank.clock_offset_ns) <= end.error_ns + rank.clock_error_ns, "{end:?} {rank:?}");
+        assert!(end.error_bound_ns(rank) < 10_000_000);
+    }
     for server in &servers {
         let keys: usize = redis::cmd("DBSIZE").query(&mut server.connection()).unwrap();
         assert_eq!(keys, 2);
@@ -183,7 +195,7 @@ fn without_an_attempt_a_table_is_all_that_stdout_gets() {
         .succeed();
     let table = String::from_utf8(output.stdout).unwrap();
     let rows: Vec<Vec<&str>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
-    assert_eq!(rows[0], ["tensor", "samples", "put_median_us", "unpack_median_us"]);
+    assert_eq!(rows[0], ["tensor", "samples", "put_median_us", "unpack_median_us", "cpu_us_per_op", "gb_per_s"]);
     assert_eq!((&rows[1][..3], &rows[2][..2]), (&["1", "KiB", "10"][..], &["4000000", "B"][..]));
     assert!(rows[1][3..].iter().chain(&rows[2][3..]).all(|us| us.parse::<f64>().unwrap() > 0.0));
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);

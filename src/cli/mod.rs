@@ -1,12 +1,16 @@
 //! What the user typed. No logic: flags, their help, and their translation into requests; a file for each subcommand.
 
+mod check;
 mod collect;
 mod generate;
+mod sites;
 
 use clap::{Parser, Subcommand};
 
+pub use check::CheckArgs;
 pub use collect::CollectArgs;
 pub use generate::GenArgs;
+pub use sites::{SitesArgs, SitesCommand};
 
 /// Measure how an in-memory tensor store scales on a supercomputer.
 ///
@@ -22,8 +26,15 @@ pub struct Cli {
 pub enum Command {
     /// Write one job script and one run directory for each permutation of the axes.
     Gen(Box<GenArgs>),
+    /// Look for what schedulers accept in silence and then do wrong in job scripts: ours or anybody's.
+    ///
+    /// Also runs `bash -n`, shellcheck where there is one, and, where a Slurm answers, `sbatch --test-only` once for each
+    /// distinct request of resources. Nothing is submitted. Ends with exit code 0 when nothing was found, 3 otherwise.
+    Check(CheckArgs),
     /// Read all runs below a folder and write the report: CSV files, an HTML page, a Markdown summary.
     ///
     /// Ends with exit code 0 when every run was measured as asked, 3 when some are missing, failed, partial or invalid.
     Collect(CollectArgs),
+    /// List the machines that this program knows; show one, check or start a site file of your own.
+    Sites(SitesArgs),
 }

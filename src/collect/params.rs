@@ -30,6 +30,8 @@ pub const COLUMNS: &[(&str, &str)] = &[
     ("keys", "job.keys"),
     ("repeat", "job.repeat"),
     ("db_from", "job.db_from"),
+    ("db_hosts", "job.db_hosts"),
+    ("db_address", "job.db_address"),
     ("client_node_type", "job.client_node_type"),
     ("db_node_type", "job.db_node_type"),
     ("wire_asked", "sweep.wire"),
@@ -132,6 +134,8 @@ mod tests {
         let mut manifest = example();
         manifest.job.client_node_type = Some("cpu".into());
         manifest.job.db_node_type = Some("gpu".into());
+        manifest.job.db_hosts = vec!["n1".into()];
+        manifest.job.db_address = vec!["n1:6780".into()];
         leaves(&toml::Table::try_from(manifest).unwrap(), "", &mut keys);
         keys.retain(|key| key != "schema" && key != "name");
         let mut columns: Vec<_> = COLUMNS.iter().map(|(_, key)| (*key).to_owned()).collect();

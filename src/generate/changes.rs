@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use super::plan::Plan;
 use super::planner::{Files, Planner, script_path};
 use crate::record::attempt::{self, Attempt, Outcome};
-use crate::record::manifest::{self, Manifest};
+use crate::record::manifest;
 use crate::record::{files, samples};
 
 /// What became, or would become, of one permutation.
@@ -48,6 +48,9 @@ impl Change {
 /// Each permutation by name, in the plan's order; behind them what the folder has beside them, sorted.
 pub type Changes = Vec<(String, Change)>;
 
+/// Script of the database's own job in a run directory: not beside the others, which `sbatch out/*.sh` submits.
+pub const DB_SCRIPT: &str = "db.sh";
+
 /// The folder as it is.
 pub struct Folder<'a> {
     out: &'a Path,
@@ -80,7 +83,8 @@ impl<'a> Folder<'a> {
         let old_manifest = if is_there { files::read_text(&run_dir.join(manifest::FILE))? } else { None };
         let old_script = files::read_text(&script_path(self.out, name))?;
         let same_manifest = old_manifest.as_deref() == Some(&planned.manifest);
-        if same_manifest && old_script.as_deref() == Some(&planned.script) {
+        let old_db_script = if is_there { files::read_text(&run_dir.join(DB_SCRIPT))? } else { None };
+        if same_manifest && old_script.as_deref() == Some(&planned.script) && old_db_script == planned.db_script {
             return Ok(Change::Unchanged);
         }
         if is_there {
@@ -95,13 +99,13 @@ impl<'a> Folder<'a> {
     }
 
     /// Whether a run has results of another manifest than `planned`.
-    pub fn conflicts(&self, planned: &Manifest) -> Result<bool> {
-        if !self.runs.contains(&planned.name) {
+    pub fn conflicts(&self, name: &str, planned: impl FnOnce() -> Result<String>) -> Result<bool> {
+        if !self.runs.contains(name) {
             return Ok(false);
         }
-        let run_dir = self.out.join(&planned.name);
+        let run_dir = self.out.join(name);
         let old = files::read_text(&run_dir.join(manifest::FILE))?;
-        Ok(old.as_deref() != Some(&planned.to_toml()?) && !matches!(results(&run_dir)?, Results::None))
+        Ok(old != Some(planned()?) && !matches!(results(&run_dir)?, Results::None))
     }
 
     /// Runs of an earlier `gen` that the plan does not have, sorted.
@@ -149,11 +153,12 @@ pub fn find(planner: &Planner<'_>, plan: &Plan) -> Result<Changes> {
 }
 
 /// Refuses to go on where something was measured with other parameters.
-pub fn refuse_conflicts(folder: &Folder<'_>, plan: &Plan) -> Result<()> {
+pub fn refuse_conflicts(folder: &Folder<'_>, planner: &Planner<'_>, plan: &Plan) -> Result<()> {
     let mut conflicts = Vec::new();
     for planned in &plan.planned {
-        if folder.conflicts(&planned.manifest)? {
-            conflicts.push(planned.manifest.name.as_str());
+        let name = planned.manifest.name.as_str();
+        if folder.conflicts(name, || planner.manifest_text(&planned.manifest))? {
+            conflicts.push(name);
         }
     }
     ensure!(

@@ -9,8 +9,9 @@ use super::plan::Plan;
 use crate::placement::{self, Demand};
 use crate::record::manifest::{Job, Manifest};
 use crate::record::placement::Placement;
-use crate::record::vocabulary::Deployment;
+use crate::record::vocabulary::{DbFrom, Deployment};
 use crate::site::{Counts, Limit, Node, Site};
+use crate::study::{Settings, Study};
 
 /// The kinds of nodes that run the client and the servers.
 pub fn nodes<'a>(site: &'a Site, job: &Job) -> Result<(&'a Node, &'a Node)> {
@@ -18,11 +19,86 @@ pub fn nodes<'a>(site: &'a Site, job: &Job) -> Result<(&'a Node, &'a Node)> {
     Ok((kinds[0], kinds[kinds.len() - 1]))
 }
 
+/// The job with what holds for every job of the study: kinds of nodes, and where the servers come from.
+///
+/// # Errors
+/// Settings that contradict the job.
+pub fn with_settings(mut job: Job, settings: &Settings) -> Result<Job> {
+    job.client_node_type.clone_from(&settings.client_node_type);
+    if job.deployment == Deployment::Colocated {
+        return Ok(job);
+    }
+    job.db_node_type.clone_from(&settings.db_node_type);
+    let hosts = settings.db_hosts.clone().unwrap_or_default();
+    let addresses = settings.db_address.clone().unwrap_or_default();
+    let implied = match (hosts.is_empty(), addresses.is_empty()) {
+        (false, _) => DbFrom::Hosts,
+        (_, false) => DbFrom::Running,
+        _ => DbFrom::Allocation,
+    };
+    job.db_from = settings.db_from.unwrap_or(implied);
+    match job.db_from {
+        DbFrom::Hosts => {
+            let wanted = job.db_nodes.unwrap_or(0) as usize;
+            ensure!(!hosts.is_empty(), "--db-from hosts needs --db-hosts");
+            ensure!(hosts.len() == wanted, "--db-hosts names {} hosts, and there are {wanted} DB nodes", hosts.len());
+            job.db_hosts = hosts;
+        }
+        DbFrom::Running => {
+            ensure!(!addresses.is_empty(), "--db-from running needs --db-address");
+            job.db_nodes = u32::try_from(addresses.len()).ok();
+            job.db_address = addresses;
+        }
+        DbFrom::Allocation | DbFrom::Job => ensure!(
+            job.db_from == implied || implied == DbFrom::Allocation,
+            "--db-from {} contradicts --db-hosts or --db-address",
+            job.db_from
+        ),
+    }
+    Ok(job)
+}
+
+/// Refuses hosts and addresses that cannot be any: they go into directives and scripts.
+pub fn names(settings: &Settings) -> Result<()> {
+    let plain = |text: &str, more: &str| {
+        !text.is_empty()
+            && !text.starts_with('-')
+            && text.chars().all(|c| c.is_ascii_alphanumeric() || more.contains(c))
+    };
+    for host in settings.db_hosts.iter().flatten() {
+        ensure!(plain(host, ".-_"), "--db-hosts {host:?} is no host name; allowed: letters, digits and . - _");
+    }
+    for address in settings.db_address.iter().flatten() {
+        let port = address.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
+        ensure!(
+            plain(address, ".-_:") && port.is_some_and(|port| port > 0),
+            "--db-address {address:?} is not HOST:PORT, such as n0012:6780"
+        );
+    }
+    constraint(settings.client_constraint.as_deref(), "--client-constraint")?;
+    constraint(settings.db_constraint.as_deref(), "--db-constraint")
+}
+
+/// Refuses a database that the nodes of its servers cannot hold.
+pub fn memory(site: &Site, job: &Job, study: &Study) -> Result<()> {
+    let (client_node, db_node) = nodes(site, job)?;
+    let largest = study.tensor_bytes.iter().copied().max().unwrap_or(0);
+    placement::check_memory(&Demand { job, client_node, db_node, oversubscribe: false }, largest, 1)
+}
+
 /// Refuses a job that the site's nodes, interfaces or launcher cannot run.
 pub fn job(site: &Site, job: &Job) -> Result<()> {
     let (node, db_node) = nodes(site, job)?;
     ensure!(!node.single || job.client_nodes == 1, "site {} has one node, not {}", site.name, job.client_nodes);
-    let between_nodes = job.deployment == Deployment::Standard && !node.single;
+    let schedulers = ["slurm", "pbs"];
+    ensure!(
+        job.db_from != DbFrom::Job || schedulers.contains(&site.scheduler.kind.as_str()),
+        "--db-from job needs a scheduler whose jobs can wait for each other, and {} has {:?}; possible with: {}",
+        site.name,
+        site.scheduler.kind,
+        schedulers.join(", ")
+    );
+    let between_nodes = job.deployment == Deployment::Standard && job.db_from != DbFrom::Running && !node.single;
     site.check_interface(db_node, &job.net_ifname, between_nodes)?;
     let allowed = &site.launch.cpu_bind;
     ensure!(
@@ -83,7 +159,7 @@ pub fn directive(line: &str, site: &Site) -> Result<()> {
 }
 
 /// Refuses what cannot be the name of a feature, or several joined by `&` and `|`.
-pub fn constraint(text: Option<&str>, flag: &str) -> Result<()> {
+fn constraint(text: Option<&str>, flag: &str) -> Result<()> {
     let Some(text) = text else { return Ok(()) };
     let plain = |c: char| c.is_ascii_alphanumeric() || "_.-&|=:".contains(c);
     ensure!(

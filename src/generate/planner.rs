@@ -1,7 +1,9 @@
 //! From a request to a plan, and from a planned permutation to its files' texts.
 
-use std::collections::{BTreeMap, HashSet};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use anyhow::{Context, Result, bail};
 
@@ -11,13 +13,12 @@ use super::plan::{Plan, Planned, Refusal};
 use super::study_file;
 use super::{Mode, Request};
 use crate::record::SCHEMA;
-use crate::record::manifest::{Expect, Manifest};
-use crate::record::placement::Placement;
-use crate::record::vocabulary::Deployment;
+use crate::record::manifest::{Expect, Job, Manifest};
+use crate::record::vocabulary::{DbFrom, KeyPlacement};
 use crate::record::walltime::Walltime;
-use crate::script::{JobScript, Library, shell_word};
+use crate::script::{JobScript, Library, Placed, Wanted, feature, shell_word};
 use crate::site::{self, Queue, Site, Wish, choose_queue};
-use crate::study::{Point, Rules, Settings, Study, StudyFile};
+use crate::study::{Point, Rules, Settings, Study, StudyFile, name};
 
 /// What all permutations of a request share.
 pub struct Planner<'a> {
@@ -36,6 +37,8 @@ pub struct Planner<'a> {
     environment: Vec<String>,
     /// Values that the site asks for, that nobody gave, and that scripts do without.
     left_out: Vec<String>,
+    /// Placements with their texts, by the axes that they depend on.
+    placements: RefCell<HashMap<Job, Rc<Placed>>>,
     /// The site as it was named, and the values that were given, for the resolved study.
     pub site_name: String,
     pub given: BTreeMap<String, String>,
@@ -47,6 +50,8 @@ pub struct Files {
     pub manifest: String,
     /// The job script.
     pub script: String,
+    /// Script of the database's own job, where it has one.
+    pub db_script: Option<String>,
 }
 
 impl<'a> Planner<'a> {
@@ -68,8 +73,7 @@ impl<'a> Planner<'a> {
         let mut answers = Answers::new(&site, &given)?;
         let out = std::path::absolute(&request.out).with_context(|| format!("--out {}", request.out.display()))?;
         fit::path(&out, &site)?;
-        fit::constraint(settings.client_constraint.as_deref(), "--client-constraint")?;
-        fit::constraint(settings.db_constraint.as_deref(), "--db-constraint")?;
+        fit::names(&settings)?;
         settings.directives.iter().try_for_each(|line| fit::directive(line, &site))?;
         Ok(Planner {
             request,
@@ -78,6 +82,7 @@ impl<'a> Planner<'a> {
             environment: answers.fill(&site.environment, shell_word)?,
             left_out: answers.left_out(),
             client: fit::text(&request.client, "--client")?,
+            placements: RefCell::default(),
             site_name: site_name.clone(),
             given: given.clone(),
             library,
@@ -98,8 +103,11 @@ impl<'a> Planner<'a> {
             notes: Vec::new(),
             charge_unit: self.site.charge.as_ref().map(|charge| charge.unit.clone()),
         };
+        // a store that runs already has as many shards as it has: permutations of `db_nodes` are one
+        let mut names = HashSet::new();
         for point in self.study.points(&self.rules)? {
             match self.planned(&point) {
+                Ok(planned) if !names.insert(planned.manifest.name.clone()) => {}
                 Ok(planned) => plan.planned.push(planned),
                 Err(reason) => plan.refused.push(Refusal { name: point.name, reason: format!("{reason:#}") }),
             }
@@ -127,53 +135,81 @@ impl<'a> Planner<'a> {
 
     /// The texts of a permutation's files.
     pub fn files(&self, manifest: &Manifest) -> Result<Files> {
-        let queue = self.queue_of(manifest);
-        let queue_directives = queue.map_or(&[][..], |queue| &queue.submit_as);
-        let directives: Vec<String> =
-            queue_directives.iter().chain(&self.directives).chain(&self.settings.directives).cloned().collect();
+        let job = &manifest.job;
+        let placed = self.placed(job)?;
+        let (node, db_node) = fit::nodes(&self.site, job)?;
         let run_dir = fit::text(&self.out.join(&manifest.name), "--out")?;
-        let manifest = &Manifest { placement: self.placement(manifest)?, ..manifest.clone() };
+        let wanted = Wanted {
+            client: feature(node, self.settings.client_constraint.as_deref()),
+            db: feature(db_node, self.settings.db_constraint.as_deref().or_else(|| self.client_constraint_for_db(job))),
+        };
+        let queue = self.site.queues.iter().find(|row| Some(&row.name) == manifest.expect.queue.as_ref());
         let script = JobScript {
             manifest,
             site: &self.site,
-            node: fit::nodes(&self.site, &manifest.job)?.0,
-            walltime: self.walltime,
-            directives: &directives,
+            node,
+            db_node,
+            wanted: &wanted,
+            placed: &placed,
+            directives: &self.directives_with(queue),
             environment: &self.environment,
             run_dir: &run_dir,
             client: &self.client,
             server: self.settings.store_server.as_deref().or(self.site.store.server.as_deref()),
+            port: self.settings.db_port.unwrap_or(self.site.network.db_port),
         };
-        Ok(Files { script: script.render(&self.library)?, manifest: manifest.to_toml()? })
+        let db_queue = self.db_queue(job)?;
+        let db_script = JobScript { directives: &self.directives_with(db_queue), ..script }.render_db(&self.library)?;
+        Ok(Files { script: script.render(&self.library)?, db_script, manifest: self.manifest_text(manifest)? })
     }
 
-    /// Who sits where in a planned permutation.
-    ///
-    /// Thousands of permutations share few placements, and each holds a set for each rank: plans do not keep them.
-    pub fn placement(&self, manifest: &Manifest) -> Result<Option<Placement>> {
-        fit::placement(&self.site, &manifest.job, self.settings.oversubscribe.unwrap_or(false))
+    /// The text of `run.toml`. Plans hold manifests without their placement, which many share.
+    pub fn manifest_text(&self, manifest: &Manifest) -> Result<String> {
+        let placed = self.placed(&manifest.job)?;
+        let between = if placed.toml.is_empty() { "" } else { "\n" };
+        Ok(format!("{}{between}{}", manifest.to_toml()?, placed.toml))
+    }
+
+    /// Who sits where in a permutation; those that are alike share one.
+    pub fn placed(&self, job: &Job) -> Result<Rc<Placed>> {
+        // what placement looks at: the other axes are set to one value
+        let key = Job {
+            client_nodes: 1,
+            db_nodes: job.db_nodes.map(|_| 1),
+            repeat: 1,
+            keys: KeyPlacement::Hash,
+            io_threads: 1,
+            db_hosts: Vec::new(),
+            db_address: Vec::new(),
+            ..job.clone()
+        };
+        if let Some(placed) = self.placements.borrow().get(&key) {
+            return Ok(Rc::clone(placed));
+        }
+        let placement = fit::placement(&self.site, job, self.settings.oversubscribe.unwrap_or(false))?;
+        let placed = Rc::new(Placed::new(placement, job)?);
+        self.placements.borrow_mut().insert(key, Rc::clone(&placed));
+        Ok(placed)
     }
 
     fn planned(&self, point: &Point) -> Result<Planned> {
-        let mut job = point.job.clone();
-        job.client_node_type.clone_from(&self.settings.client_node_type);
-        if job.deployment == Deployment::Standard {
-            job.db_node_type.clone_from(&self.settings.db_node_type);
-        }
+        let job = fit::with_settings(point.job.clone(), &self.settings)?;
         let (node, db_node) = fit::nodes(&self.site, &job)?;
         fit::job(&self.site, &job)?;
+        self.placed(&job)?;
+        fit::memory(&self.site, &job, &self.study)?;
         let servers = job.db_nodes.unwrap_or(job.client_nodes);
-        let nodes = if node.single { 1 } else { job.client_nodes + job.db_nodes.unwrap_or(0) };
-        let queue = match self.walltime {
-            Some(walltime) => {
-                let node_types = &[node.name.as_str(), db_node.name.as_str()];
-                choose_queue(&self.site, Wish { queue: self.settings.queue.as_deref(), nodes, walltime, node_types })?
-            }
-            None => None,
+        let own_nodes = matches!(job.db_from, DbFrom::Allocation | DbFrom::Hosts);
+        let db_nodes = if own_nodes { job.db_nodes.unwrap_or(0) } else { 0 };
+        let nodes = if node.single { 1 } else { job.client_nodes + db_nodes };
+        let queue = self.choose_queue(nodes, &[&node.name, &db_node.name])?;
+        let db_cost = match job.db_from {
+            DbFrom::Job => self.cost(servers, self.db_queue(&job)?),
+            _ => None,
         };
         let manifest = Manifest {
             schema: SCHEMA,
-            name: point.name.clone(),
+            name: name(&job),
             site: self.site.name.clone(),
             scheduler: self.site.scheduler.kind.clone(),
             launcher: self.site.launch.launcher.clone(),
@@ -188,17 +224,36 @@ impl<'a> Planner<'a> {
             sweep: self.study.sweep(),
             placement: None,
         };
-        self.placement(&manifest)?;
-        Ok(Planned { cost: self.cost(nodes, queue), manifest })
+        let cost = self.cost(nodes, queue).map(|cost| cost + db_cost.unwrap_or(0.0));
+        Ok(Planned { cost, manifest })
+    }
+
+    fn choose_queue(&self, nodes: u32, node_types: &[&str]) -> Result<Option<&Queue>> {
+        let Some(walltime) = self.walltime else { return Ok(None) };
+        choose_queue(&self.site, Wish { queue: self.settings.queue.as_deref(), nodes, walltime, node_types })
+    }
+
+    /// The row for the database's own job; `None` where it has none.
+    fn db_queue(&self, job: &Job) -> Result<Option<&Queue>> {
+        match job.db_from {
+            DbFrom::Job => self.choose_queue(job.db_nodes.unwrap_or(0), &[&fit::nodes(&self.site, job)?.1.name]),
+            _ => Ok(None),
+        }
+    }
+
+    fn directives_with<'b>(&'b self, queue: Option<&'b Queue>) -> Vec<&'b str> {
+        let of_queue = queue.map_or(&[][..], |queue| &queue.submit_as);
+        of_queue.iter().chain(&self.directives).chain(&self.settings.directives).map(String::as_str).collect()
+    }
+
+    /// On nodes of one kind the servers' must have what the client's have, unless something else is said.
+    fn client_constraint_for_db(&self, job: &Job) -> Option<&str> {
+        if job.db_node_type.is_some() { None } else { self.settings.client_constraint.as_deref() }
     }
 
     fn cost(&self, nodes: u32, queue: Option<&Queue>) -> Option<f64> {
         let charge = self.site.charge.as_ref()?;
         Some(charge.cost(nodes, self.walltime?.seconds, queue.map_or(1.0, |queue| queue.charge_factor)))
-    }
-
-    fn queue_of(&self, manifest: &Manifest) -> Option<&Queue> {
-        self.site.queues.iter().find(|row| Some(&row.name) == manifest.expect.queue.as_ref())
     }
 
     fn notes(&self, plan: &Plan) -> Vec<String> {

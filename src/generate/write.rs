@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
-use super::changes::{Change, Changes, Folder, refuse_conflicts};
+use super::changes::{Change, Changes, DB_SCRIPT, Folder, refuse_conflicts};
 use super::plan::Plan;
 use super::planner::{Files, Planner, script_path};
 use super::study_file;
@@ -23,7 +23,7 @@ pub fn write(planner: &Planner<'_>, plan: &Plan, prune: bool) -> Result<Changes>
     fs::create_dir_all(&plan.out).with_context(|| format!("cannot create the folder {}", plan.out.display()))?;
     let _lock = lock(&plan.out)?;
     let folder = Folder::list(&plan.out)?;
-    refuse_conflicts(&folder, plan)?;
+    refuse_conflicts(&folder, planner, plan)?;
     let mut changes = Changes::with_capacity(plan.planned.len());
     for planned in &plan.planned {
         let name = &planned.manifest.name;
@@ -69,6 +69,9 @@ fn write_one(out: &Path, name: &str, texts: &Files) -> Result<()> {
         _ => {}
     }
     files::replace(&run_dir.join(manifest::FILE), texts.manifest.as_bytes(), 0o644)?;
+    if let Some(script) = &texts.db_script {
+        files::replace(&run_dir.join(DB_SCRIPT), script.as_bytes(), 0o755)?;
+    }
     files::replace(&script_path(out, name), texts.script.as_bytes(), 0o755)
 }
 

@@ -9,9 +9,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
+use super::environment::{self, Environment};
 use super::progress::{self, Progress};
 use super::server::Server;
 use super::status::{self, Event};
+use super::store::{self, StoreRecord};
 use super::{files, samples};
 
 const PREFIX: &str = "attempt-";
@@ -87,6 +89,10 @@ pub struct Attempt {
     pub progress: Option<Progress>,
     pub client_error: Option<ClientError>,
     pub servers: Vec<Server>,
+    /// What the store said of itself; absent before the client asked it, and in records of earlier versions.
+    pub store: Option<StoreRecord>,
+    /// Under what conditions the client ran; absent as `store` is.
+    pub environment: Option<Environment>,
     /// Small files that are there and cannot be read; each a message that names the file.
     pub damaged: Vec<String>,
 }
@@ -135,6 +141,8 @@ impl Attempt {
         let progress = keep(files::read_json(&path.join(progress::FILE)), &mut damaged);
         let client_error = keep(files::read_json(&path.join(ClientError::FILE)), &mut damaged);
         let servers = (0..servers_expected).filter_map(|index| keep(Server::read(path, index), &mut damaged)).collect();
+        let store = keep(files::read_json(&path.join(store::FILE)), &mut damaged);
+        let environment = keep(files::read_json(&path.join(environment::FILE)), &mut damaged);
         Attempt {
             number,
             path: path.to_owned(),
@@ -142,6 +150,8 @@ impl Attempt {
             progress,
             client_error,
             servers,
+            store,
+            environment,
             damaged,
         }
     }
@@ -296,6 +306,7 @@ mod tests {
             pid: 1,
             cpus: "0-7".into(),
             version: "redis 7.0.15".into(),
+            in_force: None,
             exit: Some(super::super::server::ServerExit { asked: false, code: None, signal: Some(9) }),
         };
         server.write(folder.path()).unwrap();

@@ -1,6 +1,5 @@
 //! A set of CPUs (or cores) in the spellings of the field: the kernel's list and the hexadecimal mask.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -10,12 +9,15 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub const MOST_CPU: u32 = 8191;
 
 /// Linux CPU numbers, ascending. In TOML and JSON it is the kernel's list: `"0-7,64"`.
+///
+/// Bit b of word w is CPU 64 w + b, and the last word is not 0: equal sets have equal words. Studies hold a set for each rank
+/// of each permutation, which trees of numbers were too dear for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct CpuSet(BTreeSet<u32>);
+pub struct CpuSet(Vec<u64>);
 
 impl CpuSet {
     pub fn len(&self) -> u32 {
-        self.0.len() as u32
+        self.0.iter().map(|word| word.count_ones()).sum()
     }
 
     pub fn is_empty(&self) -> bool {
@@ -23,34 +25,45 @@ impl CpuSet {
     }
 
     pub fn contains(&self, cpu: u32) -> bool {
-        self.0.contains(&cpu)
+        self.0.get(cpu as usize / 64).is_some_and(|word| word >> (cpu % 64) & 1 == 1)
     }
 
     pub fn iter(&self) -> impl Iterator<Item = u32> + '_ {
-        self.0.iter().copied()
+        self.0.iter().enumerate().flat_map(|(place, word)| Bits { word: *word, first: place as u32 * 64 })
     }
 
     pub fn is_disjoint(&self, other: &CpuSet) -> bool {
-        self.0.is_disjoint(&other.0)
+        self.0.iter().zip(&other.0).all(|(a, b)| a & b == 0)
     }
 
     pub fn is_subset(&self, other: &CpuSet) -> bool {
-        self.0.is_subset(&other.0)
+        self.difference(other).is_empty()
     }
 
     /// CPUs of either.
     pub fn union(&self, other: &CpuSet) -> CpuSet {
-        self.0.union(&other.0).copied().collect()
+        let (mut longer, shorter) =
+            if self.0.len() >= other.0.len() { (self.0.clone(), &other.0) } else { (other.0.clone(), &self.0) };
+        longer.iter_mut().zip(shorter).for_each(|(a, b)| *a |= b);
+        CpuSet(longer)
     }
 
     /// CPUs of this set that `other` has not.
     pub fn difference(&self, other: &CpuSet) -> CpuSet {
-        self.0.difference(&other.0).copied().collect()
+        let others = other.0.iter().copied().chain(std::iter::repeat(0));
+        CpuSet::of_words(self.0.iter().zip(others).map(|(a, b)| a & !b).collect())
     }
 
     /// CPUs of both.
     pub fn intersection(&self, other: &CpuSet) -> CpuSet {
-        self.0.intersection(&other.0).copied().collect()
+        CpuSet::of_words(self.0.iter().zip(&other.0).map(|(a, b)| a & b).collect())
+    }
+
+    fn of_words(mut words: Vec<u64>) -> CpuSet {
+        while words.last() == Some(&0) {
+            words.pop();
+        }
+        CpuSet(words)
     }
 
     /// As the kernel writes it: `0-7,64`. Empty for no CPU.
@@ -71,14 +84,31 @@ impl CpuSet {
 
     /// As Slurm's `mask_cpu` takes it: bit i is CPU i, `0xff00`.
     pub fn to_mask(&self) -> String {
-        // scripts of wide nodes hold hundreds of masks: no formatting machinery here
-        let digits = self.0.last().map_or(1, |last| *last as usize / 4 + 1);
-        let mut nibbles = vec![0u8; digits];
-        for cpu in &self.0 {
-            nibbles[digits - 1 - *cpu as usize / 4] |= 1 << (cpu % 4);
+        let (last, rest) = self.0.split_last().unwrap_or((&0, &[]));
+        let mut mask = format!("{last:#x}");
+        for word in rest.iter().rev() {
+            mask.push_str(&format!("{word:016x}"));
         }
-        let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
-        ['0', 'x'].into_iter().chain(nibbles.into_iter().map(digit)).collect()
+        mask
+    }
+}
+
+/// The CPUs of one word, ascending.
+struct Bits {
+    word: u64,
+    first: u32,
+}
+
+impl Iterator for Bits {
+    type Item = u32;
+
+    fn next(&mut self) -> Option<u32> {
+        if self.word == 0 {
+            return None;
+        }
+        let bit = self.word.trailing_zeros();
+        self.word &= self.word - 1;
+        Some(self.first + bit)
     }
 }
 
@@ -87,7 +117,7 @@ impl FromStr for CpuSet {
     type Err = String;
 
     fn from_str(text: &str) -> Result<CpuSet, String> {
-        let mut cpus = BTreeSet::new();
+        let mut cpus = Vec::new();
         for part in text.split(',').map(str::trim).filter(|_| !text.trim().is_empty()) {
             let (range, stride) = part.split_once(':').unwrap_or((part, "1"));
             let (first, last) = range.split_once('-').unwrap_or((range, range));
@@ -103,7 +133,7 @@ impl FromStr for CpuSet {
                 }
             }
         }
-        Ok(CpuSet(cpus))
+        Ok(cpus.into_iter().collect())
     }
 }
 
@@ -115,12 +145,12 @@ impl CpuSet {
         if digits.is_empty() || digits.len() > (MOST_CPU as usize + 1) / 4 {
             return Err(wrong());
         }
-        let mut cpus = BTreeSet::new();
+        let mut cpus = Vec::new();
         for (nibble, digit) in digits.chars().rev().enumerate() {
             let value = digit.to_digit(16).ok_or_else(wrong)?;
             cpus.extend((0..4).filter(|bit| value & (1 << bit) != 0).map(|bit| nibble as u32 * 4 + bit));
         }
-        Ok(CpuSet(cpus))
+        Ok(cpus.into_iter().collect())
     }
 }
 
@@ -147,7 +177,15 @@ impl<'de> Deserialize<'de> for CpuSet {
 
 impl FromIterator<u32> for CpuSet {
     fn from_iter<I: IntoIterator<Item = u32>>(cpus: I) -> Self {
-        CpuSet(cpus.into_iter().collect())
+        let mut words = Vec::new();
+        for cpu in cpus {
+            let place = cpu as usize / 64;
+            if place >= words.len() {
+                words.resize(place + 1, 0);
+            }
+            words[place] |= 1 << (cpu % 64);
+        }
+        CpuSet(words)
     }
 }
 
@@ -185,6 +223,19 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn it_is_a_set(a in prop::collection::btree_set(0u32..300, 0..40), b in prop::collection::btree_set(0u32..300, 0..40)) {
+            let set = |cpus: &std::collections::BTreeSet<u32>| -> CpuSet { cpus.iter().copied().collect() };
+            let (x, y) = (set(&a), set(&b));
+            prop_assert_eq!(x.iter().collect::<Vec<_>>(), a.iter().copied().collect::<Vec<_>>());
+            prop_assert_eq!((x.len() as usize, x.is_empty()), (a.len(), a.is_empty()));
+            prop_assert_eq!(x.union(&y), set(&a.union(&b).copied().collect()));
+            prop_assert_eq!(x.difference(&y), set(&a.difference(&b).copied().collect()));
+            prop_assert_eq!(x.intersection(&y), set(&a.intersection(&b).copied().collect()));
+            prop_assert_eq!((x.is_subset(&y), x.is_disjoint(&y)), (a.is_subset(&b), a.is_disjoint(&b)));
+            prop_assert!((0..300).all(|cpu| x.contains(cpu) == a.contains(&cpu)));
+        }
+
         #[test]
         fn both_spellings_read_back(cpus in prop::collection::btree_set(0u32..600, 0..40)) {
             let set: CpuSet = cpus.into_iter().collect();

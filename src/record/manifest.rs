@@ -37,7 +37,7 @@ pub struct Manifest {
 }
 
 /// The axes of a job: each combination is a permutation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Job {
     pub deployment: Deployment,
@@ -69,6 +69,12 @@ pub struct Job {
     /// Where the servers of a standard deployment come from (since schema 2).
     #[serde(default = "allocation")]
     pub db_from: DbFrom,
+    /// Hosts that servers were to run on (since schema 2).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub db_hosts: Vec<String>,
+    /// Addresses, `host:port`, of a store that runs already (since schema 2).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub db_address: Vec<String>,
     /// Kind of the client's nodes where the site has several (since schema 2).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_node_type: Option<String>,
@@ -178,6 +184,8 @@ pub fn example() -> Manifest {
             keys: KeyPlacement::Hash,
             repeat: 1,
             db_from: DbFrom::Allocation,
+            db_hosts: Vec::new(),
+            db_address: Vec::new(),
             client_node_type: None,
             db_node_type: None,
         },

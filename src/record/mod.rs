@@ -11,6 +11,8 @@
 //!     status                     one line an event, appended                     job script     -> [`status`]
 //!     progress.json              how far rank 0 is, replaced as a whole          client run     -> [`progress`]
 //!     samples.bin                every sample of every rank                      client run     -> [`samples`]
+//!     environment.json           MPI, nodes, limits, interfaces, as found        client run     -> [`environment`]
+//!     store.json                 what each shard said before and after           client run     -> [`store`]
 //!     client-error.json          the first rank that failed                      client run     -> [`attempt`]
 //!     server-N.json              one store server: address, CPUs, how it ended   client serve   -> [`server`]
 //!     server-N.error             why that server never served                    client serve
@@ -25,16 +27,21 @@
 pub mod attempt;
 pub mod binding;
 pub mod cpus;
+pub mod environment;
 pub mod files;
+pub mod host;
+pub mod malloc_conf;
 pub mod manifest;
 pub mod placement;
 pub mod progress;
 pub mod samples;
 pub mod server;
 pub mod status;
+pub mod store;
 pub mod units;
 pub mod vocabulary;
 pub mod walltime;
+pub mod workload;
 
 /// Version of every file in this record. It grows when a reader of the old version would misread or refuse the new one.
 ///

@@ -8,6 +8,8 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use super::files;
+use super::host::{HostFacts, InterfaceFacts};
+use super::store::Fields;
 
 /// One server: written when it answers, replaced when it has ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,9 +30,30 @@ pub struct Server {
     pub cpus: String,
     /// Program and version as it reports them, such as `redis 7.0.15`.
     pub version: String,
+    /// What was in force when it began to serve; absent in records of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_force: Option<InForce>,
     /// How it ended; absent while it runs, or where its supervisor was killed too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit: Option<ServerExit>,
+}
+
+/// What a server really runs with, asked of it and of its node's kernel: not what it was told.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct InForce {
+    /// The program, as it was called.
+    pub program: String,
+    /// CONFIG GET of [`super::store::SETTINGS`].
+    pub settings: Fields,
+    /// Options of the allocator that were asked for, as the running allocator reports them; empty where none were.
+    pub malloc: Fields,
+    /// Modules that it has loaded, as `name version`.
+    pub modules: Vec<String>,
+    pub interface: Option<InterfaceFacts>,
+    pub node: HostFacts,
+    /// What is not as it should be, with the remedy.
+    pub warnings: Vec<String>,
 }
 
 /// How a server ended.

@@ -159,8 +159,56 @@ vocabulary! {
         Allocation = "allocation",
         /// They run in a job of their own, on which the client's job depends.
         Job = "job",
-        /// They run already, on hosts that the user names.
+        /// They run in that allocation, on hosts that the user names.
         Hosts = "hosts",
+        /// They run already, at addresses that the user gives.
+        Running = "running",
+    }
+}
+
+vocabulary! {
+    /// Element type of a tensor, by its usual name.
+    Dtype, "dtype" {
+        Float64 = "float64",
+        Float32 = "float32",
+        Int64 = "int64",
+        Int32 = "int32",
+        Int16 = "int16",
+        Int8 = "int8",
+        Uint16 = "uint16",
+        Uint8 = "uint8",
+    }
+}
+
+vocabulary! {
+    /// What a tensor's bytes are. Both kinds differ per rank, size, tensor and iteration where reads are verified.
+    Payload, "payload" {
+        /// 64-bit numbers that count up, as SmartSim-Scaling's tensor counts up: links and stores that compress, compress it.
+        Ramp = "ramp",
+        /// Does not compress.
+        Random = "random",
+    }
+}
+
+vocabulary! {
+    /// Who puts and who unpacks which tensors.
+    Access, "access pattern" {
+        /// Each rank puts and unpacks its own.
+        Own = "own",
+        /// Each rank puts its own; rank 0 alone unpacks, those of one rank after another.
+        ManyToOne = "many-to-one",
+        /// Rank 0 alone puts; each rank unpacks those of rank 0.
+        OneToMany = "one-to-many",
+    }
+}
+
+vocabulary! {
+    /// In which order a rank goes through the ops of one tensor size.
+    Order, "order" {
+        /// Each iteration puts, then unpacks.
+        Interleaved = "interleaved",
+        /// All iterations put; then all iterations unpack.
+        Phases = "phases",
     }
 }
 
@@ -169,6 +217,18 @@ vocabulary! {
     Op, "operation" {
         PutTensor = "put_tensor",
         UnpackTensor = "unpack_tensor",
+    }
+}
+
+impl Dtype {
+    /// Bytes of one element.
+    pub fn bytes(self) -> u64 {
+        match self {
+            Dtype::Float64 | Dtype::Int64 => 8,
+            Dtype::Float32 | Dtype::Int32 => 4,
+            Dtype::Int16 | Dtype::Uint16 => 2,
+            Dtype::Int8 | Dtype::Uint8 => 1,
+        }
     }
 }
 

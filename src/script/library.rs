@@ -1,5 +1,7 @@
 //! The templates: those that ship, and those of a user's folder that win over them.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow, bail};
@@ -20,6 +22,8 @@ const SUFFIX: &str = ".sh.tera";
 /// All templates, parsed.
 pub struct Library {
     tera: Tera,
+    /// Parts that are the same for all permutations, by template and part.
+    fixed: RefCell<HashMap<(String, &'static str), String>>,
 }
 
 impl Library {
@@ -52,7 +56,7 @@ impl Library {
             Value::safe_string(&shell::comment(text))
         });
         tera.add_raw_templates(sources).map_err(|error| explain(&error)).context("a template is wrong")?;
-        Ok(Library { tera })
+        Ok(Library { tera, fixed: RefCell::default() })
     }
 
     /// The template of a scheduler, such as `slurm`.
@@ -74,9 +78,23 @@ impl Library {
         self.tera.render(template, context).map_err(|error| explain(&error))
     }
 
-    /// Renders one block of a template.
-    pub fn part(&self, template: &str, block: &str, context: &tera::Context) -> Result<String> {
-        self.tera.render_block(template, block, context).map_err(|error| explain(&error))
+    /// Renders one part of a scheduler's, launcher's or deployment's template, which chooses it by the variable `part`.
+    ///
+    /// Not a block of Tera's: it renders a whole template to find one block of it.
+    pub fn part(&self, template: &str, part: &'static str, context: &mut tera::Context) -> Result<String> {
+        context.insert("part", part);
+        self.whole(template, context)
+    }
+
+    /// Renders a part that knows the site and nothing of a permutation: once, whatever `context` says later.
+    pub fn fixed_part(&self, template: &str, part: &'static str, context: &mut tera::Context) -> Result<String> {
+        let key = (template.to_owned(), part);
+        if let Some(text) = self.fixed.borrow().get(&key) {
+            return Ok(text.clone());
+        }
+        let text = self.part(template, part, context)?;
+        self.fixed.borrow_mut().insert(key, text.clone());
+        Ok(text)
     }
 
     fn find(&self, folder: &str, name: &str) -> Result<String> {
@@ -140,9 +158,9 @@ mod tests {
 
     #[test]
     fn an_unknown_template_lists_the_known_ones_and_the_remedy() {
-        let error = Library::new(None).unwrap().scheduler("lsf").unwrap_err().to_string();
-        assert!(error.contains("\"lsf\"; there are: none, pbs, slurm"), "{error}");
-        assert!(error.contains("templates/scheduler/lsf.sh.tera"), "{error}");
+        let error = Library::new(None).unwrap().scheduler("oar").unwrap_err().to_string();
+        assert!(error.contains("\"oar\"; there are: flux, lsf, none, pbs, slurm"), "{error}");
+        assert!(error.contains("templates/scheduler/oar.sh.tera"), "{error}");
     }
 
     #[test]

@@ -12,8 +12,10 @@ use super::{Queue, Site, Status, schema};
 use crate::record::vocabulary::BindKind;
 
 /// The JSON Schema of site files, for editors.
-pub fn json_schema() -> schemars::Schema {
-    schemars::schema_for!(Site)
+pub fn json_schema_text() -> String {
+    let schema = schemars::schema_for!(Site);
+    // what schemars makes is always JSON
+    serde_json::to_string_pretty(&schema).unwrap_or_default() + "\n"
 }
 
 /// What makes a site file unusable.

@@ -1,5 +1,6 @@
 //! Finding, reading and checking site files.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
@@ -55,6 +56,21 @@ pub fn find_text(name: &str, config: Option<&Path>) -> Result<(String, String)> 
 pub fn builtin_text(name: &str) -> Option<String> {
     let file = Builtin::get(&format!("{name}.toml"))?;
     String::from_utf8(file.data.into_owned()).ok()
+}
+
+/// Names of all sites: those that ship and those of the user's folder `config`, sorted.
+///
+/// # Errors
+/// The folder cannot be read.
+pub fn names(config: Option<&Path>) -> Result<Vec<String>> {
+    let mut names: BTreeSet<String> = builtin_names().into_iter().collect();
+    if let Some(folder) = config.map(|folder| folder.join("site-configs")).filter(|folder| folder.is_dir()) {
+        for entry in std::fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))? {
+            let file = entry?.file_name();
+            names.extend(file.to_str().and_then(|file| file.strip_suffix(".toml")).map(str::to_owned));
+        }
+    }
+    Ok(names.into_iter().collect())
 }
 
 /// Names of the sites that ship, sorted.
@@ -118,21 +134,26 @@ mod tests {
     }
 
     #[test]
-    fn every_site_that_ships_is_right_and_has_its_file_name() {
+    fn every_site_that_ships_is_right_and_says_where_each_value_comes_from() {
         let names = builtin_names();
-        assert!(names.len() >= 3, "{names:?}");
+        assert!(names.len() >= 15, "{names:?}");
+        let mut wrong = Vec::new();
         for name in names {
-            let site = load(&name, None).unwrap();
-            assert_eq!(site.name, name);
-            assert!(!site.sources.is_empty(), "{name} names its sources");
-            site.study.resolve().unwrap();
+            let text = builtin_text(&name).unwrap();
+            let checked = check_text(&text);
+            wrong.extend(checked.problems.iter().chain(&checked.uncovered).map(|line| format!("{name}: {line}")));
+            if let Some(site) = checked.site {
+                assert_eq!(site.name, name);
+                assert!(text.starts_with("#:schema ./schema.json\n"), "{name}: editors need it");
+            }
         }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     }
 
     #[test]
     fn an_unknown_site_lists_those_that_ship() {
         let error = load("fronteer", None).unwrap_err().to_string();
-        assert!(error.contains("\"fronteer\"; sites that ship: frontier, local, polaris"), "{error}");
+        assert!(error.contains("\"fronteer\"; sites that ship: archer2, aurora,"), "{error}");
     }
 
     #[test]

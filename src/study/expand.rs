@@ -200,6 +200,8 @@ fn job(deployment: Deployment, dimensions: &[Dimension<'_>], number: usize) -> J
         keys: KeyPlacement::Hash,
         repeat: 1,
         db_from: DbFrom::Allocation,
+        db_hosts: Vec::new(),
+        db_address: Vec::new(),
         client_node_type: None,
         db_node_type: None,
     };

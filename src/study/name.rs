@@ -1,7 +1,7 @@
 //! The name of a permutation: stable, short, readable, the same on every machine.
 
 use crate::record::manifest::Job;
-use crate::record::vocabulary::{Distribution, KeyPlacement, Store};
+use crate::record::vocabulary::{DbFrom, Distribution, KeyPlacement, Store};
 
 /// The name of script and run directory, such as `standard-n4x48-db3x8-none-hsn0-tcp-r1`.
 ///
@@ -36,6 +36,9 @@ pub fn name(job: &Job) -> String {
     }
     if job.keys != KeyPlacement::Hash {
         parts.push(job.keys.to_string());
+    }
+    if job.db_from != DbFrom::Allocation {
+        parts.push(format!("db_{}", job.db_from));
     }
     parts.push(format!("r{}", job.repeat));
     parts.join("-")

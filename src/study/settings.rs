@@ -1,9 +1,11 @@
 //! What holds for every job of a study and is no axis: which nodes, how long, who pays.
 
 use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::record::vocabulary::DbFrom;
 use crate::record::walltime::Walltime;
 
 /// Settings from one source (flags, a study file); what is absent is open.
@@ -19,6 +21,24 @@ pub struct Settings {
     #[arg(long, value_name = "HH:MM:SS")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub walltime: Option<Walltime>,
+
+    /// Where the servers of a standard deployment come from: nodes of the client's own allocation (allocation), a job of their
+    /// own on which the client's job depends (job), hosts of the allocation that --db-hosts names (hosts), or a store that runs
+    /// already at --db-address (running). Default: allocation, or what --db-hosts or --db-address imply.
+    #[arg(long, value_name = "WHERE", value_parser = PossibleValuesParser::new(DbFrom::NAMES).try_map(|text| text.parse::<DbFrom>()))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub db_from: Option<DbFrom>,
+
+    /// Hosts on which the servers of a standard deployment run, one shard each; they become part of the allocation.
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub db_hosts: Option<Vec<String>>,
+
+    /// Addresses of a store that runs already, as HOST:PORT; it is neither started nor stopped. Its password, if it has one, is
+    /// taken from the variable SHARDSCALE_PASSWORD of the job.
+    #[arg(long, value_name = "LIST", value_delimiter = ',', conflicts_with = "db_hosts")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub db_address: Option<Vec<String>>,
 
     /// Kind of the client's nodes, of those that the site has. Default: its first.
     #[arg(long, value_name = "NAME")]
@@ -67,6 +87,9 @@ impl Settings {
         Settings {
             queue: self.queue.or(fallback.queue),
             walltime: self.walltime.or(fallback.walltime),
+            db_from: self.db_from.or(fallback.db_from),
+            db_hosts: self.db_hosts.or(fallback.db_hosts),
+            db_address: self.db_address.or(fallback.db_address),
             client_node_type: self.client_node_type.or(fallback.client_node_type),
             db_node_type: self.db_node_type.or(fallback.db_node_type),
             client_constraint: self.client_constraint.or(fallback.client_constraint),

@@ -10,6 +10,7 @@ use shardscale::record::manifest::{self, Manifest};
 use shardscale::record::progress::{self, Progress};
 use shardscale::record::samples::{self, Meta, RankInfo, Series};
 use shardscale::record::vocabulary::{Deployment, Op, Transport, Wire};
+use shardscale::record::workload::Workload;
 
 /// Model of a run: the manifest, and what the client is to have measured.
 #[derive(Clone)]
@@ -117,6 +118,8 @@ impl Model {
             iterations: sweep.iterations,
             warmup: sweep.warmup,
             tensor_bytes: sweep.tensor_bytes.clone(),
+            workload: Workload::default(),
+            source: None,
             server: "redis 7.0.15".into(),
             server_settings: vec![
                 ("io-threads".into(), job.io_threads.to_string()),
@@ -137,6 +140,7 @@ impl Model {
             host: rank * meta.hosts.len() as u32 / self.world_size,
             shard: rank % self.manifest.expect.servers,
             key: format!("throughput_rank_{rank}"),
+            shards: Vec::new(),
             cpus: "0-7".into(),
             connect_ns: 3_000_000 + u64::from(rank) * 1000,
             clock_offset_ns: 5,
@@ -166,6 +170,7 @@ impl Model {
             sizes_total: sizes.len() as u32,
             payload_bytes: sizes.get(self.sizes_done).copied(),
             unix_s: 1_766_400_100,
+            running: None,
         };
         files::replace_json(&path.join(progress::FILE), &progress).unwrap();
         path

@@ -23,9 +23,15 @@ impl Cli {
         self.folder.path().join("out")
     }
 
+    /// `shardscale gen` with these arguments.
     pub fn run(&self, args: &[&str]) -> Output {
+        self.shardscale(&[&["gen"], args].concat())
+    }
+
+    /// Any subcommand.
+    pub fn shardscale(&self, args: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_shardscale"));
-        command.current_dir(self.folder.path()).env_remove("SHARDSCALE_CONFIG").arg("gen").args(args);
+        command.current_dir(self.folder.path()).env_remove("SHARDSCALE_CONFIG").args(args);
         command.output().unwrap()
     }
 

@@ -27,11 +27,11 @@ client=${SHARDSCALE_CLIENT:-/opt/shardscale/shardscale-client}
 # Made by `shardscale gen --site frontier`: change the study or the site and generate again, rather than editing.
 
 # --- `sbatch out/*.sh` submits this script with the others as arguments: each becomes a job of its own
-submit() ( # without this job's SLURM_* variables, which sbatch would take for options
+submit() ( # submit SCRIPT [JOB]: prints the id; JOB must have started first
   account=${SLURM_JOB_ACCOUNT-} conf=${SLURM_CONF-}
-  unset "${!SLURM_@}"
+  unset "${!SLURM_@}" # this job's variables, which sbatch would take for options
   [ -z "$conf" ] || export SLURM_CONF="$conf"
-  sbatch ${account:+"--account=$account"} "$1"
+  sbatch --parsable ${account:+"--account=$account"} ${2:+"--dependency=after:$2"} "$1"
 )
 for script in "$@"; do
   if grep -qs ' done$' "${script%.sh}"/attempt-*/status; then continue; fi
@@ -42,9 +42,9 @@ done
 module load PrgEnv-gnu cray-mpich
 
 set -u # not before the environment: many modules read variables that nobody set
+"$client" --version > /dev/null || { echo "shardscale: $client does not start; build it, load its MPI, or set SHARDSCALE_CLIENT" >&2; exit 1; }
 
 # --- one attempt, one folder; a run that was measured is left alone
-"$client" --version > /dev/null || { echo "shardscale: $client does not start; build it, load its MPI, or set SHARDSCALE_CLIENT" >&2; exit 1; }
 attempt=$("$client" begin --run-dir "$run_dir" --job "$SLURM_JOB_ID") || exit 1
 [ -n "$attempt" ] || exit 0
 
@@ -61,7 +61,7 @@ finish() { # however the job ends: stop ranks and servers, say how it went
     kill -TERM "$store" 2> /dev/null
     wait "$store"
   fi
-  rm -f "$attempt/password"
+  rm -f "$attempt/password" "$attempt/remote-shell"
   reason="rc=$rc"
   if [ "$rc" -ne 0 ] && ! head -c 65536 /dev/zero 2> /dev/null > "$attempt/space"; then
     echo "shardscale: no space is left for $attempt: free some, and submit this script again" >&2

@@ -25,9 +25,9 @@ export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_hwloc_base_binding_policy=no
 export PRTE_MCA_rmaps_default_mapping_policy=:oversubscribe PRTE_MCA_hwloc_default_binding_policy=none
 
 set -u # not before the environment: many modules read variables that nobody set
+"$client" --version > /dev/null || { echo "shardscale: $client does not start; build it, load its MPI, or set SHARDSCALE_CLIENT" >&2; exit 1; }
 
 # --- one attempt, one folder; a run that was measured is left alone
-"$client" --version > /dev/null || { echo "shardscale: $client does not start; build it, load its MPI, or set SHARDSCALE_CLIENT" >&2; exit 1; }
 attempt=$("$client" begin --run-dir "$run_dir" --job "$HOSTNAME:$$") || exit 1
 [ -n "$attempt" ] || exit 0
 
@@ -44,7 +44,7 @@ finish() { # however the job ends: stop ranks and servers, say how it went
     kill -TERM "$store" 2> /dev/null
     wait "$store"
   fi
-  rm -f "$attempt/password"
+  rm -f "$attempt/password" "$attempt/remote-shell"
   reason="rc=$rc"
   if [ "$rc" -ne 0 ] && ! head -c 65536 /dev/zero 2> /dev/null > "$attempt/space"; then
     echo "shardscale: no space is left for $attempt: free some, and submit this script again" >&2
@@ -66,7 +66,7 @@ store_nodes=("${nodes[@]}") client_nodes=("${nodes[@]}")
 stage=store
 mark store-starting
 printf '%s slots=1\n' "${store_nodes[@]}" > "$attempt/store.hosts"
-mpirun --hostfile "$attempt/store.hosts" -n 1 \
+mpirun --hostfile "$attempt/store.hosts" -n 1 --bind-to none \
   "$client" serve --attempt "$attempt" --server redis-server --ifname lo --port 6780 --uds \
   --io-threads 1 --scratch /tmp > "$attempt/store.log" 2>&1 &
 store=$!
@@ -79,7 +79,7 @@ mark store-ready
 stage=client
 mark client-started
 printf '%s slots=4\n' "${client_nodes[@]}" > "$attempt/client.hosts"
-mpirun --hostfile "$attempt/client.hosts" -n 4 \
+mpirun --hostfile "$attempt/client.hosts" -n 4 --bind-to none \
   "$client" run --attempt "$attempt" --ranks 4 --colocated \
   --tensor-bytes 1024,16384,65536,262144,1048576 --iterations 100 --warmup 10 \
   --barrier size --wire auto --keys hash > "$attempt/client.log" 2>&1 &

@@ -24,9 +24,9 @@ module use /soft/modulefiles
 module load PrgEnv-gnu cray-mpich
 
 set -u # not before the environment: many modules read variables that nobody set
+"$client" --version > /dev/null || { echo "shardscale: $client does not start; build it, load its MPI, or set SHARDSCALE_CLIENT" >&2; exit 1; }
 
 # --- one attempt, one folder; a run that was measured is left alone
-"$client" --version > /dev/null || { echo "shardscale: $client does not start; build it, load its MPI, or set SHARDSCALE_CLIENT" >&2; exit 1; }
 attempt=$("$client" begin --run-dir "$run_dir" --job "$PBS_JOBID") || exit 1
 [ -n "$attempt" ] || exit 0
 
@@ -39,11 +39,11 @@ finish() { # however the job ends: stop ranks and servers, say how it went
   trap - EXIT
   [ -z "$working" ] || kill -TERM "$working" 2> /dev/null
   if [ -n "$store" ]; then
-    "$client" stop-store --attempt "$attempt" --timeout 20
+    "$client" stop-store --attempt "$attempt" --timeout 8
     kill -TERM "$store" 2> /dev/null
     wait "$store"
   fi
-  rm -f "$attempt/password"
+  rm -f "$attempt/password" "$attempt/remote-shell"
   reason="rc=$rc"
   if [ "$rc" -ne 0 ] && ! head -c 65536 /dev/zero 2> /dev/null > "$attempt/space"; then
     echo "shardscale: no space is left for $attempt: free some, and submit this script again" >&2

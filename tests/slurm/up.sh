@@ -11,6 +11,7 @@ if [ "$TRUE_CPUS" = 1 ]; then SOCKETS=1 CORES=$(nproc --all) THREADS=1; fi
 NODES=${NODES:-8} SOCKETS=${SOCKETS:-2} CORES=${CORES:-32} THREADS=${THREADS:-1}
 MEMORY_MB=${MEMORY_MB:-256000}         # claimed, not checked
 SLURMD_TIMEOUT_S=${SLURMD_TIMEOUT_S:-20} # after which a silent node is down
+read -ra FEATURES <<<"${FEATURES:-}"   # of the nodes in turn, for --constraint; cpu where there is none
 SHARED=${SHARED:-$ROOT}                # visible in the nodes although /tmp is private
 begun=$(date +%s%N)
 
@@ -101,7 +102,7 @@ JobCompLoc=$RUN/log/jobcomp.txt
 EOF
   for i in $(seq "$NODES"); do
     echo "NodeName=cn$i NodeAddr=10.77.0.$i Sockets=$SOCKETS CoresPerSocket=$CORES ThreadsPerCore=$THREADS" \
-      "RealMemory=$MEMORY_MB Feature=cpu State=UNKNOWN"
+      "RealMemory=$MEMORY_MB Feature=${FEATURES[i - 1]:-cpu} State=UNKNOWN"
   done
   cat <<EOF
 PartitionName=compute Nodes=ALL Default=YES MaxTime=24:00:00 DefaultTime=00:30:00 OverSubscribe=EXCLUSIVE

@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use clap::Args;
 use clap::value_parser;
-use shardscale::record::units::parse_tensor_bytes;
-use shardscale::record::vocabulary::{Barrier, KeyPlacement, Wire};
+use shardscale::record::units::parse_bytes;
+use shardscale::record::vocabulary::{Access, Barrier, Dtype, KeyPlacement, Order, Payload, Wire};
+use shardscale::record::workload::{MOST_IN_FLIGHT, MOST_TENSORS, Mix, Shape, Workload};
 
 use crate::address::AddressList;
 use crate::connection::Timeouts;
+use crate::pattern::Subject;
 
 /// Samples of one rank, op and size that a run may have: a gathered block of them stays far below the 2 GiB of MPI's counts.
 const MOST_ITERATIONS: u64 = 10_000_000;
@@ -28,11 +30,11 @@ pub struct RunArgs {
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..))]
     pub ranks: u32,
 
-    /// Sizes of the float32 tensors, in the order of measurement: 1024,64KiB,4MB
-    #[arg(long, value_name = "A,B,..", value_delimiter = ',', required = true, value_parser = parse_tensor_bytes)]
+    /// Sizes of the tensors, in the order of measurement: 1024,64KiB,4MB
+    #[arg(long, value_name = "A,B,..", value_delimiter = ',', required = true, value_parser = parse_bytes)]
     pub tensor_bytes: Vec<u64>,
 
-    /// Timed iterations for each size; each is one put_tensor and one unpack_tensor
+    /// Timed iterations for each size; each is one put_tensor and one unpack_tensor, unless --mix or --tensors say more
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = value_parser!(u32).range(1..))]
     pub iterations: u32,
 
@@ -56,6 +58,13 @@ pub struct RunArgs {
     #[arg(long)]
     pub verify: bool,
 
+    #[command(flatten)]
+    pub workload: WorkloadArgs,
+
+    /// Interface, or its IPv4 address, from which the ranks connect; else the kernel chooses
+    #[arg(long, value_name = "IF")]
+    pub source: Option<String>,
+
     /// Each rank uses the server of its own host
     #[arg(long)]
     pub colocated: bool,
@@ -69,14 +78,101 @@ pub struct RunArgs {
     pub reply_timeout: u64,
 }
 
+/// What the ranks do with their tensors. The defaults are SmartSim-Scaling's throughput test.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Workload")]
+pub struct WorkloadArgs {
+    /// Element type: float64, float32, int64, int32, int16, int8, uint16 or uint8
+    #[arg(long, value_name = "DTYPE", default_value_t = Dtype::Float32)]
+    pub dtype: Dtype,
+
+    /// Dimensions of a tensor; N takes what the size leaves: 1xN, N, 64x64xN
+    #[arg(long, value_name = "SHAPE", default_value_t = Workload::default().shape)]
+    pub shape: Shape,
+
+    /// Contents of a tensor: ramp (counts up, compresses) or random (does not compress)
+    #[arg(long, value_name = "KIND", default_value_t = Payload::Ramp)]
+    pub payload: Payload,
+
+    /// Tensors of a rank, all of which an iteration puts and unpacks
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = value_parser!(u32).range(1..=i64::from(MOST_TENSORS)))]
+    pub tensors: u32,
+
+    /// Puts and unpacks of each tensor in an iteration: 1:1, 1:9, 1:0 (write only), 0:1 (read only)
+    #[arg(long, value_name = "PUTS:UNPACKS", default_value_t = Workload::default().mix)]
+    pub mix: Mix,
+
+    /// Who uses whose tensors: own, many-to-one (all put, rank 0 unpacks) or one-to-many (rank 0 puts, all unpack)
+    #[arg(long, value_name = "PATTERN", default_value_t = Access::Own)]
+    pub access: Access,
+
+    /// Order of the ops: interleaved (each iteration puts, then unpacks) or phases (all puts, then all unpacks)
+    #[arg(long, value_name = "ORDER", default_value_t = Order::Interleaved)]
+    pub order: Order,
+
+    /// Commands that a rank sends before it waits for the reply to the first; at most as many as --tensors
+    #[arg(long, value_name = "DEPTH", default_value_t = 1, value_parser = value_parser!(u32).range(1..=i64::from(MOST_IN_FLIGHT)))]
+    pub pipeline: u32,
+
+    /// Ops a second that each rank starts, however long replies take; latencies count from the intended start. Else a rank
+    /// starts an op when the one before has ended
+    #[arg(long, value_name = "OPS_PER_S", value_parser = value_parser!(u32).range(1..))]
+    pub rate: Option<u32>,
+}
+
+impl WorkloadArgs {
+    pub fn workload(&self) -> Workload {
+        Workload {
+            dtype: self.dtype,
+            shape: self.shape.clone(),
+            payload: self.payload,
+            tensors: self.tensors,
+            mix: self.mix,
+            access: self.access,
+            order: self.order,
+            pipeline: self.pipeline,
+            rate: self.rate,
+        }
+    }
+}
+
 impl RunArgs {
     /// Checks what clap cannot see in one argument.
     pub fn check(&self) -> Result<(), String> {
+        let workload = self.workload.workload();
+        workload.check()?;
+        self.tensor_bytes.iter().try_for_each(|bytes| workload.check_size(*bytes))?;
+        self.check_access()?;
         let iterations = u64::from(self.iterations) + u64::from(self.warmup);
-        if iterations > MOST_ITERATIONS {
+        let samples = iterations * u64::from(workload.tensors) * u64::from(workload.mix.puts.max(workload.mix.unpacks));
+        if samples > MOST_ITERATIONS {
             return Err(format!(
-                "--iterations {} and --warmup {} are {iterations} iterations; at most {MOST_ITERATIONS} are allowed",
+                "--iterations {} and --warmup {} are {samples} samples of a rank, op and size; at most {MOST_ITERATIONS} are allowed",
                 self.iterations, self.warmup
+            ));
+        }
+        if self.barrier == Barrier::Iteration && self.workload.rate.is_some() {
+            return Err(
+                "--rate starts ops at their own times, --barrier iteration when all ranks are there: use one of them"
+                    .to_owned(),
+            );
+        }
+        Ok(())
+    }
+
+    fn check_access(&self) -> Result<(), String> {
+        let access = self.workload.access;
+        if access == Access::Own {
+            return Ok(());
+        }
+        if self.colocated {
+            return Err(format!("--access {access} needs one store for all ranks, --colocated has one on each host"));
+        }
+        let smallest = self.tensor_bytes.iter().min().copied().unwrap_or(0);
+        if self.verify && smallest < Subject::RECOGNISABLE_BYTES {
+            return Err(format!(
+                "--verify recognises the tensor of another rank by its first {} bytes, one of {smallest} bytes is asked for",
+                Subject::RECOGNISABLE_BYTES
             ));
         }
         Ok(())

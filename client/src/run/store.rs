@@ -14,8 +14,9 @@ use super::args::RunArgs;
 use crate::address::{self, Address, AddressList};
 use crate::comm::Comm;
 use crate::hosts::Hosts;
-use crate::keys::{Shard, Topology};
+use crate::keys::{KeyMap, Shard, Topology};
 use crate::survey::{Survey, survey};
+use crate::watch::Target;
 
 /// Environment variable with the store's password.
 const PASSWORD_VARIABLE: &str = "SHARDSCALE_PASSWORD";
@@ -89,13 +90,25 @@ impl Store {
         })
     }
 
-    /// (key, index of its shard) of `rank` on host number `host`.
-    pub fn place(&self, placement: KeyPlacement, rank: u32, host: u32) -> Result<(String, u32)> {
-        let shards = if self.colocated { vec![self.shards[host as usize].clone()] } else { self.shards.clone() };
-        let topology = Topology { shards };
-        let key = topology.key(placement, rank);
-        let owner = topology.owner(&key)? as u32;
-        Ok((key, if self.colocated { host } else { owner }))
+    /// What [`crate::watch`] is to ask.
+    pub fn target(&self, args: &RunArgs) -> Target<'_> {
+        Target {
+            shards: self.shards.iter().map(|shard| &shard.address).collect(),
+            colocated: self.colocated,
+            password: self.password.as_deref(),
+            timeouts: args.timeouts(),
+        }
+    }
+
+    /// Names and places keys for a rank on host number `host`.
+    pub fn key_map(&self, placement: KeyPlacement, host: u32) -> KeyMap {
+        match self.colocated {
+            true => {
+                let shards = vec![self.shards[host as usize].clone()];
+                KeyMap { topology: Topology { shards }, placement, first_shard: host }
+            }
+            false => KeyMap { topology: Topology { shards: self.shards.clone() }, placement, first_shard: 0 },
+        }
     }
 }
 

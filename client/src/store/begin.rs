@@ -68,7 +68,7 @@ fn started_line(job: &str) -> Result<String> {
     Ok(format!("{} {}{job} host={}\n", since_1970.as_secs(), status::STARTED, super::host_name()?))
 }
 
-fn new_password() -> Result<String> {
+pub fn new_password() -> Result<String> {
     let mut bytes = [0u8; PASSWORD_BYTES];
     getrandom::fill(&mut bytes).context("the operating system gave no random bytes for the store's password")?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())

@@ -12,7 +12,8 @@ use anyhow::{Context, Result, bail};
 use redis::Connection;
 use shardscale::record::server::Server;
 
-use super::link::{self, Link};
+use super::link::Link;
+use crate::inquiry;
 
 /// Hash slots of a cluster, fixed by its specification.
 const SLOTS: u32 = 16_384;
@@ -74,7 +75,7 @@ impl<'a> Cluster<'a> {
                 ("cluster_known_nodes", &nodes),
             ];
             for (name, value) in wanted {
-                let found = link::field(&info, name).unwrap_or("nothing");
+                let found = inquiry::value(&info, name).unwrap_or("nothing");
                 if found != value {
                     let Server { index, host, .. } = shard.server;
                     return Ok(Some(format!("shard {index} on {host} says {name}:{found} instead of {value}")));

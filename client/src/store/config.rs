@@ -9,6 +9,8 @@ use std::path::PathBuf;
 
 use shardscale::record::vocabulary::Store;
 
+use super::settings::Settings;
+
 /// Longest path of a UNIX socket on Linux, in bytes: 108 with the closing zero.
 pub const MAX_SOCKET_PATH_BYTES: usize = 107;
 
@@ -38,9 +40,9 @@ pub struct Config {
     /// Its supervisor always speaks to it here; clients do where `listen` says so.
     pub socket: PathBuf,
     pub password: String,
-    pub io_threads: u32,
     pub max_clients: u64,
     pub backlog: u32,
+    pub settings: Settings,
 }
 
 impl Config {
@@ -76,13 +78,20 @@ impl Config {
         line("logfile", "\"\"");
         line("maxclients", &self.max_clients.to_string());
         line("tcp-backlog", &self.backlog.to_string());
+        line("maxmemory", &self.settings.maxmemory.to_string());
+        line("maxmemory-policy", &self.settings.maxmemory_policy);
+        let threads = self.settings.io_threads;
         match self.product {
-            Store::KeyDb => line("server-threads", &self.io_threads.to_string()),
+            Store::KeyDb => line("server-threads", &threads.to_string()),
             Store::Redis | Store::Valkey => {
-                line("io-threads", &self.io_threads.to_string());
+                line("io-threads", &threads.to_string());
                 // threads that only write leave half of put_tensor to the main thread
-                line("io-threads-do-reads", if self.io_threads > 1 { "yes" } else { "no" });
+                let read = if threads > 1 { "yes" } else { "no" };
+                line("io-threads-do-reads", self.settings.io_threads_do_reads.as_deref().unwrap_or(read));
             }
+        }
+        for module in &self.settings.load_module {
+            line("loadmodule", &quote(&module.to_string_lossy()));
         }
         text
     }
@@ -114,9 +123,9 @@ mod tests {
             scratch: "/tmp/a b".into(),
             socket: "/tmp/a b/s".into(),
             password: "abc".into(),
-            io_threads: 4,
             max_clients: 100,
             backlog: 128,
+            settings: Settings { io_threads: 4, ..Settings::default() },
         }
     }
 
@@ -138,6 +147,21 @@ mod tests {
     fn keydb_has_threads_of_another_name() {
         let text = Config { product: Store::KeyDb, ..config(Listen::Socket) }.text();
         assert!(text.contains("\nserver-threads 4\n") && !text.contains("io-threads"), "{text}");
+    }
+
+    #[test]
+    fn settings_become_directives() {
+        let settings = Settings {
+            io_threads: 4,
+            io_threads_do_reads: Some("no".into()),
+            maxmemory: 1 << 30,
+            maxmemory_policy: "allkeys-lru".into(),
+            load_module: vec!["/opt/a b/redisai.so".into()],
+            ..Settings::default()
+        };
+        let text = Config { settings, ..config(Listen::Socket) }.text();
+        assert!(text.contains("\nmaxmemory 1073741824\nmaxmemory-policy allkeys-lru\n"), "{text}");
+        assert!(text.ends_with("\nio-threads-do-reads no\nloadmodule \"/opt/a b/redisai.so\"\n"), "{text}");
     }
 
     #[test]

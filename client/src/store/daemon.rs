@@ -15,7 +15,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, getpid, getppid};
 use shardscale::record::vocabulary::Store;
 
-use super::limits;
+use super::{limits, remedy};
 
 /// Lines of a server's output that an error about it repeats.
 const LAST_LINES: usize = 8;
@@ -27,6 +27,20 @@ type Tail = Arc<Mutex<VecDeque<String>>>;
 pub struct Program {
     pub path: String,
     pub product: Store,
+    /// As it says, such as `redis 7.0.15`.
+    pub version: String,
+}
+
+/// How a server is started.
+pub struct Start<'a> {
+    /// The text of its configuration.
+    pub config: &'a str,
+    /// Where it may run; absent: where this process may.
+    pub cpus: Option<CpuSet>,
+    /// Options of its allocator; absent: what the environment says.
+    pub malloc_conf: Option<&'a str>,
+    /// Stands before each line of its output; absent: the output is kept for [`Daemon::last_words`] alone.
+    pub label: Option<String>,
 }
 
 /// A running server.
@@ -54,16 +68,22 @@ impl Program {
             Some("KeyDB") => Store::KeyDb,
             _ => bail!("{path:?} is no store server, to --version it answers {first:?}: {remedy}"),
         };
-        Ok(Program { path: path.to_owned(), product })
+        let number = first.split_once(" v=").and_then(|(_, rest)| rest.split_whitespace().next()).unwrap_or_default();
+        Ok(Program { path: path.to_owned(), product, version: format!("{product} {number}") })
     }
 
-    /// Starts the server on `cpus`, or where this process may run; its output goes to our stderr with `label` before each line.
-    pub fn start(&self, config: &str, cpus: Option<CpuSet>, label: String) -> Result<Daemon> {
+    /// Starts the server; its output goes to our stderr.
+    pub fn start(&self, start: Start<'_>) -> Result<Daemon> {
+        let Start { config, cpus, malloc_conf, label } = start;
         let (reader, writer) = io::pipe().context("cannot make a pipe")?;
         let mut command = Command::new(&self.path);
         // a group of its own: a signal to ours reaches the server through us, in order
         command.arg("-").stdin(Stdio::piped()).process_group(0);
         command.stdout(writer.try_clone().context("cannot make a pipe")?).stderr(writer);
+        if let Some(options) = malloc_conf {
+            // the second name is that of a jemalloc which the server brought along, as those built from source do
+            command.env("MALLOC_CONF", options).env("JE_MALLOC_CONF", options);
+        }
         let parent = getpid();
         let prepare = move || {
             nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
@@ -93,11 +113,13 @@ impl Program {
     }
 }
 
-fn copy_lines(reader: PipeReader, tail: Tail, label: String) -> JoinHandle<()> {
+fn copy_lines(reader: PipeReader, tail: Tail, label: Option<String>) -> JoinHandle<()> {
     thread::spawn(move || {
         for line in BufReader::new(reader).split(b'\n').map_while(Result::ok) {
             let line = String::from_utf8_lossy(&line).trim_end().to_owned();
-            eprintln!("{label}: {line}");
+            if let Some(label) = &label {
+                eprintln!("{label}: {line}");
+            }
             if !line.is_empty() {
                 let mut tail = tail.lock().unwrap_or_else(PoisonError::into_inner);
                 tail.push_back(line);
@@ -137,8 +159,8 @@ impl Daemon {
         self.child.wait().context("cannot watch the server")
     }
 
-    /// Its last lines of output, complete once it has ended.
-    pub fn last_words(&mut self) -> String {
+    /// Its last lines of output, complete once it has ended, and what can be done about an end with `status`.
+    pub fn last_words(&mut self, status: Option<ExitStatus>) -> String {
         if let Some(copier) = self.copier.take() {
             // a stray child of the server could hold the pipe open: the lines so far must do then
             let deadline = Instant::now() + Duration::from_secs(1);
@@ -146,12 +168,13 @@ impl Daemon {
                 thread::sleep(Duration::from_millis(10));
             }
         }
-        let tail = self.tail.lock().unwrap_or_else(PoisonError::into_inner);
-        if tail.is_empty() {
-            return "it said nothing".to_owned();
-        }
-        let lines: Vec<_> = tail.iter().map(|line| format!("\n    {line}")).collect();
-        format!("its last lines are:{}", lines.concat())
+        let tail: Vec<String> = self.tail.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect();
+        let advice = status.and_then(|status| remedy::advice(status, &tail));
+        let words = match tail.is_empty() {
+            true => "it said nothing".to_owned(),
+            false => format!("its last lines are:\n    {}", tail.join("\n    ")),
+        };
+        advice.map_or(words.clone(), |advice| format!("{words}\n  {advice}"))
     }
 }
 

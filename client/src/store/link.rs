@@ -62,11 +62,6 @@ impl Link {
     }
 }
 
-/// The value of `field` in a text of `name:value` lines, as INFO and CLUSTER INFO return it.
-pub fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
-    info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,17 +79,11 @@ mod tests {
             pid: 1,
             cpus: "0".into(),
             version: "redis 7.0.15".into(),
+            in_force: None,
             exit: None,
         };
         assert!(Link::to(&server("127.0.0.1"), "cn2", "x").is_some());
         assert!(Link::to(&server("127.0.0.1"), "cn1", "x").is_none());
         assert!(Link::to(&server("10.78.0.2"), "cn1", "x").is_some());
-    }
-
-    #[test]
-    fn fields_of_info() {
-        let info = "# Server\r\nredis_version:7.0.15\r\nredis_version_extra:x\r\n";
-        assert_eq!(field(info, "redis_version"), Some("7.0.15"));
-        assert_eq!(field(info, "valkey_version"), None);
     }
 }

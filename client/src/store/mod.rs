@@ -14,13 +14,17 @@
 pub mod await_store;
 pub mod begin;
 mod cluster;
-mod config;
-mod daemon;
-mod interface;
-mod limits;
-mod link;
+pub mod config;
+pub mod daemon;
+mod in_force;
+pub mod limits;
+pub mod link;
+mod remedy;
 pub mod serve;
+pub mod settings;
 pub mod stop_store;
+pub mod supervisor;
+pub mod trial;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};

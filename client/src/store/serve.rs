@@ -5,41 +5,26 @@
 
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::ExitStatus;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
-use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use nix::sched::CpuSet;
 use redis::ConnectionAddr;
 use shardscale::record::SCHEMA;
 use shardscale::record::files;
 use shardscale::record::manifest::Manifest;
-use shardscale::record::server::{Server, ServerExit};
+use shardscale::record::server::{InForce, Server};
 use shardscale::record::vocabulary::Deployment;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use tempfile::TempDir;
 
 use super::config::{BUS_OFFSET, Config, Listen, MAX_SOCKET_PATH_BYTES};
-use super::daemon::{Daemon, Program};
-use super::link::{self, Link};
-use super::{interface, limits};
+use super::daemon::{Program, Start};
+use super::link::Link;
+use super::settings::Settings;
+use super::supervisor::{Stop, Supervisor};
+use super::{in_force, limits};
 use crate::launcher::{self, Task};
-
-/// Longest wait for the first PONG of a server that has nothing to load.
-const START_TIMEOUT: Duration = Duration::from_secs(30);
-/// From TERM to KILL; shorter than the 30 s that schedulers grant.
-const STOP_GRACE: Duration = Duration::from_secs(10);
-/// How often the server is looked after.
-const WATCH_INTERVAL: Duration = Duration::from_millis(100);
-/// How often a shared file system is asked whether the run stops: thousands of supervisors may ask.
-const STOPPING_INTERVAL: Duration = Duration::from_secs(1);
-/// A launcher's TERM reaches server and supervisor in any order, and `stopping` is older than the SHUTDOWN that follows it.
-const REASON_GRACE: Duration = Duration::from_millis(500);
+use crate::node::{self, interface};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -58,9 +43,6 @@ pub struct Args {
     /// Be a shard of a cluster
     #[arg(long)]
     cluster: bool,
-    /// Threads of the server that read and write
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=128))]
-    io_threads: u32,
     /// Server program, by name or path
     #[arg(long, value_name = "PROGRAM", default_value = "redis-server")]
     server: String,
@@ -73,6 +55,8 @@ pub struct Args {
     /// Number of this server; without it, the launcher's task number
     #[arg(long, value_name = "N")]
     index: Option<u32>,
+    #[command(flatten)]
+    settings: Settings,
 }
 
 /// Returns when the server has ended as asked.
@@ -99,19 +83,29 @@ fn serve(args: &Args, task: Task, host: &str) -> Result<()> {
     let program = Program::identify(&args.server)?;
     let listen = listen(args, task, host)?;
     let scratch = private_folder(&args.scratch, task)?;
+    let clients = ranks_per_server(&args.attempt);
     let config = Config {
         product: program.product,
         listen,
         socket: socket_in(scratch.path())?,
         scratch: scratch.path().to_owned(),
         password: super::read_password(&args.attempt)?,
-        io_threads: args.io_threads,
-        max_clients: limits::max_clients(ranks_per_server(&args.attempt))?,
+        max_clients: limits::max_clients(clients)?,
         backlog: limits::backlog(),
+        settings: args.settings.clone(),
     };
-    let daemon = program.start(&config.text(), args.cpus, format!("server {} on {host}", task.index))?;
-    let mut supervisor = Supervisor { daemon, stop };
-    let Some(info) = supervisor.await_start(&config)? else { return Ok(()) };
+    let label = format!("server {} on {host}", task.index);
+    let start = Start {
+        config: &config.text(),
+        cpus: args.cpus,
+        malloc_conf: args.settings.malloc_conf.as_deref(),
+        label: Some(label),
+    };
+    let mut supervisor = Supervisor { daemon: program.start(start)?, stop };
+    let Some(mut connection) = supervisor.await_start(&config.link())? else { return Ok(()) };
+    let said = in_force::ask(&mut connection, &program.path, &config, &args.ifname)?;
+    let warnings = in_force::warnings(&said.in_force, clients);
+    warnings.iter().for_each(|warning| eprintln!("server {} on {host}: {warning}", task.index));
     let server = Server {
         schema: SCHEMA,
         index: task.index,
@@ -121,11 +115,13 @@ fn serve(args: &Args, task: Task, host: &str) -> Result<()> {
         socket: (listen == Listen::Socket).then(|| config.socket.clone()),
         ifname: args.ifname.clone(),
         pid: supervisor.daemon.pid(),
-        cpus: limits::cpus_of(supervisor.daemon.pid())?,
-        version: version(&config, &info),
+        cpus: node::affinity(supervisor.daemon.pid())?,
+        version: said.version,
+        in_force: Some(InForce { warnings: [said.in_force.warnings.clone(), warnings].concat(), ..said.in_force }),
         exit: None,
     };
     server.write(&args.attempt)?;
+    drop(connection);
     supervisor.watch(server)
 }
 
@@ -158,7 +154,7 @@ fn listen(args: &Args, task: Task, host: &str) -> Result<Listen> {
 }
 
 /// A folder that only we can enter, with a name of its own, removed when the value is dropped.
-fn private_folder(parent: &Path, task: Task) -> Result<TempDir> {
+pub fn private_folder(parent: &Path, task: Task) -> Result<TempDir> {
     tempfile::Builder::new()
         .prefix(&format!("shardscale-{}-", task.index))
         .permissions(std::fs::Permissions::from_mode(0o700))
@@ -166,7 +162,7 @@ fn private_folder(parent: &Path, task: Task) -> Result<TempDir> {
         .with_context(|| format!("cannot make a folder in {}: give a node-local --scratch", parent.display()))
 }
 
-fn socket_in(scratch: &Path) -> Result<PathBuf> {
+pub fn socket_in(scratch: &Path) -> Result<PathBuf> {
     let path = std::path::absolute(scratch).context("cannot resolve --scratch")?.join("socket");
     let bytes = path.as_os_str().len();
     ensure!(
@@ -187,12 +183,6 @@ fn ranks_per_server(attempt: &Path) -> u64 {
     })
 }
 
-/// Product and version, as the running server tells them.
-fn version(config: &Config, info: &str) -> String {
-    let version = link::field(info, "valkey_version").or_else(|| link::field(info, "redis_version"));
-    format!("{} {}", config.product, version.unwrap_or_default()).trim_end().to_owned()
-}
-
 impl Config {
     fn address(&self) -> Option<(Ipv4Addr, u16)> {
         match self.listen {
@@ -200,103 +190,9 @@ impl Config {
             Listen::Socket => None,
         }
     }
-}
 
-/// Whether somebody wants the end: a signal to this process, or `stopping` in the attempt.
-struct Stop {
-    signalled: Arc<AtomicBool>,
-    attempt: PathBuf,
-    looked: Option<Instant>,
-}
-
-impl Stop {
-    fn listen(attempt: &Path) -> Result<Stop> {
-        let signalled = Arc::new(AtomicBool::new(false));
-        for signal in [SIGTERM, SIGINT, SIGHUP] {
-            signal_hook::flag::register(signal, Arc::clone(&signalled)).context("cannot listen to signals")?;
-        }
-        Ok(Stop { signalled, attempt: attempt.to_owned(), looked: None })
+    /// How its supervisor speaks to it.
+    pub fn link(&self) -> Link {
+        Link { address: ConnectionAddr::Unix(self.socket.clone()), password: self.password.clone() }
     }
-
-    /// The signal as of now, the file as of at most [`STOPPING_INTERVAL`] ago.
-    fn wanted(&mut self) -> bool {
-        self.signalled.load(Ordering::Relaxed) || {
-            let due = self.looked.is_none_or(|looked| looked.elapsed() >= STOPPING_INTERVAL);
-            due && {
-                self.looked = Some(Instant::now());
-                super::stop_wanted(&self.attempt)
-            }
-        }
-    }
-
-    /// Whether an end that just happened was wanted.
-    fn was_wanted(&mut self) -> bool {
-        let deadline = Instant::now() + REASON_GRACE;
-        while Instant::now() < deadline {
-            self.looked = None;
-            if self.wanted() {
-                return true;
-            }
-            thread::sleep(WATCH_INTERVAL);
-        }
-        false
-    }
-}
-
-struct Supervisor {
-    daemon: Daemon,
-    stop: Stop,
-}
-
-impl Supervisor {
-    /// Waits until the server answers and returns its INFO; `None` where the end was wanted first.
-    fn await_start(&mut self, config: &Config) -> Result<Option<String>> {
-        let link = Link { address: ConnectionAddr::Unix(config.socket.clone()), password: config.password.clone() };
-        let deadline = Instant::now() + START_TIMEOUT;
-        loop {
-            if self.stop.wanted() {
-                self.daemon.stop(STOP_GRACE)?;
-                return Ok(None);
-            }
-            if let Some(status) = self.daemon.ended()? {
-                if self.stop.was_wanted() {
-                    return Ok(None);
-                }
-                bail!("it did not start ({status}); {}", self.daemon.last_words());
-            }
-            match link.open() {
-                Ok(mut connection) => {
-                    let info = redis::cmd("INFO").arg("server").query(&mut connection);
-                    return info.map(Some).context("it does not tell its version");
-                }
-                Err(error) if Instant::now() > deadline => {
-                    let words = self.daemon.last_words();
-                    bail!("it does not answer after {} s ({error:#}); {words}", START_TIMEOUT.as_secs());
-                }
-                Err(_) => thread::sleep(Duration::from_millis(20)),
-            }
-        }
-    }
-
-    /// Looks after the server until it has ended, and records how.
-    fn watch(mut self, server: Server) -> Result<()> {
-        let (status, asked) = loop {
-            if let Some(status) = self.daemon.ended()? {
-                break (status, self.stop.was_wanted());
-            }
-            if self.stop.wanted() {
-                break (self.daemon.stop(STOP_GRACE)?, true);
-            }
-            thread::sleep(WATCH_INTERVAL);
-        };
-        let exit = exit(asked, status);
-        let attempt = &self.stop.attempt;
-        Server { exit: Some(exit), ..server }.write(attempt)?;
-        ensure!(asked, "it ended unasked ({status}); {}", self.daemon.last_words());
-        Ok(())
-    }
-}
-
-fn exit(asked: bool, status: ExitStatus) -> ServerExit {
-    ServerExit { asked, code: status.code(), signal: status.signal() }
 }

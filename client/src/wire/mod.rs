@@ -1,20 +1,35 @@
-//! Putting one tensor into a store and getting it back: two commands, prepared once for a key and a size.
+//! Putting tensors into a store and getting them back: commands that are prepared once for a key and a size, then sent and
+//! answered without a copy of the payload and without an allocation.
 //!
-//! The payload is not copied here: a command is written from, and a reply read into, the caller's buffer, with the bytes
-//! around it in places of their own. What a reply must begin with follows from key and size, so it is compared and not
-//! parsed; only a reply that begins otherwise is. Nothing is ever sent twice.
+//! A command is written from, and a reply read into, the caller's buffers, with the bytes around the payload in places of
+//! their own: one system call for a command however long, one for a short reply, two for a long one ([`ByteStream`]). What
+//! a reply must begin with follows from key and size, so it is compared and not parsed; only a reply that begins otherwise
+//! is ([`resp`]). Nothing is ever sent twice.
+//!
+//! Commands may be sent ahead of the replies ([`put::send`] for several, then [`put::receive`]); replies come in the order of
+//! commands.
 //!
 //! This module knows streams and bytes; it must not know MPI, clocks or shards.
 
+pub mod get;
+mod landing;
 pub mod plain;
+pub mod put;
 pub mod redisai;
 pub mod resp;
 
 use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
-use std::ops::Range;
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::anyhow;
+use shardscale::record::vocabulary::{Dtype, Wire};
+use shardscale::record::workload::MOST_IN_FLIGHT;
+
 use resp::Reply;
+
+/// Most commands in one call of [`put::send`] or [`get::send`].
+pub const BATCH: usize = MOST_IN_FLIGHT as usize;
+/// Parts of so many commands or replies: head, payload, tail.
+const PARTS: usize = 3 * BATCH;
 
 const CRLF: &[u8] = b"\r\n";
 const OK: &[u8] = b"+OK\r\n";
@@ -22,131 +37,54 @@ const OK: &[u8] = b"+OK\r\n";
 /// Bytes beyond the payload that an unexpected reply may have before it is given up.
 const REPLY_SLACK: usize = 64 << 10;
 
-/// Finds the payload in a reply that did not begin as expected, as a range of `bytes`; an error says what is wrong with it.
-type FindPayload = fn(bytes: &[u8], reply: &Reply, payload_bytes: usize) -> Result<Range<usize>>;
-
-/// The two commands for one key and one size, and what is expected of their replies.
-pub struct Exchange {
-    /// All of the put command that stands before the payload; CRLF stands behind it.
-    put_head: Vec<u8>,
-    /// The whole get command.
-    get: Vec<u8>,
-    /// What stands before the payload in the reply to it.
-    reply_head: Vec<u8>,
-    /// Room for what really comes, as long as `reply_head`.
-    received: Vec<u8>,
-    payload_bytes: usize,
-    find_payload: FindPayload,
+/// What is stored under a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tensor {
+    pub dtype: Dtype,
+    pub dimensions: Vec<u64>,
+    pub payload_bytes: usize,
 }
 
-impl Exchange {
-    /// Stores `payload` and waits for the server's OK.
-    ///
-    /// # Errors
-    /// The server's own words if it refuses, or what happened to the connection.
-    pub fn put<S: Read + Write>(&mut self, stream: &mut S, payload: &[u8]) -> Result<()> {
-        if let Err(error) = write_all(stream, [&self.put_head, payload, CRLF]) {
-            return Err(why_writing_failed(stream, error));
-        }
-        let mut received = [0; OK.len()];
-        match receive(stream, OK, [&mut received, &mut [], &mut []])? {
-            Received::AsExpected => Ok(()),
-            Received::Otherwise(bytes) => match resp::read_reply(stream, bytes, REPLY_SLACK)?.1 {
-                Reply::Error(text) => bail!(resp::explain(&text)),
-                other => bail!("the server answered {other} where OK was due"),
-            },
-        }
-    }
-
-    /// Reads the tensor back into `payload`.
-    ///
-    /// # Errors
-    /// As [`Exchange::put`]; also a value that is missing, of another length, dtype or shape.
-    pub fn get<S: Read + Write>(&mut self, stream: &mut S, payload: &mut [u8]) -> Result<()> {
-        if let Err(error) = write_all(stream, [&self.get, &[], &[]]) {
-            return Err(why_writing_failed(stream, error));
-        }
-        let mut tail = [0; CRLF.len()];
-        match receive(stream, &self.reply_head, [&mut self.received, payload, &mut tail])? {
-            Received::AsExpected if tail == CRLF => Ok(()),
-            Received::AsExpected => bail!("the server's reply does not end where the payload ends"),
-            Received::Otherwise(bytes) => self.get_otherwise(stream, bytes, payload),
-        }
-    }
-
-    /// Understands a reply that does not begin as expected, `bytes` of which are read.
-    fn get_otherwise<S: Read>(&mut self, stream: &mut S, bytes: Vec<u8>, payload: &mut [u8]) -> Result<()> {
-        let (bytes, reply) = resp::read_reply(stream, bytes, self.payload_bytes + REPLY_SLACK)?;
-        if let Reply::Error(text) = &reply {
-            bail!(resp::explain(text));
-        }
-        if matches!(reply, Reply::Nil) {
-            bail!("the key has no value: it was evicted, deleted or never stored");
-        }
-        let place = (self.find_payload)(&bytes, &reply, self.payload_bytes)?;
-        payload.copy_from_slice(&bytes[place.clone()]);
-        // the same tensor in another spelling: this is how the next reply will begin too
-        if bytes.len() == place.end + CRLF.len() {
-            self.reply_head = bytes[..place.start].to_vec();
-            self.received = vec![0; place.start];
-        }
-        Ok(())
+/// Prepares the command that stores `tensor` under `key`.
+pub fn put(wire: Wire, key: &str, tensor: &Tensor) -> put::Put {
+    match wire {
+        Wire::RedisAi => redisai::put(key, tensor),
+        Wire::Plain | Wire::Auto => plain::put(key, tensor),
     }
 }
 
-enum Received {
-    AsExpected,
-    /// It begins otherwise; these are the bytes so far.
-    Otherwise(Vec<u8>),
-}
-
-/// Fills `parts` (head, payload, tail) in order from the stream, as long as the head turns out as `expected`.
-///
-/// A server that has something else to say may say less than `parts` hold, so the head is compared after every read.
-fn receive<S: Read>(stream: &mut S, expected: &[u8], mut parts: [&mut [u8]; 3]) -> Result<Received> {
-    let wanted: usize = parts.iter().map(|part| part.len()).sum();
-    let mut got = 0;
-    while got < wanted {
-        let more = read_at(stream, &mut parts, got)?;
-        let compared = got.min(expected.len());
-        got += more;
-        let head = got.min(expected.len());
-        if parts[0][compared..head] != expected[compared..head] {
-            let mut bytes = parts.concat();
-            bytes.truncate(got);
-            return Ok(Received::Otherwise(bytes));
-        }
-    }
-    Ok(Received::AsExpected)
-}
-
-/// One read into what is left of `parts` behind their first `skip` bytes; never 0.
-fn read_at<S: Read>(stream: &mut S, parts: &mut [&mut [u8]; 3], mut skip: usize) -> Result<usize> {
-    let mut rest = parts.each_mut().map(|part| {
-        let cut = skip.min(part.len());
-        skip -= cut;
-        IoSliceMut::new(&mut part[cut..])
-    });
-    let first = rest.iter().position(|part| !part.is_empty()).unwrap_or(0);
-    loop {
-        match stream.read_vectored(&mut rest[first..]) {
-            Ok(0) => bail!("the server closed the connection"),
-            Ok(n) => return Ok(n),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(explain_io(error)),
-        }
+/// Prepares the command that reads it back.
+pub fn get(wire: Wire, key: &str, tensor: &Tensor) -> get::Get {
+    match wire {
+        Wire::RedisAi => redisai::get(key, tensor),
+        Wire::Plain | Wire::Auto => plain::get(key, tensor),
     }
 }
 
-fn write_all<S: Write>(stream: &mut S, parts: [&[u8]; 3]) -> io::Result<()> {
-    let mut slices = parts.map(IoSlice::new);
-    let mut rest = &mut slices[..];
+/// A connection as far as the wires use it: vectored reads and writes that may do less than asked.
+pub trait ByteStream: Read + Write {
+    /// Reads into `parts` until they are full, the stream ends or fails, or nothing comes for too long. Called where it is
+    /// certain that all of that will come: one system call then replaces one for each piece that arrives.
+    fn fill(&mut self, parts: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        self.read_vectored(parts)
+    }
+}
+
+/// Which command of a batch failed, and why.
+#[derive(Debug)]
+pub struct BatchError {
+    pub at: usize,
+    pub cause: anyhow::Error,
+}
+
+/// Writes all of `parts`; with one system call where the stream takes that much.
+fn write_all<S: Write>(stream: &mut S, mut parts: &mut [IoSlice<'_>]) -> io::Result<()> {
     // drops empty parts
-    IoSlice::advance_slices(&mut rest, 0);
-    while !rest.is_empty() {
-        match stream.write_vectored(rest) {
+    IoSlice::advance_slices(&mut parts, 0);
+    while !parts.is_empty() {
+        match stream.write_vectored(parts) {
             Ok(0) => return Err(ErrorKind::WriteZero.into()),
-            Ok(n) => IoSlice::advance_slices(&mut rest, n),
+            Ok(n) => IoSlice::advance_slices(&mut parts, n),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }

@@ -5,37 +5,64 @@
 use std::ops::Range;
 
 use anyhow::{Result, bail, ensure};
-use shardscale::record::units::ELEMENT_BYTES;
+use shardscale::record::vocabulary::Dtype;
 
-use super::Exchange;
+use super::Tensor;
+use super::get::Get;
+use super::put::Put;
 use super::resp::{self, Reply};
 
-/// Prepares both commands for a float32 tensor of shape [1, n] with `payload_bytes` bytes.
-pub fn exchange(key: &str, payload_bytes: usize) -> Exchange {
-    let elements = (payload_bytes as u64 / ELEMENT_BYTES).to_string();
-    let mut put_head = b"*7\r\n".to_vec();
-    for argument in ["AI.TENSORSET", key, "FLOAT", "1", &elements, "BLOB"] {
-        resp::push_bulk(&mut put_head, argument.as_bytes());
+/// Prepares `AI.TENSORSET key DTYPE d1 .. dn BLOB payload`.
+pub fn put(key: &str, tensor: &Tensor) -> Put {
+    let dimensions: Vec<_> = tensor.dimensions.iter().map(u64::to_string).collect();
+    let arguments = 5 + dimensions.len();
+    let mut head = format!("*{arguments}\r\n").into_bytes();
+    let before = ["AI.TENSORSET", key, name(tensor.dtype)].into_iter();
+    for argument in before.chain(dimensions.iter().map(String::as_str)).chain(["BLOB"]) {
+        resp::push_bulk(&mut head, argument.as_bytes());
     }
-    put_head.extend_from_slice(format!("${payload_bytes}\r\n").as_bytes());
-    let mut get = Vec::new();
-    resp::push_command(&mut get, &[b"AI.TENSORGET", key.as_bytes(), b"META", b"BLOB"]);
-    let mut reply_head = b"*6\r\n".to_vec();
-    for text in ["dtype", "FLOAT", "shape"] {
-        resp::push_bulk(&mut reply_head, text.as_bytes());
-    }
-    reply_head.extend_from_slice(format!("*2\r\n:1\r\n:{elements}\r\n").as_bytes());
-    resp::push_bulk(&mut reply_head, b"blob");
-    reply_head.extend_from_slice(format!("${payload_bytes}\r\n").as_bytes());
-    Exchange { put_head, get, received: vec![0; reply_head.len()], reply_head, payload_bytes, find_payload }
+    head.extend_from_slice(format!("${}\r\n", tensor.payload_bytes).as_bytes());
+    Put::new(head)
 }
 
-fn find_payload(bytes: &[u8], reply: &Reply, payload_bytes: usize) -> Result<Range<usize>> {
+/// Prepares `AI.TENSORGET key META BLOB`.
+pub fn get(key: &str, tensor: &Tensor) -> Get {
+    let mut command = Vec::new();
+    resp::push_command(&mut command, &[b"AI.TENSORGET", key.as_bytes(), b"META", b"BLOB"]);
+    let mut reply_head = b"*6\r\n".to_vec();
+    for text in ["dtype", name(tensor.dtype), "shape"] {
+        resp::push_bulk(&mut reply_head, text.as_bytes());
+    }
+    reply_head.extend_from_slice(format!("*{}\r\n", tensor.dimensions.len()).as_bytes());
+    for dimension in &tensor.dimensions {
+        reply_head.extend_from_slice(format!(":{dimension}\r\n").as_bytes());
+    }
+    resp::push_bulk(&mut reply_head, b"blob");
+    reply_head.extend_from_slice(format!("${}\r\n", tensor.payload_bytes).as_bytes());
+    Get::new(command, reply_head, tensor.clone(), find_payload)
+}
+
+/// RedisAI's name of a dtype.
+fn name(dtype: Dtype) -> &'static str {
+    match dtype {
+        Dtype::Float64 => "DOUBLE",
+        Dtype::Float32 => "FLOAT",
+        Dtype::Int64 => "INT64",
+        Dtype::Int32 => "INT32",
+        Dtype::Int16 => "INT16",
+        Dtype::Int8 => "INT8",
+        Dtype::Uint16 => "UINT16",
+        Dtype::Uint8 => "UINT8",
+    }
+}
+
+fn find_payload(bytes: &[u8], reply: &Reply, tensor: &Tensor) -> Result<Range<usize>> {
     let Reply::Array(items) = reply else { bail!("the server answered {reply} where an array of 6 was due") };
     let [dtype_name, dtype, shape_name, shape, blob_name, blob] = &items[..] else {
         bail!("the server answered {reply} where an array of 6 was due");
     };
-    for (item, due) in [(dtype_name, "dtype"), (dtype, "FLOAT"), (shape_name, "shape"), (blob_name, "blob")] {
+    let words = [(dtype_name, "dtype"), (dtype, name(tensor.dtype)), (shape_name, "shape"), (blob_name, "blob")];
+    for (item, due) in words {
         let found = text(bytes, item);
         ensure!(
             found.as_deref() == Some(due),
@@ -43,12 +70,15 @@ fn find_payload(bytes: &[u8], reply: &Reply, payload_bytes: usize) -> Result<Ran
             found.unwrap_or_default()
         );
     }
-    let elements = (payload_bytes as u64 / ELEMENT_BYTES).cast_signed();
-    let due = Reply::Array(vec![Reply::Integer(1), Reply::Integer(elements)]);
-    ensure!(*shape == due, "the tensor's shape is {shape:?}, [1, {elements}] was stored");
+    let due = tensor.dimensions.iter().map(|dimension| Reply::Integer(dimension.cast_signed()));
+    ensure!(
+        *shape == Reply::Array(due.collect()),
+        "the tensor's shape is {shape:?}, {:?} was stored",
+        tensor.dimensions
+    );
     match blob {
-        Reply::Bulk(place) if place.len() == payload_bytes => Ok(place.clone()),
-        other => bail!("the server answered {other} where a string of {payload_bytes} bytes was due"),
+        Reply::Bulk(place) if place.len() == tensor.payload_bytes => Ok(place.clone()),
+        other => bail!("the server answered {other} where a string of {} bytes was due", tensor.payload_bytes),
     }
 }
 

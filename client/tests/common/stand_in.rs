@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{IpAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{sleep, spawn};
@@ -51,7 +51,16 @@ struct State {
     tensors: bool,
     mischief: Mischief,
     timed: AtomicU32,
-    values: Mutex<HashMap<Vec<u8>, Vec<u8>>>,
+    values: Mutex<HashMap<Vec<u8>, Value>>,
+    peers: Mutex<Vec<IpAddr>>,
+}
+
+/// What a key has: a string where there is no dtype.
+#[derive(Clone)]
+struct Value {
+    dtype: String,
+    dimensions: Vec<usize>,
+    bytes: Vec<u8>,
 }
 
 impl StandIn {
@@ -59,11 +68,18 @@ impl StandIn {
     pub fn start(tensors: bool, mischief: Mischief) -> StandIn {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let state = Arc::new(State { tensors, mischief, timed: AtomicU32::new(0), values: Mutex::default() });
+        let state = Arc::new(State {
+            tensors,
+            mischief,
+            timed: AtomicU32::new(0),
+            values: Mutex::default(),
+            peers: Mutex::default(),
+        });
         let shared = state.clone();
         spawn(move || {
             for stream in listener.incoming().flatten() {
                 let state = shared.clone();
+                state.peers.lock().unwrap().push(stream.peer_addr().unwrap().ip());
                 spawn(move || state.serve(&stream));
             }
         });
@@ -74,7 +90,12 @@ impl StandIn {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// Timed commands that arrived.
+    /// Addresses from which connections came.
+    pub fn peers(&self) -> Vec<IpAddr> {
+        self.state.peers.lock().unwrap().clone()
+    }
+
+    /// Puts and gets that arrived.
     pub fn timed_commands(&self) -> u32 {
         self.state.timed.load(Ordering::SeqCst)
     }
@@ -128,29 +149,34 @@ impl State {
             values.remove(&command[1]);
         }
         match (name, command) {
-            ("SET", [_, key, value]) => {
-                values.insert(key.clone(), value.clone());
+            ("SET", [_, key, bytes]) => {
+                let value = Value { dtype: String::new(), dimensions: Vec::new(), bytes: bytes.clone() };
+                values.insert(key.clone(), value);
                 b"+OK\r\n".to_vec()
             }
-            ("AI.TENSORSET", [_, key, dtype, one, n, word, blob])
-                if dtype == b"FLOAT" && one == b"1" && word == b"BLOB" =>
-            {
-                let elements: usize = String::from_utf8_lossy(n).parse().unwrap();
-                if blob.len() != elements * 4 {
+            ("AI.TENSORSET", [_, key, dtype, dimensions @ .., word, blob]) if word == b"BLOB" => {
+                let dtype = String::from_utf8_lossy(dtype).into_owned();
+                let dimensions: Vec<usize> =
+                    dimensions.iter().map(|it| String::from_utf8_lossy(it).parse().unwrap()).collect();
+                let Some(width) = width(&dtype) else { return b"-ERR invalid data type\r\n".to_vec() };
+                if blob.len() != dimensions.iter().product::<usize>() * width {
                     return b"-ERR data length does not match tensor shape and type\r\n".to_vec();
                 }
-                values.insert(key.clone(), blob.clone());
+                values.insert(key.clone(), Value { dtype, dimensions, bytes: blob.clone() });
                 b"+OK\r\n".to_vec()
             }
             ("GET", [_, key]) => {
-                values.get(key).map_or(b"$-1\r\n".to_vec(), |value| bulk(&self.corrupted(value, number)))
+                values.get(key).map_or(b"$-1\r\n".to_vec(), |value| bulk(&self.corrupted(&value.bytes, number)))
             }
             ("AI.TENSORGET", [_, key, meta, word]) if meta == b"META" && word == b"BLOB" => match values.get(key) {
                 None => b"-ERR tensor key is empty or in a different shard\r\n".to_vec(),
-                Some(blob) => {
-                    let mut reply = b"*6\r\n$5\r\ndtype\r\n$5\r\nFLOAT\r\n$5\r\nshape\r\n*2\r\n:1\r\n".to_vec();
-                    reply.extend(format!(":{}\r\n$4\r\nblob\r\n", blob.len() / 4).bytes());
-                    reply.extend(bulk(&self.corrupted(blob, number)));
+                Some(value) => {
+                    let mut reply = b"*6\r\n$5\r\ndtype\r\n".to_vec();
+                    reply.extend(bulk(value.dtype.as_bytes()));
+                    reply.extend(format!("$5\r\nshape\r\n*{}\r\n", value.dimensions.len()).bytes());
+                    value.dimensions.iter().for_each(|it| reply.extend(format!(":{it}\r\n").bytes()));
+                    reply.extend(b"$4\r\nblob\r\n");
+                    reply.extend(bulk(&self.corrupted(&value.bytes, number)));
                     reply
                 }
             },
@@ -167,6 +193,21 @@ impl State {
         }
         value
     }
+}
+
+/// Bytes of an element, by RedisAI's names.
+fn width(dtype: &str) -> Option<usize> {
+    let widths = [
+        ("DOUBLE", 8),
+        ("INT64", 8),
+        ("FLOAT", 4),
+        ("INT32", 4),
+        ("INT16", 2),
+        ("UINT16", 2),
+        ("INT8", 1),
+        ("UINT8", 1),
+    ];
+    widths.into_iter().find(|(name, _)| *name == dtype).map(|(_, width)| width)
 }
 
 fn bulk(bytes: &[u8]) -> Vec<u8> {

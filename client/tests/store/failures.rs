@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -24,11 +23,7 @@ fn refused(lab: &Lab, attempt: &Path, command: Command) -> Said {
 
 /// A program that passes for a Redis until it is started.
 fn false_server(lab: &Lab, then: &str) -> String {
-    let path = lab.run_dir().join("false-server");
-    let answer = "[ \"$1\" = --version ] && { echo 'Redis server v=7.0.0 bits=64'; exit; }";
-    fs::write(&path, format!("#!/bin/sh\n{answer}\n{then}\n")).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-    path.to_str().unwrap().to_owned()
+    lab.stand_in("Redis server v=7.0.0 bits=64", then)
 }
 
 #[test]
@@ -109,6 +104,55 @@ fn the_last_words_of_a_server_that_ends_at_its_start_are_repeated() {
     let program = false_server(&lab, "exec redis-server - --no-such-directive yes");
     let said = refused(&lab, &attempt, lab.serve(&attempt, 0, free_ports(1), &["--server", &program]));
     assert!(said.stderr.contains("no-such-directive"), "{said:?}");
+}
+
+#[test]
+fn a_module_that_cannot_be_loaded_and_a_missing_library_have_advice() {
+    let lab = Lab::new();
+    let attempt = lab.attempt();
+    let said =
+        refused(&lab, &attempt, lab.serve(&attempt, 0, free_ports(1), &["--load-module", "/no/such/redisai.so"]));
+    assert!(
+        said.stderr.contains("/no/such/redisai.so") && said.stderr.contains("--load-module names a file"),
+        "{said:?}"
+    );
+    let words = "redis-server: error while loading shared libraries: libjemalloc.so.2: cannot open shared object file";
+    let program = false_server(&lab, &format!("echo '{words}' >&2; exit 127"));
+    let said = refused(&lab, &attempt, lab.serve(&attempt, 0, free_ports(1), &["--server", &program]));
+    assert!(said.stderr.contains("load the modules that it was built with"), "{said:?}");
+    let program = false_server(&lab, "kill -9 $$");
+    let said = refused(&lab, &attempt, lab.serve(&attempt, 0, free_ports(1), &["--server", &program]));
+    assert!(said.stderr.contains("memory limit"), "{said:?}");
+}
+
+#[test]
+fn allocator_options_that_are_not_in_force_are_refused() {
+    let lab = Lab::new();
+    let attempt = lab.attempt();
+    // jemalloc skips what it does not understand with a line that nobody reads
+    let wrong = ["--malloc-conf", "dirty_decay_ms:never"];
+    let said = refused(&lab, &attempt, lab.serve(&attempt, 0, free_ports(1), &wrong));
+    assert!(said.stderr.contains("--malloc-conf dirty_decay_ms:never is not in force"), "{said:?}");
+    assert!(said.stderr.contains("runs with dirty_decay_ms:10000"), "{said:?}");
+    let said = finish(lab.serve(&attempt, 0, free_ports(1), &["--malloc-conf", "dirty_decay_ms=-1"]));
+    assert_eq!(said.code, Some(2));
+    assert!(said.stderr.contains("is no list of allocator options"), "{said:?}");
+}
+
+/// With few files allowed, the ranks of the manifest do not fit: said before the server starts.
+#[test]
+fn a_file_limit_below_the_ranks_is_told_before_it_is_hit() {
+    let lab = Lab::new();
+    let attempt = lab.attempt();
+    let mut manifest = shardscale::record::manifest::example();
+    manifest.expect.ranks = 4608;
+    fs::write(lab.run_dir().join("run.toml"), manifest.to_toml().unwrap()).unwrap();
+    let inner = lab.serve(&attempt, 0, free_ports(1), &[]);
+    let mut command = Command::new("prlimit");
+    command.arg("--nofile=1024:1024").arg(inner.get_program()).args(inner.get_args());
+    let said = refused(&lab, &attempt, command);
+    assert!(said.stderr.contains("4608 ranks will connect") && said.stderr.contains("1024 open files"), "{said:?}");
+    assert!(said.stderr.contains("ulimit -Hn"), "{said:?}");
 }
 
 #[test]

@@ -124,6 +124,16 @@ impl Lab {
         command
     }
 
+    /// A program that answers `version` to --version, and runs the shell line `then` instead of serving.
+    pub fn stand_in(&self, version: &str, then: &str) -> String {
+        use std::os::unix::fs::PermissionsExt;
+        let path = self.run_dir().join(format!("stand-in-{}", version.split(' ').next().unwrap()));
+        let answer = format!("[ \"$1\" = --version ] && {{ echo '{version}'; exit; }}");
+        fs::write(&path, format!("#!/bin/sh\n{answer}\n{then}\n")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
     /// Starts it in the background, its stderr in `serve-N.log`; the number is that of [`Lab::supervisor`].
     pub fn start(&mut self, mut command: Command) -> usize {
         let number = self.supervisors.len();

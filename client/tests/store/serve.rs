@@ -168,3 +168,50 @@ fn a_server_that_starts_while_the_run_stops_ends_at_once() {
     assert_eq!(lab.ended(number), Some(0), "{}", lab.log(number));
     assert!(begun.elapsed() < Duration::from_secs(10));
 }
+
+#[test]
+fn what_is_in_force_is_asked_and_recorded() {
+    let mut lab = Lab::new();
+    let attempt = lab.attempt();
+    let settings = ["--io-threads", "3", "--io-threads-do-reads", "no", "--maxmemory", "64MiB"];
+    let settings = [&settings[..], &["--malloc-conf", "dirty_decay_ms:-1,muzzy_decay_ms:5"]].concat();
+    let (_, server) = lab.started(&attempt, 0, free_ports(1), &settings);
+    let in_force = server.in_force.unwrap();
+    for (name, value) in [
+        ("io-threads", "3"),
+        ("io-threads-do-reads", "no"),
+        ("maxmemory", "67108864"),
+        ("maxmemory-policy", "noeviction"),
+        ("save", ""),
+        ("appendonly", "no"),
+    ] {
+        assert_eq!(in_force.settings[name], value, "{name}");
+    }
+    assert_eq!((in_force.malloc["dirty_decay_ms"].as_str(), in_force.malloc["muzzy_decay_ms"].as_str()), ("-1", "5"));
+    assert_eq!(in_force.interface.unwrap().name, "lo");
+    let hostname = fs::read_to_string("/proc/sys/net/core/somaxconn").unwrap();
+    assert_eq!(in_force.node.somaxconn, hostname.trim().parse().ok());
+    let files = in_force.node.open_files.unwrap();
+    assert_eq!(files.soft, files.hard, "raised to the hard limit");
+
+    let (_, server) = lab.started(&attempt, 1, free_ports(1), &[]);
+    let in_force = server.in_force.unwrap();
+    assert_eq!((in_force.settings["io-threads"].as_str(), in_force.settings["maxmemory"].as_str()), ("1", "0"));
+    assert_eq!(in_force.malloc["dirty_decay_ms"], "10000", "jemalloc's own");
+}
+
+#[test]
+fn a_server_under_another_name_is_told_what_it_knows() {
+    // Valkey and KeyDB cannot be installed here: a Redis under their names shows which directives they are given, no more
+    let mut lab = Lab::new();
+    let attempt = lab.attempt();
+    let valkey = lab.stand_in("Valkey server v=8.0.1 sha=0 bits=64", "exec redis-server -");
+    let (_, server) = lab.started(&attempt, 0, free_ports(1), &["--server", &valkey, "--io-threads", "2"]);
+    assert!(server.version.starts_with("valkey "), "{}", server.version);
+    assert_eq!(server.in_force.unwrap().settings["io-threads"], "2");
+    let keydb =
+        lab.stand_in("KeyDB server v=6.3.4 sha=0 bits=64", "sed s/^server-threads/io-threads/ | exec redis-server -");
+    let (_, server) = lab.started(&attempt, 1, free_ports(1), &["--server", &keydb, "--io-threads", "2"]);
+    assert!(server.version.starts_with("keydb "), "{}", server.version);
+    assert_eq!(server.in_force.unwrap().settings["io-threads"], "2");
+}

@@ -3,8 +3,11 @@
 use std::collections::BTreeSet;
 use std::fmt::Display;
 
+use crate::record::attempt::Attempt;
 use crate::record::manifest::Manifest;
 use crate::record::samples::{Contents, Meta, SeriesView};
+use crate::record::server::Server;
+use crate::record::store::StoreRecord;
 use crate::record::units::show_bytes;
 use crate::record::vocabulary::{Deployment, Op, Wire};
 
@@ -33,6 +36,30 @@ pub fn contradictions(manifest: &Manifest, meta: &Meta) -> Vec<String> {
         compare("shards", &expect.servers, &meta.shards.len());
     }
     found
+}
+
+/// Why the figures are not those of the store that was asked for: what the store itself said while it was measured.
+pub fn store_contradictions(manifest: &Manifest, attempt: &Attempt) -> Vec<String> {
+    let Some(store) = &attempt.store else { return Vec::new() };
+    [store.spoiled(), store.contradictions(manifest)].concat()
+}
+
+/// What the store, its servers and the client's nodes said that a reader of the figures should know.
+pub fn condition_notes(manifest: &Manifest, attempt: &Attempt) -> Vec<String> {
+    let mut notes = attempt.store.as_ref().map(StoreRecord::notes).unwrap_or_default();
+    notes.extend(attempt.environment.iter().flat_map(|it| it.notes(&manifest.job.net_ifname)));
+    let warned = |server: &&Server| server.in_force.as_ref().is_some_and(|it| !it.warnings.is_empty());
+    let servers: Vec<&Server> = attempt.servers.iter().filter(warned).collect();
+    if let Some(first) = servers.first() {
+        let warnings = first.in_force.as_ref().map(|it| it.warnings.join("; ")).unwrap_or_default();
+        notes.push(format!(
+            "{} of {} servers warned, such as server {}: {warnings}",
+            servers.len(),
+            attempt.servers.len(),
+            first.index
+        ));
+    }
+    notes
 }
 
 /// Why the samples of one size cannot be used; `None` if they are complete.

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
+use super::check;
 use super::sweep::{self, Reading};
 use crate::collect::model::{Run, Source, State};
 use crate::collect::params::Params;
@@ -104,14 +105,17 @@ fn judge(run: &mut Run, mut trials: Vec<Trial>, manifest: &Manifest) {
     run.state = state;
     run.reason = reason(state, chosen);
     let reading = shown.and_then(|_| chosen.reading());
-    if let Some(reading) = reading
-        && !reading.contradictions.is_empty()
-    {
+    let mut contradictions = reading.map(|reading| reading.contradictions.clone()).unwrap_or_default();
+    if reading.is_some() {
+        contradictions.extend(check::store_contradictions(manifest, &chosen.attempt));
+    }
+    if !contradictions.is_empty() {
         run.state = State::Invalid;
-        let what = format!("not what was asked: {}", reading.contradictions.join("; "));
+        let what = format!("not what was asked: {}", contradictions.join("; "));
         run.reason = if run.reason.is_empty() { what } else { format!("{what}; {}", run.reason) };
     }
     run.notes = notes(&trials, shown.unwrap_or(last));
+    run.notes.extend(check::condition_notes(manifest, &chosen.attempt));
     run.measured = reading.map(|reading| reading.measured.clone());
 }
 

@@ -7,7 +7,7 @@ use crate::record::units::show_bytes;
 
 /// Changes that are listed.
 const LISTED: usize = 20;
-const NAME_WIDTH: usize = 36;
+const NAME_WIDTH: usize = 34;
 
 /// `24 comparisons: 2 slower, 22 noise`.
 pub fn headline(baseline: &Baseline) -> String {

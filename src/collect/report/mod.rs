@@ -3,12 +3,9 @@
 
 pub mod changes;
 pub mod csv;
-mod csv_baseline;
-mod csv_scaling;
 pub mod html;
 pub mod json;
 pub mod markdown;
-mod md_series;
 pub mod number;
 pub mod provenance;
 pub mod table;
@@ -27,11 +24,11 @@ pub fn files(collection: &Collection) -> Result<Vec<(&'static str, Vec<u8>)>> {
         ("results.csv", csv::results(&collection.runs)?),
         ("runs.csv", csv::runs(collection)?),
         ("summary.md", markdown::render(collection).into_bytes()),
-        ("scaling.csv", csv_scaling::render(&collection.scaling)?),
+        ("scaling.csv", csv::scaling::render(&collection.scaling)?),
         ("report.html", html::render(collection)?),
     ];
     if let Some(baseline) = &collection.baseline {
-        files.push((BASELINE, csv_baseline::render(baseline)?));
+        files.push((BASELINE, csv::baseline::render(baseline)?));
     }
     Ok(files)
 }

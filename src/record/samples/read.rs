@@ -6,7 +6,8 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 
 use super::{
-    BLOCK_HEADER, BLOCK_MAGIC, FILE_HEADER, FILE_MAGIC, KIND_END, KIND_META, KIND_RANKS, KIND_SAMPLES, Meta, RankInfo,
+    BLOCK_HEADER, BLOCK_MAGIC, Effort, FILE_HEADER, FILE_MAGIC, HostClock, KIND_CLOCKS, KIND_EFFORT, KIND_END,
+    KIND_META, KIND_RANKS, KIND_SAMPLES, Meta, RankInfo, STEPS_FROM_START,
 };
 use crate::record::check_schema;
 use crate::record::vocabulary::Op;
@@ -24,7 +25,8 @@ pub struct SeriesView<'a> {
     /// Start of the first sample in ns on the common clock.
     pub base_ns: i64,
     durations: &'a [u8],
-    gaps: &'a [u8],
+    steps: &'a [u8],
+    from_start: bool,
     width: usize,
 }
 
@@ -45,10 +47,11 @@ impl<'a> SeriesView<'a> {
 
     /// (start, duration) of each sample in ns, the start on the common clock, warm-up first.
     pub fn samples(&self) -> impl Iterator<Item = (i64, u64)> + 'a {
-        let mut end = self.base_ns;
-        self.durations_ns().zip(values(self.gaps, self.width)).map(move |(duration, gap)| {
-            let start = end.saturating_add_unsigned(gap);
-            end = start.saturating_add_unsigned(duration);
+        let mut before = self.base_ns;
+        let from_start = self.from_start;
+        self.durations_ns().zip(values(self.steps, self.width)).map(move |(duration, step)| {
+            let start = before.saturating_add_unsigned(step);
+            before = if from_start { start } else { start.saturating_add_unsigned(duration) };
             (start, duration)
         })
     }
@@ -74,6 +77,10 @@ pub struct Contents<'a> {
     pub ranks: Vec<RankInfo>,
     /// In the order of writing: by size, then by rank, then by op.
     pub series: Vec<SeriesView<'a>>,
+    /// In the order of sizes; empty in files of schema 1.
+    pub effort: Vec<Effort>,
+    /// In the order of [`Meta::hosts`]; absent in files of schema 1, and where the run was cut short.
+    pub clocks_at_end: Option<Vec<HostClock>>,
     /// The sweep was finished.
     pub ended: bool,
     /// The file breaks off or is damaged: what and where.
@@ -99,7 +106,15 @@ impl SamplesFile {
     /// # Errors
     /// A file of another kind or of a newer schema. A torn or damaged tail is no error: it is in [`Contents::torn`].
     pub fn contents(&self) -> Result<Contents<'_>> {
-        let mut contents = Contents { meta: None, ranks: Vec::new(), series: Vec::new(), ended: false, torn: None };
+        let mut contents = Contents {
+            meta: None,
+            ranks: Vec::new(),
+            series: Vec::new(),
+            effort: Vec::new(),
+            clocks_at_end: None,
+            ended: false,
+            torn: None,
+        };
         if self.bytes.len() < FILE_HEADER {
             ensure!(FILE_MAGIC.starts_with(&self.bytes[..self.bytes.len().min(8)]), "is no samples file of ShardScale");
             contents.torn = Some(format!("it breaks off after {} bytes", self.bytes.len()));
@@ -145,6 +160,12 @@ impl<'a> Contents<'a> {
                 self.ranks = serde_json::from_slice(payload).map_err(|_| "the ranks' description is unreadable")?;
             }
             KIND_SAMPLES => self.series.push(view(header, payload)?),
+            KIND_EFFORT => {
+                self.effort.push(serde_json::from_slice(payload).map_err(|_| "the ranks' effort is unreadable")?);
+            }
+            KIND_CLOCKS => {
+                self.clocks_at_end = Some(serde_json::from_slice(payload).map_err(|_| "the clocks are unreadable")?);
+            }
             KIND_END => self.ended = true,
             // a later writer may add kinds; a reader that does not know one passes over it
             _ => {}
@@ -159,7 +180,7 @@ fn view<'a>(header: &[u8], payload: &'a [u8]) -> Result<SeriesView<'a>, &'static
     if !matches!(width, 4 | 8) || payload.len() != n * 2 * width {
         return Err("a block's length and its number of samples disagree");
     }
-    let (durations, gaps) = payload.split_at(n * width);
+    let (durations, steps) = payload.split_at(n * width);
     Ok(SeriesView {
         rank: u32_at(header, 16),
         op: Op::from_code(u16_at(header, 20)).ok_or("a block has an unknown operation")?,
@@ -170,7 +191,8 @@ fn view<'a>(header: &[u8], payload: &'a [u8]) -> Result<SeriesView<'a>, &'static
         shard: u32_at(header, 56),
         size_index: u32_at(header, 60),
         durations,
-        gaps,
+        steps,
+        from_start: u16_at(header, 22) == STEPS_FROM_START,
         width,
     })
 }

@@ -3,8 +3,8 @@
 use anyhow::{Context, Result, ensure};
 
 use super::{
-    BLOCK_HEADER, BLOCK_MAGIC, FILE_HEADER, FILE_MAGIC, KIND_END, KIND_META, KIND_RANKS, KIND_SAMPLES, Meta, RankInfo,
-    Series,
+    BLOCK_HEADER, BLOCK_MAGIC, Effort, FILE_HEADER, FILE_MAGIC, HostClock, KIND_CLOCKS, KIND_EFFORT, KIND_END,
+    KIND_META, KIND_RANKS, KIND_SAMPLES, Meta, RankInfo, STEPS_FROM_START, Series,
 };
 use crate::record::SCHEMA;
 
@@ -26,6 +26,16 @@ pub fn push_ranks(to: &mut Vec<u8>, ranks: &[RankInfo]) -> Result<()> {
     push_json(to, KIND_RANKS, &serde_json::to_string(ranks).context("cannot encode the ranks' description")?)
 }
 
+/// Appends the block that says what a size cost the ranks.
+pub fn push_effort(to: &mut Vec<u8>, effort: &Effort) -> Result<()> {
+    push_json(to, KIND_EFFORT, &serde_json::to_string(effort).context("cannot encode the ranks' effort")?)
+}
+
+/// Appends the block with the clocks of all hosts at the end, in the order of [`Meta::hosts`].
+pub fn push_clocks(to: &mut Vec<u8>, clocks: &[HostClock]) -> Result<()> {
+    push_json(to, KIND_CLOCKS, &serde_json::to_string(clocks).context("cannot encode the clocks")?)
+}
+
 /// Appends the block that says that the sweep was finished.
 pub fn push_end(to: &mut Vec<u8>) {
     push_block(to, KIND_END, |_| {}, |_| {});
@@ -38,15 +48,12 @@ pub fn push_end(to: &mut Vec<u8>) {
 pub fn push_series(to: &mut Vec<u8>, series: &Series<'_>) {
     let n = series.durations_ns.len();
     assert_eq!(n, series.starts_ns.len(), "a start for each duration");
-    let gap = |i: usize| match i {
+    // starts of a series do not fall; anything else would be an error of the clock
+    let step = |i: usize| match i {
         0 => 0,
-        // the clock is monotonic and samples of one rank do not overlap; anything else would be an error of the clock
-        _ => (series.starts_ns[i] - series.starts_ns[i - 1])
-            .max(0)
-            .cast_unsigned()
-            .saturating_sub(series.durations_ns[i - 1]),
+        _ => (series.starts_ns[i] - series.starts_ns[i - 1]).max(0).cast_unsigned(),
     };
-    let wide = (0..n).any(|i| series.durations_ns[i] > u64::from(u32::MAX) || gap(i) > u64::from(u32::MAX));
+    let wide = (0..n).any(|i| series.durations_ns[i] > u64::from(u32::MAX) || step(i) > u64::from(u32::MAX));
     let width: u16 = if wide { 8 } else { 4 };
     let push_value = |to: &mut Vec<u8>, value: u64| match wide {
         true => to.extend_from_slice(&value.to_le_bytes()),
@@ -59,6 +66,7 @@ pub fn push_series(to: &mut Vec<u8>, series: &Series<'_>) {
             header[10..12].copy_from_slice(&width.to_le_bytes());
             header[16..20].copy_from_slice(&series.rank.to_le_bytes());
             header[20..22].copy_from_slice(&series.op.code().to_le_bytes());
+            header[22..24].copy_from_slice(&STEPS_FROM_START.to_le_bytes());
             header[24..32].copy_from_slice(&series.payload_bytes.to_le_bytes());
             header[32..36].copy_from_slice(&(n as u32).to_le_bytes());
             header[36..40].copy_from_slice(&series.warmup.to_le_bytes());
@@ -69,7 +77,7 @@ pub fn push_series(to: &mut Vec<u8>, series: &Series<'_>) {
         },
         |to| {
             series.durations_ns.iter().for_each(|duration| push_value(to, *duration));
-            (0..n).for_each(|i| push_value(to, gap(i)));
+            (0..n).for_each(|i| push_value(to, step(i)));
         },
     );
 }

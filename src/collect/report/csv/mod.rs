@@ -1,5 +1,8 @@
 //! `results.csv` and `runs.csv`: everything, for everybody's own tools. Units are in the headers, an absent value is empty.
 
+pub mod baseline;
+pub mod scaling;
+
 use anyhow::{Context, Result};
 
 use super::UNREADABLE;
@@ -175,7 +178,7 @@ fn figures(measured: &Measured, size: &SizeResult, op: &OpResult) -> Vec<String>
     cells
 }
 
-pub fn bytes(table: Vec<Vec<String>>) -> Result<Vec<u8>> {
+fn bytes(table: Vec<Vec<String>>) -> Result<Vec<u8>> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     for row in table {
         writer.write_record(row).context("cannot encode a CSV row")?;

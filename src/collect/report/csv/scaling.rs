@@ -2,8 +2,8 @@
 
 use anyhow::Result;
 
-use super::csv::bytes;
-use super::number::gb_per_s;
+use super::bytes;
+use crate::collect::report::number::gb_per_s;
 use crate::collect::scaling::{Fit, Point, Scaling};
 
 const HEADER: [&str; 21] = [

@@ -2,9 +2,9 @@
 
 use anyhow::Result;
 
-use super::csv::bytes;
-use super::number::us;
+use super::bytes;
 use crate::collect::baseline::{Baseline, Change};
+use crate::collect::report::number::us;
 
 const HEADER: [&str; 13] = [
     "run",

@@ -1,5 +1,7 @@
 //! `summary.md`: the report in short, to paste into an issue or a mail.
 
+mod series;
+
 use std::fmt::Write;
 
 use super::changes::headline as headline_of;
@@ -18,7 +20,7 @@ pub fn render(collection: &Collection) -> String {
     if let Some(baseline) = &collection.baseline {
         changes(&mut text, baseline);
     }
-    text.push_str(&md_series::scaling(&collection.scaling, cell));
+    text.push_str(&series::scaling(&collection.scaling, cell));
     figures(&mut text, &collection.runs);
     text.push_str("\n## Definitions\n\n");
     for (term, definition) in DEFINITIONS {
@@ -47,7 +49,7 @@ fn problems(text: &mut String, collection: &Collection) {
     for run in &collection.runs {
         let place = format!("**{}** (`{}`)", cell(&run.name), cell(&run.path));
         lines.extend(complaint(run).map(|what| format!("- {place}: {}", cell(&what))));
-        let stragglers = run.measured.as_ref().map(md_series::stragglers).unwrap_or_default();
+        let stragglers = run.measured.as_ref().map(series::stragglers).unwrap_or_default();
         lines.extend(stragglers.iter().map(|what| format!("- {place}: {}", cell(what))));
         lines.extend(run.notes.iter().map(|note| format!("- {place}: note: {}", cell(note))));
     }

@@ -1,0 +1,34 @@
+//! Notes which MPI the client is built against: at run time only the library that was loaded can be asked.
+
+use std::process::Command;
+
+fn main() {
+    println!("cargo:rerun-if-env-changed=MPICC");
+    println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rustc-env=SHARDSCALE_BUILT_AGAINST={}", built_against().unwrap_or_default());
+}
+
+/// Name and version from the macros of the header that the compiler wrapper finds; `None` where there is no such wrapper.
+fn built_against() -> Option<String> {
+    let wrapper = std::env::var("MPICC").unwrap_or_else(|_| "mpicc".to_owned());
+    let output =
+        Command::new(wrapper).args(["-E", "-dM", "-include", "mpi.h", "-x", "c", "/dev/null"]).output().ok()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let value = |name: &str| {
+        let of = |line: &str| line.strip_prefix("#define ")?.strip_prefix(name)?.strip_prefix(' ').map(str::to_owned);
+        text.lines().find_map(of).map(|value| value.trim().trim_matches('"').to_owned())
+    };
+    if let Some(major) = value("OMPI_MAJOR_VERSION") {
+        let rest = ["OMPI_MINOR_VERSION", "OMPI_RELEASE_VERSION"].map(|name| value(name).unwrap_or_default());
+        return Some(format!("Open MPI {major}.{}", rest.join(".")));
+    }
+    // the derivates keep the macro of the original beside their own
+    [
+        ("I_MPI_VERSION", "Intel MPI"),
+        ("CRAY_MPICH_VERSION", "Cray MPICH"),
+        ("MVAPICH2_VERSION", "MVAPICH2"),
+        ("MPICH_VERSION", "MPICH"),
+    ]
+    .into_iter()
+    .find_map(|(name, product)| Some(format!("{product} {}", value(name)?)))
+}

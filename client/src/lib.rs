@@ -1,0 +1,41 @@
+//! The parts of the command `shardscale-client`: what runs on compute nodes.
+//!
+//! Reading order: [`args`] (subcommands), [`store`] (servers: begin, serve, await, stop), [`run`] (the story of a measurement),
+//! [`timed_loop`], [`tensors`], [`pace`] and [`wire`] (what is timed), [`comm`] (everything that is MPI), [`address`],
+//! [`keys`] and [`survey`] (which server, which key), [`connecting`] (how ranks come to it), [`recorder`] (what is written),
+//! [`environment`], [`watch`] and [`node`] (what was true meanwhile), [`failure`] (how it ends when it fails). [`doctor`] looks at a
+//! node before any of that. A subcommand has a module
+//! with its arguments.
+//!
+//! A library for its own program, tests and benchmarks alone: nothing here is a stable interface.
+
+pub mod address;
+pub mod args;
+pub mod buffer;
+pub mod clock;
+pub mod comm;
+pub mod connecting;
+pub mod connection;
+pub mod doctor;
+pub mod effort;
+pub mod environment;
+pub mod failure;
+pub mod hosts;
+pub mod inquiry;
+pub mod keys;
+pub mod launcher;
+pub mod mpi_facts;
+pub mod node;
+pub mod pace;
+pub mod pattern;
+pub mod progress;
+pub mod recorder;
+pub mod run;
+pub mod samples;
+pub mod source;
+pub mod store;
+pub mod survey;
+pub mod tensors;
+pub mod timed_loop;
+pub mod watch;
+pub mod wire;

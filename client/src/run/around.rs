@@ -1,0 +1,51 @@
+//! What a rank does between its timed calls: wait for the others where that is asked for, and report.
+
+use shardscale::record::vocabulary::{Barrier, Op, Order};
+use shardscale::record::workload::Workload;
+
+use crate::clock::{self, CommonClock};
+use crate::comm::Comm;
+use crate::progress::Reports;
+use crate::timed_loop::Around;
+
+/// The surroundings of one size.
+pub struct Surroundings<'a> {
+    pub comm: &'a Comm,
+    pub barrier: Barrier,
+    pub clock: CommonClock,
+    /// Of rank 0 alone.
+    pub reports: Option<Reports>,
+    /// Bytes that an iteration of each pass moves.
+    pub bytes_of_pass: std::vec::IntoIter<u64>,
+}
+
+/// Bytes that an iteration of each pass moves on `rank`, in the order of passes.
+pub fn bytes_of_passes(workload: &Workload, rank: u32, payload_bytes: u64) -> Vec<u64> {
+    let [put, unpack] = [Op::PutTensor, Op::UnpackTensor].map(|op| workload.samples(op, rank, 1) * payload_bytes);
+    match workload.order {
+        Order::Interleaved => vec![put + unpack],
+        Order::Phases => vec![put, unpack],
+    }
+}
+
+impl Around for Surroundings<'_> {
+    fn before_pass(&mut self) {
+        if self.barrier != Barrier::None {
+            self.comm.barrier();
+            clock::start_together(self.comm, self.clock);
+        }
+        if let Some(reports) = &mut self.reports {
+            reports.begin_pass(self.bytes_of_pass.next().unwrap_or(0));
+        }
+    }
+
+    fn before_iteration(&mut self) {
+        if self.barrier == Barrier::Iteration {
+            self.comm.barrier();
+        }
+    }
+
+    fn after_iteration(&mut self, op: Op, iteration: u32, end_ns: i64) -> i64 {
+        self.reports.as_mut().map_or(0, |reports| reports.after(op, iteration, end_ns))
+    }
+}

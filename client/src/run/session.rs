@@ -1,0 +1,257 @@
+//! One rank with everything that it needs: its tensors' places, its connections, and the sweep over the sizes.
+
+use shardscale::record::samples::RankInfo;
+use shardscale::record::units::show_bytes;
+use shardscale::record::vocabulary::{Access, Barrier};
+use shardscale::record::workload::Workload;
+
+use super::args::RunArgs;
+use super::around::{Surroundings, bytes_of_passes};
+use super::connect::Connector;
+use super::store::Store;
+use crate::buffer::Buffer;
+use crate::clock::CommonClock;
+use crate::comm::Comm;
+use crate::connection::Stream;
+use crate::effort::Meter;
+use crate::environment::Reach;
+use crate::failure::{During, Failure};
+use crate::hosts::Hosts;
+use crate::keys::{KeyMap, Place};
+use crate::node;
+use crate::pace::Pace;
+use crate::progress::{Reports, Size};
+use crate::recorder::{self, Origin, Part, Recorder};
+use crate::samples::Samples;
+use crate::tensors::{Identity, Read, Tensors, Written};
+use crate::timed_loop::{Measurement, Plan};
+use crate::watch::Watch;
+use crate::wire;
+
+pub struct Session<'a> {
+    pub comm: &'a Comm,
+    pub args: &'a RunArgs,
+    pub workload: Workload,
+    pub store: Store,
+    pub clock: CommonClock,
+    pub own: RankInfo,
+    map: KeyMap,
+    /// One for each shard that this rank uses, in the order of `own.shards`.
+    streams: Vec<Stream>,
+    endpoints: Vec<String>,
+}
+
+/// A tensor's number, owner and place.
+struct Placed {
+    owner: u32,
+    tensor: u32,
+    place: Place,
+}
+
+impl<'a> Session<'a> {
+    /// Connects this rank to the shards that own its keys.
+    pub fn open(
+        comm: &'a Comm,
+        args: &'a RunArgs,
+        hosts: &Hosts,
+        store: Store,
+        clock: CommonClock,
+    ) -> Result<(Session<'a>, Reach), Failure> {
+        let rank = comm.rank();
+        let host = hosts.of_rank[rank as usize];
+        let workload = args.workload.workload();
+        let map = store.key_map(args.keys, host);
+        let places = used_places(&workload, &map, comm).during("choose the keys")?;
+        let first = places.first().cloned().unwrap_or(Place { key: String::new(), shard: map.first_shard });
+        let mut shards: Vec<u32> = places.iter().map(|place| place.shard).collect();
+        shards.sort_unstable();
+        shards.dedup();
+        let endpoints: Vec<_> = shards.iter().map(|shard| store.shards[*shard as usize].address.to_string()).collect();
+        let (streams, reach) = Connector { comm, args, hosts, store: &store }.connect(&shards)?;
+        let own = RankInfo {
+            rank,
+            host,
+            shard: first.shard,
+            key: first.key,
+            shards,
+            cpus: node::affinity(std::process::id()).during("read the affinity")?,
+            connect_ns: reach.connect_ns,
+            clock_offset_ns: clock.offset_ns,
+            clock_error_ns: clock.error_ns,
+        };
+        Ok((Session { comm, args, workload, store, clock, own, map, streams, endpoints }, reach))
+    }
+
+    /// Goes through the sizes; the samples of each are recorded before the next begins.
+    pub fn sweep(&mut self, recorder: &mut Option<Recorder>, watch: &mut Watch) -> Result<(), Failure> {
+        let mut samples = Samples::new(&self.workload, self.own.rank, self.args.warmup + self.args.iterations);
+        for (size_index, payload_bytes) in self.args.tensor_bytes.iter().copied().enumerate() {
+            let workload = self.workload.clone();
+            let endpoints = self.endpoints.clone();
+            let plan = Plan {
+                payload_bytes,
+                size_index: size_index as u32,
+                warmup: self.args.warmup,
+                iterations: self.args.iterations,
+                workload: &workload,
+                verify: self.args.verify,
+                endpoints: &endpoints,
+            };
+            let part = self.measure_size(&plan, &mut samples)?;
+            recorder::gather(self.comm, recorder, &plan, &part)
+                .during("write samples")
+                .map_err(|failure| Failure { payload_bytes: Some(payload_bytes), ..failure })?;
+            self.say_done(&plan, &samples);
+            // all ranks have measured this size; without barriers they are in the next one already, and would be disturbed
+            let done = size_index + 1;
+            if done == self.args.tensor_bytes.len() || self.args.barrier != Barrier::None {
+                watch.look(self.comm, done).during("ask the store")?;
+            }
+        }
+        Ok(())
+    }
+
+    fn measure_size(&mut self, plan: &Plan<'_>, samples: &mut Samples) -> Result<Part, Failure> {
+        let mut tensors = self.prepare(plan).during("choose the keys")?;
+        let mut surroundings = Surroundings {
+            comm: self.comm,
+            barrier: self.args.barrier,
+            clock: self.clock,
+            reports: self.reports(plan),
+            bytes_of_pass: bytes_of_passes(plan.workload, self.own.rank, plan.payload_bytes).into_iter(),
+        };
+        let mut measurement = Measurement {
+            plan,
+            streams: &mut self.streams,
+            tensors: &mut tensors,
+            around: &mut surroundings,
+            samples,
+            pace: Pace::new(plan.workload.rate, self.own.rank, self.comm.size()),
+            excluded_ns: 0,
+            last_end_ns: 0,
+            last_put: 0,
+        };
+        let ahead = plan.workload.pipeline > 1;
+        if plan.workload.mix.puts == 0 || plan.workload.access != Access::Own || ahead {
+            measurement.store_once()?;
+            self.comm.barrier();
+            if ahead {
+                measurement.read_once()?;
+            }
+        }
+        let meter = Meter::start().during("count what it costs")?;
+        measurement.run()?;
+        let effort = meter.read().during("count what it costs")?;
+        let origin = Origin { rank: self.own.rank, shard: self.own.shard, clock_offset_ns: self.clock.offset_ns };
+        Ok(recorder::encode(samples, plan, origin, effort))
+    }
+
+    /// Prepares commands and buffers for one size.
+    fn prepare(&self, plan: &Plan<'_>) -> anyhow::Result<Tensors> {
+        let rank = self.own.rank;
+        let payload_bytes = plan.payload_bytes as usize;
+        let dimensions = plan.workload.dimensions(plan.payload_bytes);
+        let tensor = wire::Tensor { dtype: plan.workload.dtype, dimensions, payload_bytes };
+        let stream =
+            |placed: &Placed| self.own.shards.iter().position(|shard| *shard == placed.place.shard).unwrap_or(0);
+        let mut written = Vec::new();
+        if plan.workload.writes(rank) {
+            for placed in self.tensors_of(rank)? {
+                let put = wire::put(self.store.wire, &placed.place.key, &tensor);
+                written.push(Written {
+                    stream: stream(&placed),
+                    tensor: placed.tensor,
+                    put,
+                    source: Buffer::new(payload_bytes),
+                });
+            }
+        }
+        let mut lists = Vec::new();
+        for owner in owners(plan.workload, rank, self.comm.size()) {
+            let read = |placed: Placed| Read {
+                stream: stream(&placed),
+                owner: placed.owner,
+                tensor: placed.tensor,
+                get: wire::get(self.store.wire, &placed.place.key, &tensor),
+            };
+            lists.push(self.tensors_of(owner)?.into_iter().map(read).collect());
+        }
+        let targets = match lists.is_empty() {
+            true => Vec::new(),
+            false => (0..plan.workload.tensors).map(|_| Buffer::new(payload_bytes)).collect(),
+        };
+        let identity = Identity {
+            rank,
+            size_index: plan.size_index,
+            payload: plan.workload.payload,
+            iterations: plan.warmup + plan.iterations,
+        };
+        let mut tensors = Tensors { written, lists, targets, identity };
+        tensors.fill(0);
+        Ok(tensors)
+    }
+
+    /// The tensors of rank `owner`, those of one shard together.
+    fn tensors_of(&self, owner: u32) -> anyhow::Result<Vec<Placed>> {
+        let place = |tensor| Ok(Placed { owner, tensor, place: self.map.place(owner, tensor)? });
+        let mut placed = (0..self.workload.tensors).map(place).collect::<anyhow::Result<Vec<_>>>()?;
+        placed.sort_by_key(|placed| placed.place.shard);
+        Ok(placed)
+    }
+
+    fn reports(&self, plan: &Plan<'_>) -> Option<Reports> {
+        let size = Size {
+            attempt: self.args.attempt.clone(),
+            sizes_done: plan.size_index,
+            sizes_total: self.args.tensor_bytes.len() as u32,
+            payload_bytes: plan.payload_bytes,
+            iterations: plan.warmup + plan.iterations,
+        };
+        self.comm.is_root().then(|| Reports::new(size))
+    }
+
+    /// Rank 0 says that a size is measured, and what all ranks together moved.
+    fn say_done(&self, plan: &Plan<'_>, samples: &Samples) {
+        let timed = |column: &crate::samples::Column| {
+            let pairs = column.starts_ns().iter().zip(column.durations_ns());
+            pairs.fold((i64::MAX, i64::MIN), |(first, last), (start, duration)| {
+                (first.min(*start), last.max(start.saturating_add_unsigned(*duration)))
+            })
+        };
+        let (put, unpack) = (timed(&samples.put), timed(&samples.unpack));
+        let (first, last) = self.comm.span(put.0.min(unpack.0), put.1.max(unpack.1));
+        if self.comm.is_root() {
+            let iterations = plan.warmup + plan.iterations;
+            let moved: u64 = (0..self.comm.size())
+                .flat_map(|rank| bytes_of_passes(plan.workload, rank, plan.payload_bytes))
+                .map(|bytes| bytes * u64::from(iterations))
+                .sum();
+            let (done, all) = (plan.size_index + 1, self.args.tensor_bytes.len());
+            eprintln!(
+                "shardscale-client: {} measured, {done} of {all} sizes, all ranks: {:.3} GB/s",
+                show_bytes(plan.payload_bytes),
+                moved as f64 / (last - first).max(1) as f64
+            );
+        }
+    }
+}
+
+/// Places of all tensors that this rank uses, its own first.
+fn used_places(workload: &Workload, map: &KeyMap, comm: &Comm) -> anyhow::Result<Vec<Place>> {
+    let rank = comm.rank();
+    let own = workload.writes(rank).then_some(rank);
+    let used = own.into_iter().chain(owners(workload, rank, comm.size()));
+    used.flat_map(|owner| (0..workload.tensors).map(move |tensor| (owner, tensor)))
+        .map(|(owner, tensor)| map.place(owner, tensor))
+        .collect()
+}
+
+/// The ranks whose tensors `rank` unpacks, in turn.
+fn owners(workload: &Workload, rank: u32, ranks: u32) -> std::ops::Range<u32> {
+    match workload.access {
+        Access::Own => rank..rank + 1,
+        Access::OneToMany => 0..1,
+        Access::ManyToOne if rank == 0 => 0..ranks,
+        Access::ManyToOne => 0..0,
+    }
+}

@@ -1,0 +1,70 @@
+//! Room for the samples of one rank and size, made before the loop that fills it.
+
+use shardscale::record::vocabulary::Op;
+use shardscale::record::workload::Workload;
+
+/// Samples of both ops, warm-up first; in ns on the host's clock.
+pub struct Samples {
+    pub put: Column,
+    pub unpack: Column,
+    /// Nanoseconds from the first timed iteration to the end of the last, without what is not measured.
+    pub loop_ns: u64,
+}
+
+/// The samples of one op, in the order of their start.
+pub struct Column {
+    starts_ns: Vec<i64>,
+    durations_ns: Vec<u64>,
+    taken: usize,
+}
+
+impl Samples {
+    /// Room for what `rank` samples in `iterations` iterations, warm-up included.
+    pub fn new(workload: &Workload, rank: u32, iterations: u32) -> Samples {
+        let column = |op| Column::new(workload.samples(op, rank, iterations) as usize);
+        Samples { put: column(Op::PutTensor), unpack: column(Op::UnpackTensor), loop_ns: 0 }
+    }
+
+    /// Forgets all samples.
+    pub fn clear(&mut self) {
+        (self.put.taken, self.unpack.taken, self.loop_ns) = (0, 0, 0);
+    }
+}
+
+impl Column {
+    fn new(samples: usize) -> Column {
+        // ones, because zeroed memory would be touched for the first time inside the loop
+        Column { starts_ns: vec![1; samples], durations_ns: vec![1; samples], taken: 0 }
+    }
+
+    /// Samples begun so far.
+    pub fn taken(&self) -> usize {
+        self.taken
+    }
+
+    /// Begins the next sample.
+    #[inline]
+    pub fn begin(&mut self, start_ns: i64) {
+        self.starts_ns[self.taken] = start_ns;
+        self.taken += 1;
+    }
+
+    /// Ends sample number `at`.
+    #[inline]
+    pub fn end(&mut self, at: usize, end_ns: i64) {
+        self.durations_ns[at] = (end_ns - self.starts_ns[at]).max(0).cast_unsigned();
+    }
+
+    /// Adds `offset_ns` to all starts.
+    pub fn move_starts(&mut self, offset_ns: i64) {
+        self.starts_ns[..self.taken].iter_mut().for_each(|start| *start += offset_ns);
+    }
+
+    pub fn starts_ns(&self) -> &[i64] {
+        &self.starts_ns[..self.taken]
+    }
+
+    pub fn durations_ns(&self) -> &[u64] {
+        &self.durations_ns[..self.taken]
+    }
+}

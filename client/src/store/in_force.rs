@@ -1,0 +1,99 @@
+//! What a server that has just started really runs with, and what of it will hurt.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result};
+use redis::Connection;
+use shardscale::record::server::InForce;
+use shardscale::record::units::show_bytes;
+
+use super::config::Config;
+use super::limits::BACKLOG_WANTED;
+use crate::inquiry;
+use crate::node::{self, Root, interface};
+
+/// What a server said at its start.
+pub struct Said {
+    /// Product and version, such as `redis 7.0.15`.
+    pub version: String,
+    pub in_force: InForce,
+}
+
+/// Asks the server behind `connection`, which `program` is.
+///
+/// # Errors
+/// It does not answer, or its allocator runs with other options than those that were asked for.
+pub fn ask(connection: &mut Connection, program: &str, config: &Config, ifname: &str) -> Result<Said> {
+    let no_answer = "it does not say what it runs with";
+    let fields = inquiry::fields(connection).context(no_answer)?;
+    let told = |name: &str| fields.get(name).map(String::as_str);
+    let version = told("valkey_version").or(told("redis_version")).unwrap_or_default();
+    let malloc = inquiry::malloc_options(connection, &config.settings.malloc_options()).context(no_answer)?;
+    let warnings = config.settings.check_malloc(told("mem_allocator").unwrap_or("an unknown one"), &malloc)?;
+    let root = Root::real();
+    let interfaces = interface::of_this_host().unwrap_or_default();
+    Ok(Said {
+        version: format!("{} {version}", config.product).trim_end().to_owned(),
+        in_force: InForce {
+            program: program.to_owned(),
+            settings: inquiry::settings(connection).context(no_answer)?,
+            malloc,
+            modules: inquiry::modules(connection).context(no_answer)?,
+            interface: Some(interface::facts(&root, ifname)),
+            node: node::facts(&root, &interfaces),
+            warnings,
+        },
+    })
+}
+
+/// What will make `clients` connections slow or fail, or large tensors expensive; each with what to do.
+pub fn warnings(in_force: &InForce, clients: u64) -> Vec<String> {
+    let (node, mut warnings) = (&in_force.node, Vec::new());
+    let waiting = clients.min(BACKLOG_WANTED.into());
+    if let Some(queue) = node.somaxconn.filter(|queue| u64::from(*queue) < waiting) {
+        warnings.push(format!(
+            "net.core.somaxconn is {queue}: no more connections wait to be accepted, and {clients} ranks will connect; they \
+             come one after another, but ask for `sysctl -w net.core.somaxconn={BACKLOG_WANTED}`"
+        ));
+    }
+    if node.overcommit_memory == Some(2) {
+        warnings.push(
+            "vm.overcommit_memory is 2: the kernel may refuse the server memory that is there; ask for 0 or 1"
+                .to_owned(),
+        );
+    }
+    if let (Some(limit), Some(memory)) = (number(&in_force.settings, "maxmemory"), node.memory_bytes)
+        && limit > memory
+    {
+        warnings.push(format!(
+            "maxmemory is {}, the node has {}: it will never be reached",
+            show_bytes(limit),
+            show_bytes(memory)
+        ));
+    }
+    warnings
+}
+
+fn number(fields: &BTreeMap<String, String>, name: &str) -> Option<u64> {
+    fields.get(name)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use shardscale::record::host::HostFacts;
+
+    use super::*;
+
+    #[test]
+    fn a_short_queue_is_told_where_it_binds() {
+        let node = HostFacts { somaxconn: Some(128), memory_bytes: Some(1 << 30), ..HostFacts::default() };
+        let mut in_force = InForce { node, ..InForce::default() };
+        assert_eq!(warnings(&in_force, 100), Vec::<String>::new());
+        let warned = warnings(&in_force, 4608);
+        assert!(warned[0].contains("is 128") && warned[0].contains("4608 ranks"), "{warned:?}");
+        in_force.settings.insert("maxmemory".into(), (4u64 << 30).to_string());
+        in_force.node.overcommit_memory = Some(2);
+        let warned = warnings(&in_force, 1);
+        assert!(warned[0].contains("overcommit_memory is 2") && warned[1].contains("maxmemory is 4 GiB"), "{warned:?}");
+    }
+}

@@ -1,0 +1,104 @@
+//! How a server shall be set: the flags of `serve` beside address and CPUs, and whether the running server obeys.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use shardscale::record::malloc_conf;
+use shardscale::record::store::Fields;
+use shardscale::record::units::parse_bytes;
+
+/// Policies of all servers; `noeviction` is the only one that keeps what was put.
+const POLICIES: [&str; 8] = [
+    "noeviction",
+    "allkeys-lru",
+    "allkeys-lfu",
+    "allkeys-random",
+    "volatile-lru",
+    "volatile-lfu",
+    "volatile-random",
+    "volatile-ttl",
+];
+
+#[derive(Debug, Clone, clap::Args)]
+pub struct Settings {
+    /// Threads of the server that read and write
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=128))]
+    pub io_threads: u32,
+    /// Whether those threads also read: yes or no; without it, yes where there are several. Redis 8 and Valkey 8 ignore it and read
+    #[arg(long, value_name = "YESNO", value_parser = ["yes", "no"])]
+    pub io_threads_do_reads: Option<String>,
+    /// Most memory for data, such as 64GiB; 0 sets no limit
+    #[arg(long, value_name = "BYTES", default_value = "0", value_parser = parse_bytes)]
+    pub maxmemory: u64,
+    /// What the server does at that limit; every other policy than noeviction drops tensors, which makes a run invalid
+    #[arg(long, value_name = "POLICY", default_value = "noeviction", value_parser = POLICIES)]
+    pub maxmemory_policy: String,
+    /// Options of the server's allocator jemalloc, such as dirty_decay_ms:-1 (keep freed memory); without it, the allocator's own
+    #[arg(long, value_name = "NAME:VALUE,..", value_parser = malloc_conf::check)]
+    pub malloc_conf: Option<String>,
+    /// Module that the server loads, such as the path of redisai.so; can be given several times
+    #[arg(long, value_name = "FILE")]
+    pub load_module: Vec<PathBuf>,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            io_threads: 1,
+            io_threads_do_reads: None,
+            maxmemory: 0,
+            maxmemory_policy: POLICIES[0].to_owned(),
+            malloc_conf: None,
+            load_module: Vec::new(),
+        }
+    }
+}
+
+impl Settings {
+    /// The allocator's options as (name, value); they were checked when they were read.
+    pub fn malloc_options(&self) -> Vec<(String, String)> {
+        self.malloc_conf.as_deref().and_then(|text| malloc_conf::parse(text).ok()).unwrap_or_default()
+    }
+
+    /// Holds the allocator's options in force against those that were asked for; warns of those that it does not tell.
+    ///
+    /// # Errors
+    /// An option with another value: a run under the name of an option that is not in force would be a false one.
+    pub fn check_malloc(&self, allocator: &str, in_force: &Fields) -> Result<Vec<String>> {
+        let mut untold = Vec::new();
+        for (name, asked) in self.malloc_options() {
+            match in_force.get(&name) {
+                Some(value) if *value == asked => {}
+                Some(value) => bail!(
+                    "--malloc-conf {name}:{asked} is not in force, the allocator ({allocator}) runs with {name}:{value}: \
+                     is the value one that it admits?"
+                ),
+                None if !allocator.starts_with("jemalloc") => bail!(
+                    "--malloc-conf {name}:{asked} needs a server with the allocator jemalloc, this one has {allocator}: \
+                     build it with MALLOC=jemalloc, or leave the option out"
+                ),
+                None => untold.push(format!(
+                    "the allocator ({allocator}) does not tell whether {name}:{asked} is in force: is that an option of it?"
+                )),
+            }
+        }
+        Ok(untold)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_option_that_is_not_in_force_is_refused() {
+        let settings = Settings { malloc_conf: Some("dirty_decay_ms:-1,no_such:1".into()), ..Settings::default() };
+        let fields = |value: &str| Fields::from([("dirty_decay_ms".to_owned(), value.to_owned())]);
+        let warned = settings.check_malloc("jemalloc-5.3.0", &fields("-1")).unwrap();
+        assert!(warned[0].contains("no_such:1"), "{warned:?}");
+        let error = settings.check_malloc("jemalloc-5.3.0", &fields("10000")).unwrap_err().to_string();
+        assert!(error.contains("runs with dirty_decay_ms:10000"), "{error}");
+        let error = settings.check_malloc("libc", &Fields::new()).unwrap_err().to_string();
+        assert!(error.contains("this one has libc"), "{error}");
+    }
+}

@@ -1,0 +1,203 @@
+//! Job scripts of a PBS site with plain Open MPI, run over several hosts: `gen`, `qsub`, `collect`, on the stand-in of
+//! tests/pbs/, which behaves as a real server was seen to behave.
+//!
+//! One set of hosts serves all cases, one after another, so that this file has a `main` of its own. Without root it cannot
+//! run: it says so loudly, and fails where CI=true.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests may panic as tests may")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Output};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use shardscale::record::attempt::{Attempt, FailureKind, Outcome};
+use shardscale::record::samples::SamplesFile;
+
+const CLIENT: &str = env!("CARGO_BIN_EXE_shardscale-client");
+/// Longest that the jobs of one case may take.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A name and what is done on the hosts.
+type Case = (&'static str, fn(&Hosts));
+
+const CASES: &[Case] = &[
+    ("qsub runs standard and colocated over several hosts, and collect reports them", main_job),
+    ("qdel leaves a status, samples, and no server, within the 10 s before KILL", deleted),
+];
+
+fn main() -> ExitCode {
+    // cargo passes a name to run some tests only, and --list to name them
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    if std::env::args().any(|argument| argument == "--list") {
+        CASES.iter().for_each(|(name, _)| println!("{name}: test"));
+        return ExitCode::SUCCESS;
+    }
+    if !nix::unistd::geteuid().is_root() {
+        eprintln!("\n*** THE PBS TESTS DID NOT RUN: they need root, for namespaces. Run them with sudo. ***\n");
+        println!("0 passed, 0 failed, {} skipped", CASES.len());
+        return if std::env::var("CI").is_ok_and(|ci| ci == "true") { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+    }
+    let hosts = Hosts::up();
+    let (mut passed, mut failed) = (0, 0);
+    for (name, case) in CASES.iter().filter(|(name, _)| arguments.iter().all(|part| name.contains(part.as_str()))) {
+        let good = std::panic::catch_unwind(|| case(&hosts)).is_ok();
+        println!("test {name} ... {}", if good { "ok" } else { "FAILED" });
+        *(if good { &mut passed } else { &mut failed }) += 1;
+    }
+    drop(hosts);
+    println!("{passed} passed, {failed} failed");
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The hosts; they go down when dropped.
+struct Hosts {
+    root: PathBuf,
+    /// State of the stand-in: below the repository, which all hosts see.
+    lab: PathBuf,
+}
+
+impl Hosts {
+    fn up() -> Hosts {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned();
+        let hosts = Hosts { lab: root.join("target/pbs-lab"), root };
+        hosts.bash(&hosts.root, "tests/pbs/up.sh");
+        hosts
+    }
+
+    /// Runs a line of bash in `folder` with the commands of PBS, expects exit code 0, returns stdout.
+    fn bash(&self, folder: &Path, line: &str) -> String {
+        let commands = self.lab.join("exec/bin");
+        let program = Path::new(CLIENT).parent().unwrap();
+        let path = std::env::var("PATH").unwrap_or_default();
+        let mut command = Command::new("bash");
+        command.env("PATH", format!("{}:{}:{path}", commands.display(), program.display())).env("RUN", &self.lab);
+        let output = command.env("HOSTS", "5").args(["-c", line]).current_dir(folder).output().unwrap();
+        assert!(output.status.success(), "{line}: {}", text(&output));
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+
+    /// Generates with the stand-in's site into an empty folder that all hosts see.
+    fn generate(&self, name: &str, args: &str) -> (PathBuf, Vec<PathBuf>) {
+        let folder = self.root.join("target/pbs-tests").join(name);
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).unwrap();
+        let site = self.root.join("tests/pbs/site.toml");
+        let made = self.bash(&folder, &format!("shardscale gen --site {} --client {CLIENT} {args}", site.display()));
+        let scripts = made.lines().map(|line| folder.join(line.split_whitespace().last().unwrap())).collect();
+        (folder, scripts)
+    }
+
+    /// Submits a script from its folder's parent, as a user would; the job's id.
+    fn submit(&self, folder: &Path, script: &Path) -> String {
+        self.bash(folder, &format!("qsub {}", script.strip_prefix(folder).unwrap().display()))
+    }
+
+    /// Waits for a job's end: exit code and output.
+    fn end_of(&self, job: &str) -> (String, String) {
+        let folder = self.lab.join("jobs").join(job);
+        wait_for(&format!("the end of {job}"), || folder.join("rc").exists());
+        let output = fs::read_to_string(folder.join("output")).unwrap_or_default();
+        (fs::read_to_string(folder.join("rc")).unwrap().trim().to_owned(), output)
+    }
+}
+
+impl Drop for Hosts {
+    fn drop(&mut self) {
+        let output = Command::new("tests/pbs/down.sh").env("RUN", &self.lab).current_dir(&self.root).output();
+        println!("hosts down: {}", output.is_ok_and(|output| output.status.success()));
+    }
+}
+
+fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+fn wait_for(what: &str, mut ready: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !ready() {
+        assert!(begun.elapsed() < PATIENCE, "waited {PATIENCE:?} for {what}");
+        sleep(Duration::from_millis(100));
+    }
+}
+
+/// Processes of these jobs on the hosts, which this machine sees all: those in a network namespace that is not its own.
+fn assert_nothing_left() {
+    let network = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/net")).ok();
+    let own = network("self");
+    let pids = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
+    let names = ["redis-server", "shardscale-clie", "orted", "mpirun"];
+    let left: Vec<String> = pids
+        .filter(|pid| network(&pid.to_string()).is_some_and(|its| Some(its) != own))
+        .filter_map(|pid| fs::read_to_string(format!("/proc/{pid}/comm")).ok())
+        .filter(|comm| names.contains(&comm.trim()))
+        .collect();
+    assert!(left.is_empty(), "processes are left: {left:?}");
+}
+
+fn attempt(script: &Path, servers: u32) -> Attempt {
+    Attempt::read(1, &script.with_extension("").join("attempt-1"), servers)
+}
+
+/// What a failed job left for its reader.
+fn logs(script: &Path, output: &str) -> String {
+    let log =
+        |name: &str| fs::read_to_string(script.with_extension("").join("attempt-1").join(name)).unwrap_or_default();
+    format!(
+        "{output}\n--- status\n{}--- store.log\n{}--- client.log\n{}",
+        log("status"),
+        log("store.log"),
+        log("client.log")
+    )
+}
+
+fn main_job(hosts: &Hosts) {
+    let (folder, scripts) = hosts.generate("main", "");
+    assert_eq!(scripts.len(), 3);
+    let jobs: Vec<String> = scripts.iter().map(|script| hosts.submit(&folder, script)).collect();
+    for (script, job) in scripts.iter().zip(&jobs) {
+        let (rc, output) = hosts.end_of(job);
+        assert_eq!(rc, "0", "{}: {}", script.display(), logs(script, &output));
+        assert_eq!(attempt(script, 0).outcome(), Outcome::Done, "{}", logs(script, &output));
+    }
+    assert_nothing_left();
+
+    // shards on hosts of their own, reached over hsn0; ranks on the first hosts, the script's among them
+    let standard = scripts.iter().position(|script| script.to_string_lossy().contains("standard")).unwrap();
+    let attempt = attempt(&scripts[standard], 3);
+    let addresses: Vec<_> = attempt.servers.iter().filter_map(|server| server.address.as_deref()).collect();
+    assert!(addresses.len() == 3 && addresses.iter().all(|ip| ip.starts_with("10.88.0.")), "{addresses:?}");
+    let file = SamplesFile::open(&attempt.samples()).unwrap().unwrap();
+    let meta = file.contents().unwrap().meta.unwrap();
+    assert_eq!((meta.world_size, meta.hosts.len(), meta.shards.len()), (4, 2, 3));
+    assert!(attempt.servers.iter().all(|server| !meta.hosts.contains(&server.host)), "a rank shares a shard's host");
+    assert!(!attempt.path.join("password").exists());
+
+    // PBS' own way to other hosts was taken, for both launches
+    let tasks = fs::read_to_string(hosts.lab.join("jobs").join(&jobs[standard]).join("tmrsh.log")).unwrap();
+    assert!(tasks.lines().count() >= 4, "3 hosts of the store, 1 of the client beside the script's: {tasks}");
+
+    let table = hosts.bash(&folder, "shardscale collect out/");
+    assert!(table.contains("3 runs: 3 done"), "{table}");
+}
+
+fn deleted(hosts: &Hosts) {
+    // the first size takes a second or two, the second one minutes
+    let args = "--deployment standard --tensor-bytes 1KiB,4MB --iterations 3000 --warmup 1 --barrier iteration";
+    let (folder, scripts) = hosts.generate("deleted", args);
+    let job = hosts.submit(&folder, &scripts[0]);
+    wait_for("the first size on disk", || {
+        attempt(&scripts[0], 3).progress.is_some_and(|progress| progress.sizes_done == 1)
+    });
+    hosts.bash(&folder, &format!("qdel {job}"));
+    let (rc, output) = hosts.end_of(&job);
+    assert_eq!(rc, "271");
+    assert!(!output.contains("killed after 10 s"), "{}", logs(&scripts[0], &output));
+    assert_nothing_left();
+    let attempt = attempt(&scripts[0], 3);
+    let Outcome::Failed { kind, detail } = attempt.outcome() else { panic!("the attempt is done") };
+    assert_eq!(kind, FailureKind::Terminated, "{detail}");
+    let series = SamplesFile::open(&attempt.samples()).unwrap().unwrap().contents().unwrap().series.len();
+    assert_eq!(series, 4 * 2, "ranks x ops of the size that was finished");
+}

@@ -1,0 +1,110 @@
+//! Rules that all schedulers' directives share, and their options as words.
+
+use super::text::Directive;
+use super::{Finding, Rule};
+
+pub const LATE: Rule = Rule {
+    name: "late-directive",
+    why: "Schedulers stop reading directives at the first command: this line is ignored in silence.",
+    remedy: "Move it above the first command.",
+};
+pub const SPELLING: Rule = Rule {
+    name: "spelled-as-comment",
+    why: "Only #SBATCH and #PBS in capitals, with one # and no blank behind it, are directives: this line is ignored in silence.",
+    remedy: "Write it as a directive, or in words if it is off on purpose.",
+};
+pub const VARIABLE: Rule = Rule {
+    name: "variable-in-directive",
+    why: "No shell reads directives: the dollar sign is taken literally.",
+    remedy: "Write the value, or give it on the command line of sbatch or qsub.",
+};
+pub const MINUTES: Rule =
+    Rule { name: "minutes-not-hours", why: "Two numbers are minutes and seconds.", remedy: "Write HH:MM:SS." };
+pub const WALLTIME: Rule =
+    Rule { name: "walltime", why: "The scheduler does not read this as a time.", remedy: "Write HH:MM:SS." };
+
+/// An option of a directive line: `-N`, `--nodes`, and its value.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Opt<'a> {
+    pub line: usize,
+    pub name: &'a str,
+    pub value: &'a str,
+}
+
+/// The directives that the scheduler reads; `findings` gets those that it does not.
+pub fn honoured<'a>(lines: &[Directive<'a>], findings: &mut Vec<Finding>) -> Vec<Directive<'a>> {
+    for line in lines {
+        if !line.exact {
+            findings.push(Finding::new(line.line, &SPELLING, format!("{} is a comment", line.text)));
+        } else if line.late {
+            findings.push(Finding::new(line.line, &LATE, format!("{} stands behind the first command", line.text)));
+        } else if line.text.contains('$') {
+            findings.push(Finding::new(line.line, &VARIABLE, format!("{} holds a variable", line.text)));
+        }
+    }
+    lines.iter().copied().filter(|line| line.exact && !line.late).collect()
+}
+
+/// `-N x`, `-Nx`, `--nodes=4`, `--nodes 4`, one after another; a value may be quoted with blanks in it.
+pub fn options<'a>(line: &Directive<'a>) -> Vec<Opt<'a>> {
+    let mut words = words(line.text).into_iter().peekable();
+    let mut options = Vec::new();
+    while let Some(word) = words.next() {
+        let (name, attached) = if word.starts_with("--") {
+            word.split_once('=').unwrap_or((word, ""))
+        } else if word.starts_with('-') && word.is_char_boundary(2) && word.len() >= 2 {
+            word.split_at(2)
+        } else {
+            (word, "")
+        };
+        let value = match words.peek() {
+            Some(next) if attached.is_empty() && word.starts_with('-') && !next.starts_with(['-', '#']) => {
+                words.next().unwrap_or_default()
+            }
+            _ => attached,
+        };
+        options.push(Opt { line: line.line, name, value: value.trim_matches(['"', '\'']) });
+    }
+    options
+}
+
+/// Words apart at blanks outside double or single quotes.
+fn words(text: &str) -> Vec<&str> {
+    let mut quote = None;
+    let apart = |c: char| {
+        match quote {
+            Some(open) if c == open => quote = None,
+            None if c == '"' || c == '\'' => quote = Some(c),
+            _ => {}
+        }
+        quote.is_none() && c.is_whitespace()
+    };
+    text.split(apart).filter(|word| !word.is_empty()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_come_apart() {
+        let line = Directive {
+            line: 7,
+            text: "-N 4 --time=1:00 -Aabc --exclusive -C \"[A*2&B]\" --comment 'a b'",
+            exact: true,
+            late: false,
+        };
+        let seen: Vec<_> = options(&line).iter().map(|option| (option.name, option.value)).collect();
+        assert_eq!(
+            seen,
+            [
+                ("-N", "4"),
+                ("--time", "1:00"),
+                ("-A", "abc"),
+                ("--exclusive", ""),
+                ("-C", "[A*2&B]"),
+                ("--comment", "a b")
+            ]
+        );
+    }
+}

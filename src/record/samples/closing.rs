@@ -1,0 +1,45 @@
+//! What is known only afterwards: what a size cost each rank, and where the clocks stood at the end.
+
+use serde::{Deserialize, Serialize};
+
+use super::RankInfo;
+
+/// What the loop over one size cost the ranks, warm-up included.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Effort {
+    /// Index of the size in the sweep.
+    pub size_index: u32,
+    /// In the order of ranks.
+    pub ranks: Vec<RankEffort>,
+}
+
+/// One rank's part, as getrusage counts it for the thread that measures.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RankEffort {
+    /// CPU time in microseconds, user and system.
+    pub cpu_us: u64,
+    /// Page faults that needed no disk.
+    pub page_faults: u64,
+    /// Times that the kernel gave the rank's CPU to another process.
+    pub preempted: u64,
+    /// Times that the rank slept until something came.
+    pub waited: u64,
+}
+
+/// Where the clock of one host stood when the sweep had ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostClock {
+    /// What would now have to be added to it to get the run's common clock, in ns.
+    pub offset_ns: i64,
+    /// Bound of the error of that offset in ns: half the best round trip.
+    pub error_ns: u64,
+}
+
+impl HostClock {
+    /// Bound in ns of the error of every start that `rank`, of this host, has in the file: clocks drift, and starts are
+    /// moved by the offset that was found before the sweep.
+    pub fn error_bound_ns(self, rank: &RankInfo) -> u64 {
+        let drift = self.offset_ns.abs_diff(rank.clock_offset_ns);
+        rank.clock_error_ns.max(drift.saturating_add(self.error_ns))
+    }
+}

@@ -1,0 +1,261 @@
+//! What the ranks do with their tensors in an iteration. The default is what SmartSim-Scaling's throughput test does: each
+//! rank puts one float32 tensor of shape {1, n} and unpacks it, one call after the other.
+//!
+//! Pure: sizes and counts follow from here for the client, which does it, and for `collect`, which checks it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::vocabulary::{Access, Dtype, Op, Order, Payload};
+
+/// Most commands that a rank may have in flight: their parts fit one vectored system call (1024 parts on Linux).
+pub const MOST_IN_FLIGHT: u32 = 64;
+/// Most tensors of a rank.
+pub const MOST_TENSORS: u32 = 1024;
+/// Most puts, and unpacks, of a tensor in an iteration.
+const MOST_OF_MIX: u32 = 1000;
+/// Most dimensions of a tensor.
+const MOST_DIMENSIONS: usize = 8;
+
+/// One combination of the workload's axes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Workload {
+    pub dtype: Dtype,
+    pub shape: Shape,
+    pub payload: Payload,
+    /// Tensors that a rank puts or unpacks in an iteration, each with a key of its own.
+    pub tensors: u32,
+    pub mix: Mix,
+    pub access: Access,
+    pub order: Order,
+    /// Commands of one op that a rank sends before it waits for the reply to the first: 1 is none ahead.
+    pub pipeline: u32,
+    /// Ops a second that each rank starts, whether or not the one before has ended; absent in a closed loop.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate: Option<u32>,
+}
+
+/// Dimensions, of which one is free and takes what the tensor's size leaves: written `1xN`, `N`, `64x64xN`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shape(Vec<Option<u64>>);
+
+/// Puts and unpacks of each tensor in an iteration: written `1:1`, `1:9`, `1:0` (write only), `0:1` (read only).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mix {
+    pub puts: u32,
+    pub unpacks: u32,
+}
+
+impl Default for Workload {
+    fn default() -> Self {
+        Workload {
+            dtype: Dtype::Float32,
+            shape: Shape(vec![Some(1), None]),
+            payload: Payload::Ramp,
+            tensors: 1,
+            mix: Mix { puts: 1, unpacks: 1 },
+            access: Access::Own,
+            order: Order::Interleaved,
+            pipeline: 1,
+            rate: None,
+        }
+    }
+}
+
+impl Workload {
+    /// Checks what one axis alone cannot know.
+    ///
+    /// # Errors
+    /// Axes that contradict each other, with the flags that say otherwise.
+    pub fn check(&self) -> Result<(), String> {
+        let ahead = self.tensors; // ops of an iteration are sent ahead, not those of the next
+        if self.pipeline > ahead {
+            return Err(format!(
+                "--pipeline {} needs as many tensors in an iteration, there are {ahead}: add --tensors {}",
+                self.pipeline, self.pipeline
+            ));
+        }
+        if self.rate.is_some() && self.pipeline > 1 {
+            return Err("--rate starts each op at its own time, --pipeline several at once: use one of them".into());
+        }
+        Ok(())
+    }
+
+    /// Checks that tensors of `tensor_bytes` bytes exist in this dtype and shape.
+    ///
+    /// SmartSim-Scaling truncates other sizes silently and then reports the size that it did not send.
+    pub fn check_size(&self, tensor_bytes: u64) -> Result<(), String> {
+        let step = self.dtype.bytes().saturating_mul(self.shape.fixed());
+        if tensor_bytes == 0 || !tensor_bytes.is_multiple_of(step) {
+            let below = (tensor_bytes / step * step).max(step);
+            return Err(format!(
+                "{tensor_bytes} bytes are not a positive number of {} elements of {} bytes in the shape {}; {below} would be",
+                self.dtype,
+                self.dtype.bytes(),
+                self.shape
+            ));
+        }
+        Ok(())
+    }
+
+    /// Dimensions of a tensor of `tensor_bytes` bytes, a size that [`Workload::check_size`] has passed.
+    pub fn dimensions(&self, tensor_bytes: u64) -> Vec<u64> {
+        let free = tensor_bytes / self.dtype.bytes() / self.shape.fixed();
+        self.shape.0.iter().map(|dimension| dimension.unwrap_or(free)).collect()
+    }
+
+    /// Whether `rank` puts tensors.
+    pub fn writes(&self, rank: u32) -> bool {
+        rank == 0 || self.access != Access::OneToMany
+    }
+
+    /// Whether `rank` unpacks tensors.
+    pub fn reads(&self, rank: u32) -> bool {
+        rank == 0 || self.access != Access::ManyToOne
+    }
+
+    /// Samples of `op` that `rank` takes in `iterations` iterations.
+    pub fn samples(&self, op: Op, rank: u32, iterations: u32) -> u64 {
+        let a_tensor = match op {
+            Op::PutTensor if self.writes(rank) => self.mix.puts,
+            Op::UnpackTensor if self.reads(rank) => self.mix.unpacks,
+            _ => 0,
+        };
+        u64::from(a_tensor) * u64::from(self.tensors) * u64::from(iterations)
+    }
+}
+
+impl Shape {
+    /// Product of the dimensions that are given.
+    fn fixed(&self) -> u64 {
+        self.0.iter().flatten().fold(1, |product: u64, dimension| product.saturating_mul(*dimension))
+    }
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let texts: Vec<_> = self.0.iter().map(|it| it.map_or("N".to_owned(), |it| it.to_string())).collect();
+        f.write_str(&texts.join("x"))
+    }
+}
+
+impl FromStr for Shape {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let one = |part: &str| match part.trim() {
+            "N" | "n" => Some(None),
+            number => number.parse::<u64>().ok().filter(|number| *number > 0).map(Some),
+        };
+        let dimensions: Option<Vec<_>> = text.split('x').map(one).collect();
+        dimensions
+            .filter(|list| list.len() <= MOST_DIMENSIONS && list.iter().filter(|it| it.is_none()).count() == 1)
+            .map(Shape)
+            .ok_or_else(|| {
+                format!("{text:?} is no shape; write 1 to {MOST_DIMENSIONS} dimensions, one of them N: 1xN, N, 64x64xN")
+            })
+    }
+}
+
+impl fmt::Display for Mix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.puts, self.unpacks)
+    }
+}
+
+impl FromStr for Mix {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = |part: &str| part.trim().parse().ok().filter(|number| *number <= MOST_OF_MIX);
+        text.split_once(':')
+            .and_then(|(puts, unpacks)| Some(Mix { puts: number(puts)?, unpacks: number(unpacks)? }))
+            .filter(|mix| mix.puts + mix.unpacks > 0)
+            .ok_or_else(|| {
+                format!(
+                    "{text:?} is no mix; write PUTS:UNPACKS of each iteration, at most {MOST_OF_MIX}: 1:1, 1:9, 0:1"
+                )
+            })
+    }
+}
+
+/// Serialised as it is typed.
+macro_rules! as_text {
+    ($name:ident) => {
+        impl Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                to.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                let text = <std::borrow::Cow<'de, str>>::deserialize(from)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+as_text!(Shape);
+as_text!(Mix);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_read_back_and_wrong_ones_are_explained() {
+        for text in ["1xN", "N", "64x64xN", "Nx3"] {
+            assert_eq!(text.parse::<Shape>().unwrap().to_string(), text);
+        }
+        for wrong in ["", "1", "NxN", "0xN", "axN", "1xxN", "1x1x1x1x1x1x1x1xN"] {
+            assert!(wrong.parse::<Shape>().unwrap_err().contains("64x64xN"), "{wrong}");
+        }
+        assert_eq!("1:9".parse::<Mix>().unwrap().to_string(), "1:9");
+        for wrong in ["", "1", "0:0", "-1:1", "1:1001", "a:b"] {
+            assert!(wrong.parse::<Mix>().unwrap_err().contains("1:9"), "{wrong}");
+        }
+        let workload = Workload { rate: Some(5), ..Workload::default() };
+        let text = serde_json::to_string(&workload).unwrap();
+        assert!(text.contains(r#""shape":"1xN","payload":"ramp","tensors":1,"mix":"1:1""#), "{text}");
+        assert_eq!(serde_json::from_str::<Workload>(&text).unwrap(), workload);
+        assert_eq!(serde_json::from_str::<Workload>("{}").unwrap(), Workload::default());
+    }
+
+    #[test]
+    fn sizes_are_whole_in_dtype_and_shape() {
+        let mut workload = Workload::default();
+        assert_eq!(workload.dimensions(1024), [1, 256]);
+        assert!(workload.check_size(1022).unwrap_err().contains("1020 would be"));
+        assert!(workload.check_size(0).unwrap_err().contains("4 would be"));
+        workload.shape = "16x2xN".parse().unwrap();
+        workload.dtype = Dtype::Float64;
+        assert_eq!(workload.check_size(512), Ok(()));
+        assert_eq!(workload.dimensions(512), [16, 2, 2]);
+        assert!(workload.check_size(100).unwrap_err().contains("256 would be"));
+    }
+
+    #[test]
+    fn who_takes_how_many_samples() {
+        let mut workload = Workload { tensors: 3, mix: Mix { puts: 1, unpacks: 2 }, ..Workload::default() };
+        assert_eq!([0, 7].map(|rank| workload.samples(Op::PutTensor, rank, 10)), [30, 30]);
+        assert_eq!([0, 7].map(|rank| workload.samples(Op::UnpackTensor, rank, 10)), [60, 60]);
+        workload.access = Access::ManyToOne;
+        assert_eq!([0, 7].map(|rank| workload.samples(Op::UnpackTensor, rank, 10)), [60, 0]);
+        workload.access = Access::OneToMany;
+        assert_eq!([0, 7].map(|rank| workload.samples(Op::PutTensor, rank, 10)), [30, 0]);
+    }
+
+    #[test]
+    fn axes_that_contradict_each_other_are_refused() {
+        assert_eq!(Workload::default().check(), Ok(()));
+        let deep = Workload { pipeline: 4, ..Workload::default() };
+        assert!(deep.check().unwrap_err().contains("add --tensors 4"));
+        let open = Workload { pipeline: 4, tensors: 4, rate: Some(9), ..Workload::default() };
+        assert!(open.check().unwrap_err().contains("use one of them"));
+    }
+}

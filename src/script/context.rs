@@ -1,0 +1,143 @@
+//! The values that templates see.
+
+use anyhow::Result;
+use serde::Serialize;
+
+use super::JobScript;
+use super::nodes::{Chunk, Half};
+use crate::record::manifest::{Expect, Job, Manifest, Sweep};
+use crate::record::vocabulary::{DbFrom, Deployment, Store};
+use crate::record::walltime::Walltime;
+
+/// What all templates know of a permutation.
+#[derive(Serialize)]
+struct Values<'a> {
+    name: &'a str,
+    /// Name of the job: the permutation's, or that with `-db` for the database's own job.
+    job_name: &'a str,
+    /// Stem of the file that catches the job's output.
+    log: &'static str,
+    summary: String,
+    drawing: &'a str,
+    site: SiteValues<'a>,
+    job: &'a Job,
+    sweep: &'a Sweep,
+    expect: &'a Expect,
+    /// Nodes of this job.
+    nodes: u32,
+    run_dir: &'a str,
+    client: &'a str,
+    environment: &'a [String],
+    directives: &'a [&'a str],
+    walltime: Option<String>,
+    walltime_s: Option<u32>,
+    walltime_minutes: Option<u32>,
+    constraint: Option<String>,
+    /// Features of the two sides, where they differ; an empty text for none.
+    client_constraint: Option<&'a str>,
+    db_constraint: Option<&'a str>,
+    chunks: String,
+    db_hosts: &'a [String],
+    db_address: String,
+    server: &'a str,
+    port: u16,
+    scratch: &'a str,
+    tensor_bytes: String,
+}
+
+/// What templates may know of a site beside the values that were chosen from it.
+#[derive(Serialize)]
+struct SiteValues<'a> {
+    name: &'a str,
+    /// Kind of the scheduler.
+    scheduler: &'a str,
+    node: NodeValues,
+}
+
+#[derive(Serialize)]
+struct NodeValues {
+    single: bool,
+}
+
+impl JobScript<'_> {
+    /// The values for the script of `half`.
+    pub(super) fn context(&self, half: Half) -> Result<tera::Context> {
+        let Manifest { name, job, sweep, expect, .. } = self.manifest;
+        let sizes: Vec<String> = sweep.tensor_bytes.iter().map(u64::to_string).collect();
+        let differ = self.wanted.differ(job, half);
+        let side = |feature: &'_ Option<String>| if differ { Some(feature.clone().unwrap_or_default()) } else { None };
+        let (client_side, db_side) = (side(&self.wanted.client), side(&self.wanted.db));
+        let db_name = format!("{name}-db");
+        let seconds = expect.walltime_s;
+        let values = Values {
+            name,
+            job_name: if half == Half::Db { &db_name } else { name },
+            log: if half == Half::Db { "db" } else { "job" },
+            summary: self.summary(),
+            drawing: &self.placed.drawing,
+            site: SiteValues {
+                name: &self.site.name,
+                scheduler: &self.site.scheduler.kind,
+                node: NodeValues { single: self.node.single },
+            },
+            job,
+            sweep,
+            expect,
+            nodes: if half == Half::Db { expect.servers } else { expect.nodes },
+            run_dir: self.run_dir,
+            client: self.client,
+            environment: self.environment,
+            directives: self.directives,
+            walltime: seconds.map(|seconds| Walltime { seconds }.to_string()),
+            walltime_s: seconds,
+            walltime_minutes: seconds.map(|seconds| seconds.div_ceil(60)),
+            constraint: self.wanted.constraint(job, half)?,
+            client_constraint: client_side.as_deref(),
+            db_constraint: db_side.as_deref(),
+            chunks: self.wanted.chunks(job, half, Chunk { text: &self.chunk(half), db_hosts: &job.db_hosts }),
+            db_hosts: if half == Half::Client { &job.db_hosts } else { &[] },
+            db_address: job.db_address.join(","),
+            server: self.server.unwrap_or(usual_server(job.store)),
+            port: self.port,
+            scratch: &self.site.scratch.node_local,
+            tensor_bytes: sizes.join(","),
+        };
+        tera::Context::from_serialize(&values).map_err(Into::into)
+    }
+
+    /// What every PBS chunk has: all CPUs of a node, unless the site says otherwise.
+    fn chunk(&self, half: Half) -> String {
+        let node = if half == Half::Db { self.db_node } else { self.node };
+        let all = node.cores.map_or(1, |cores| cores * node.threads_per_core);
+        let scheduler = &self.site.scheduler;
+        format!(":ncpus={}:mpiprocs=1{}", scheduler.select_ncpus.unwrap_or(all), scheduler.select_suffix)
+    }
+
+    fn summary(&self) -> String {
+        let Manifest { job, expect, .. } = self.manifest;
+        let clients = format!("{} x {}", count(job.client_nodes, "client node"), count(job.clients_per_node, "rank"));
+        let cpus = count(job.db_cpus, "CPU");
+        let shards = || count(expect.servers, "shard");
+        let store = match (job.deployment, job.db_from) {
+            (Deployment::Colocated, _) => format!("a server of {cpus} on every client node"),
+            (_, DbFrom::Running) => format!("a store that runs already at {}", job.db_address.join(",")),
+            (_, DbFrom::Job) => format!("{} of {cpus} in a job of their own", shards()),
+            (_, DbFrom::Hosts) => format!("{} of {cpus} on {}", shards(), job.db_hosts.join(", ")),
+            (_, DbFrom::Allocation) if self.node.single => format!("{} of {cpus} on the same machine", shards()),
+            (_, DbFrom::Allocation) => format!("{} of {cpus} on nodes of their own", shards()),
+        };
+        format!("{clients}; {store}; {} over {}", job.transport, job.net_ifname)
+    }
+}
+
+fn count(n: u32, thing: &str) -> String {
+    format!("{n} {thing}{}", if n == 1 { "" } else { "s" })
+}
+
+fn usual_server(store: Store) -> &'static str {
+    match store {
+        Store::Redis => "redis-server",
+        Store::Valkey => "valkey-server",
+        Store::KeyDb => "keydb-server",
+    }
+}

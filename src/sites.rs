@@ -1,0 +1,57 @@
+//! `shardscale sites` and its subcommands: reads what they need, prints what they make.
+
+use std::io::Write;
+
+use anyhow::Result;
+use shardscale::catalogue::{self, Entry};
+use shardscale::{site, survey};
+
+use crate::Exit;
+use crate::cli::{SitesArgs, SitesCommand};
+
+/// Runs it.
+pub fn sites(args: &SitesArgs) -> Result<Exit> {
+    let config = args.config.as_deref();
+    let mut stdout = std::io::stdout().lock();
+    let text = match &args.command {
+        None => {
+            let names = site::names(config)?;
+            let entry = |name: &String| Ok(Entry { site: site::load(name, config)?, file: name.clone() });
+            let entries = names.iter().map(entry).collect::<Result<Vec<_>>>()?;
+            if args.markdown { catalogue::markdown(&entries) } else { catalogue::list(&entries) }
+        }
+        Some(SitesCommand::Show { site: name, toml: true }) => site::find_text(name, config)?.0,
+        Some(SitesCommand::Show { site: name, toml: false }) => {
+            let (_, file) = site::find_text(name, config)?;
+            catalogue::show(&Entry { site: site::load(name, config)?, file })
+        }
+        Some(SitesCommand::Check { site: name }) => return check(name, config),
+        Some(SitesCommand::New { name }) => {
+            let (text, remarks) = survey::new_site(name.as_deref())?;
+            remarks.iter().for_each(|remark| eprintln!("note: {remark}"));
+            text
+        }
+        Some(SitesCommand::Schema) => site::json_schema_text(),
+    };
+    stdout.write_all(text.as_bytes())?;
+    Ok(Exit::Success)
+}
+
+fn check(name: &str, config: Option<&std::path::Path>) -> Result<Exit> {
+    let (text, file) = site::find_text(name, config)?;
+    let checked = site::check_text(&text);
+    let mut stdout = std::io::stdout().lock();
+    for problem in &checked.problems {
+        writeln!(stdout, "wrong     {}", problem.trim_end())?;
+    }
+    for line in &checked.uncovered {
+        writeln!(stdout, "no source {line}")?;
+    }
+    let (wrong, uncovered) = (checked.problems.len(), checked.uncovered.len());
+    if wrong + uncovered == 0 {
+        eprintln!("{file} is right, and every value says where it comes from");
+        return Ok(Exit::Success);
+    }
+    eprintln!("{file}: {wrong} wrong, {uncovered} without a source");
+    Ok(Exit::Error)
+}
