@@ -118,7 +118,7 @@ mod tests {
     fn what_many_runs_share_is_said_once() {
         let problem = |path: &str, what: &str| Problem { path: path.into(), what: what.into(), is_run: false };
         let problems_ = vec![problem("a", "torn"), problem("b", "empty"), problem("c", "torn")];
-        let collection = Collection { runs: Vec::new(), problems: problems_ };
+        let collection = Collection { problems: problems_, ..Collection::default() };
         let said: Vec<_> = problems(&collection).into_iter().map(|one| (one.what, one.places.join(" "))).collect();
         assert_eq!(said, [("torn".to_owned(), "a c".to_owned()), ("empty".to_owned(), "b".to_owned())]);
     }

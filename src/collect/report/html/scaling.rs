@@ -18,16 +18,8 @@ pub struct Series<'a> {
     why: Option<&'a str>,
 }
 
-#[derive(Serialize)]
-struct PointData {
-    x: u64,
-    runs: usize,
-    y: Figure,
-    low: Figure,
-    high: Figure,
-    speed_up: Figure,
-    efficiency: Figure,
-}
+/// (x, runs, GB/s, least, greatest); speed-up and efficiency follow.
+type PointData = (u64, usize, Figure, Figure, Figure);
 
 #[derive(Serialize)]
 struct FitData {
@@ -59,15 +51,7 @@ fn one(scaling: &Scaling) -> Series<'_> {
 }
 
 fn point(point: &Point) -> PointData {
-    PointData {
-        x: point.x,
-        runs: point.runs,
-        y: Figure(point.gb_per_s),
-        low: Figure(point.low),
-        high: Figure(point.high),
-        speed_up: Figure(point.speed_up),
-        efficiency: Figure(point.efficiency),
-    }
+    (point.x, point.runs, Figure(point.gb_per_s), Figure(point.low), Figure(point.high))
 }
 
 fn fit(fit: &Fit) -> FitData {

@@ -5,7 +5,6 @@ mod series;
 use std::fmt::Write;
 
 use super::changes::headline as headline_of;
-use super::md_series;
 use super::number::short;
 use super::{DEFINITIONS, complaint, headline};
 use crate::collect::baseline::Baseline;

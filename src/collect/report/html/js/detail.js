@@ -107,13 +107,13 @@ figure("shards", {
     if (!run?.shards?.length) return { note: "Of this run no ranks for each shard are known." };
     const size = run.sizes.find((one) => String(one.bytes) === get("size"));
     const panels = [shardPanel("ranks", run.shards, "ranks")];
-    if (size) panels.push(shardPanel(`GB/s at ${showBytes(size.bytes)}`, size.shards, "GB/s"));
+    if (size) panels.push(shardPanel(`GB/s at ${showBytes(size.bytes)}`, run.shards.map((_, shard) => size.shards[shard] ?? null), "GB/s"));
     const [most, mean] = [Math.max(...run.shards), run.shards.reduce((sum, ranks) => sum + ranks, 0) / run.shards.length];
     const empty = run.shards.filter((ranks) => ranks === 0).length;
     return {
       title: `Shards of ${run.name}`,
       panels,
-      note: `${showCount(run.shards.length, "shard")}; the fullest has ${most} ranks, ${showNumber(most / mean)} times the mean${empty > 0 ? `; ${empty} have none` : ""}.`,
+      note: `${showCount(run.shards.length, "shard")}; the fullest has ${showCount(most, "rank")}, ${showNumber(most / mean)} times the mean${empty > 0 ? `; ${empty} have none` : ""}.`,
       columns: ["run", "shard", "ranks", "tensor_bytes", "gb_per_s"],
       rows: run.shards.map((ranks, shard) => [run.name, shard, ranks, size?.bytes ?? null, size?.shards[shard] ?? null]),
     };

@@ -1,5 +1,14 @@
 // How bandwidth grows in each series of runs, and the law that fits it, as `collect` worked them out.
 
+for (const series of DATA.scaling) {
+  series.points = series.points.map(([x, runs, y, low, high]) => ({ x, runs, y, low, high }));
+  const [first] = series.points;
+  for (const point of series.points) {
+    point.speed_up = point.y / first.y;
+    point.efficiency = (point.speed_up * first.x) / point.x;
+  }
+}
+
 const READINGS = () => [...new Map(DATA.scaling.map((series) => [series.reading, series.describe]))];
 const ofReading = (reading) => DATA.scaling.filter((series) => series.reading === reading);
 
@@ -24,7 +33,7 @@ figure("fits", {
       panels,
       note: left,
       columns: ["reading", "series", "axis", "x", "tensor_bytes", "runs", "gb_per_s", "least_gb_per_s", "greatest_gb_per_s", "speed_up", "efficiency", "fit", "sigma", "kappa", "knee", "r_squared"],
-      rows: series.flatMap((one) => one.points.map((point) => [one.reading, one.label, one.axis, point.x, one.bytes, point.runs, point.y, point.low, point.high, point.speed_up, point.efficiency, one.fit?.kind ?? one.why, one.fit?.sigma, one.fit?.kappa, one.fit?.knee, one.fit?.r_squared])),
+      rows: series.flatMap((one) => one.points.map((point) => [one.reading, one.label, one.axis, point.x, one.bytes, point.runs, point.y, point.low, point.high, Number(point.speed_up.toPrecision(5)), Number(point.efficiency.toPrecision(5)), one.fit?.kind ?? one.why, one.fit?.sigma, one.fit?.kappa, one.fit?.knee, one.fit?.r_squared])),
     };
   },
 });

@@ -24,7 +24,7 @@ figure("latency", {
     if (runs.length === 0) return { note: "No run in this selection has this operation." };
     const lines = linesOf(runs).map((line) => ({ ...line, series: line.runs.map((run) => quantilesOf(run, op)) }));
     const every = lines.flatMap((line) => line.series.flat());
-    const domain = span(every.flatMap((point) => [point.q("p5"), point.q("p95"), point.q("median")]), 1.2);
+    const domain = span(every.flatMap((point) => [point.q("p5"), point.q("p95"), point.q("p99"), point.q("median")]), 1.2);
     const frame = (width, height) => ({ x: sizeAxis(distinct(every.map((point) => point.x)), width - 66), y: logAxis(domain, `${op}, us`, height - 60) });
     const one = get("layout") === "one";
     const [panels, left] = one ? [[overlay(lines, frame)], crowded(lines.length)] : fewPanels(lines.map((line) => bandPanel(line, every, frame)), get("all"));
