@@ -5,12 +5,15 @@ use serde::Serialize;
 use crate::record::cpus::CpuSet;
 use crate::record::placement::{NodeShape, Placement};
 
-/// A kind of node. Cores are (first CPU, what it is for, who).
+/// A core: its first CPU, what it is for, who sits on it.
+type Core = (u32, &'static str, String);
+
+/// A kind of node.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Node {
     title: &'static str,
     /// NUMA domain, L3 group in it, core.
-    numa: Vec<Vec<Vec<(u32, &'static str, String)>>>,
+    numa: Vec<Vec<Vec<Core>>>,
 }
 
 /// The nodes of a placement whose cores are known.
