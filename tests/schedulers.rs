@@ -60,10 +60,9 @@ fn every_scheduler_with_every_launcher_makes_clean_bash() {
 
 #[test]
 fn a_database_of_its_own_has_a_script_that_sbatch_does_not_glob() {
-    for (site, ask, depend) in [
-        ("frontier", "#SBATCH --nodes=", "--dependency=after:"),
-        ("polaris", "#PBS -l select=", "depend=after:"),
-    ] {
+    for (site, ask, depend) in
+        [("frontier", "#SBATCH --nodes=", "--dependency=after:"), ("polaris", "#PBS -l select=", "depend=after:")]
+    {
         let cli = Cli::new();
         let site_flag = format!("--site={site}");
         let args = [site_flag.as_str(), "--deployment=standard", "--client-nodes=10", "--db-nodes=4", "--account=abc"];
@@ -108,7 +107,10 @@ fn hosts_addresses_and_features_reach_directives_and_scripts() {
 fn what_cannot_be_is_refused_with_the_remedy() {
     let cases: [(&[&str], &str); 6] = [
         (&["--site=local", "--deployment=standard", "--db-from=job"], "possible with: slurm, pbs"),
-        (&["--site=frontier", "--deployment=standard", "--db-nodes=4", "--db-hosts=a,b"], "--db-hosts names 2 hosts, and there are 4 DB nodes"),
+        (
+            &["--site=frontier", "--deployment=standard", "--db-nodes=4", "--db-hosts=a,b"],
+            "--db-hosts names 2 hosts, and there are 4 DB nodes",
+        ),
         (&["--site=frontier", "--db-from=hosts", "--deployment=standard"], "--db-from hosts needs --db-hosts"),
         (&["--site=frontier", "--db-hosts=a;b"], "is no host name"),
         (&["--site=frontier", "--db-address=host"], "is not HOST:PORT"),

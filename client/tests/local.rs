@@ -33,7 +33,8 @@ impl Study {
         // a test that failed has poisoned it, and harmed nothing
         let machine = MACHINE.lock().unwrap_or_else(PoisonError::into_inner);
         let folder = tempfile::tempdir().unwrap();
-        let site = include_str!("../../site-configs/local.toml").replace("6780", &free_port().to_string());
+        let network = format!("[network]\ndb_port = {}\n\n[scratch]", free_port());
+        let site = include_str!("../../site-configs/local.toml").replace("[scratch]", &network);
         fs::write(folder.path().join("site.toml"), site).unwrap();
         let usual = ["gen", "--site=./site.toml", "--client", CLIENT, "--clients-per-node=2"];
         let output = shardscale(folder.path(), &[&usual[..], args].concat());
