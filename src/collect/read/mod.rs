@@ -4,4 +4,5 @@
 
 mod check;
 pub mod own;
+pub mod smartsim;
 mod sweep;
