@@ -4,11 +4,11 @@
 #
 # One rank: client and server share one CPU, over TCP and over a UNIX socket; medians of put + get, and CPU time of the pair.
 # Several ranks: 4 of them and 1 or 3 shards, nobody pinned; GB/s of all together. A ratio is taken within a round; the table
-# shows the median of the rounds (default 7), in Markdown. Needs redis-server, redis-benchmark, mpirun and two CPUs.
+# shows the median of the rounds (default 11), in Markdown. Needs redis-server, redis-benchmark, mpirun and two CPUs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-rounds=${1:-7}
+rounds=${1:-11}
 sizes=${SIZES:-1024 65536 262144 1048576 4194304 16777216}
 many_sizes=${MANY_SIZES:-65536 1048576}
 ranks=4
@@ -42,9 +42,9 @@ serve() { # serve PORT CPUS [OPTION..]
 }
 
 iterations() { # iterations BYTES: enough for a median, about a second at most
-  local n=$((256 * 1024 * 1024 / $1))
-  n=$((n < 30 ? 30 : n))
-  echo $((n > 4000 ? 4000 : n))
+  local n=$((192 * 1024 * 1024 / $1))
+  n=$((n < 20 ? 20 : n))
+  echo $((n > 3000 ? 3000 : n))
 }
 
 # each prints: put_us get_us cpu_us_of_a_pair gb_per_s
@@ -73,8 +73,11 @@ by_benchmark() { # by_benchmark BYTES N CLIENTS WHERE.. [-- WRAPPER..]
       END { print put, get, 0, 2 * bytes / (1 / rate_put + 1 / rate_get) / 1e9 }'
 }
 
-note() { # note CASE BYTES ROUND WHO FIGURES..
-  echo "$*" >>"$work/figures"
+note() { # note CASE BYTES WHO FIGURES..
+  echo "$1 $2 $round ${*:3}" >>"$work/figures"
+}
+in_turn() { # who comes first changes from round to round: the one before leaves the caches and the allocator to the next
+  if [ $((round % 2)) = 0 ]; then echo floor client crate benchmark; else echo benchmark crate client floor; fi
 }
 
 one_rank() { # one_rank CASE CLIENT_ADDRESS RIVAL_ADDRESS BENCHMARK_WHERE..
@@ -82,10 +85,14 @@ one_rank() { # one_rank CASE CLIENT_ADDRESS RIVAL_ADDRESS BENCHMARK_WHERE..
   shift 3
   for bytes in $sizes; do
     n=$(iterations "$bytes")
-    note "$name" "$bytes" "$round" floor "$(by_rival floor "$bytes" "$n" "$rival=floor" -- taskset -c 0)"
-    note "$name" "$bytes" "$round" client "$(mpirun_cpus=1 by_client 1 "$address" "$bytes" "$n" taskset -c 0)"
-    note "$name" "$bytes" "$round" crate "$(by_rival redis-crate "$bytes" "$n" "$rival=crate" -- taskset -c 0)"
-    note "$name" "$bytes" "$round" benchmark "$(by_benchmark "$bytes" "$n" 1 "$@" -- taskset -c 0)"
+    for who in $(in_turn); do
+      case $who in
+      floor) note "$name" "$bytes" floor "$(by_rival floor "$bytes" "$n" "$rival=floor" -- taskset -c 0)" ;;
+      client) note "$name" "$bytes" client "$(mpirun_cpus=1 by_client 1 "$address" "$bytes" "$n" taskset -c 0)" ;;
+      crate) note "$name" "$bytes" crate "$(by_rival redis-crate "$bytes" "$n" "$rival=crate" -- taskset -c 0)" ;;
+      *) note "$name" "$bytes" benchmark "$(by_benchmark "$bytes" "$n" 1 "$@" -- taskset -c 0)" ;;
+      esac
+    done
   done
 }
 
@@ -95,10 +102,14 @@ several() { # several CASE CLIENT_ADDRESS BENCHMARK_PORT TARGET..
   [ "$name" = 1-shard ] || cluster=(--cluster)
   for bytes in $many_sizes; do
     n=$(($(iterations "$bytes") / 2))
-    note "$name" "$bytes" "$round" floor "$(by_rival floor "$bytes" "$n" "$@")"
-    note "$name" "$bytes" "$round" client "$(by_client "$ranks" "$address" "$bytes" "$n")"
-    note "$name" "$bytes" "$round" crate "$(by_rival redis-crate "$bytes" "$n" "$@")"
-    note "$name" "$bytes" "$round" benchmark "$(by_benchmark "$bytes" "$n" "$ranks" -p "$benchmark" "${cluster[@]}")"
+    for who in $(in_turn); do
+      case $who in
+      floor) note "$name" "$bytes" floor "$(by_rival floor "$bytes" "$n" "$@")" ;;
+      client) note "$name" "$bytes" client "$(by_client "$ranks" "$address" "$bytes" "$n")" ;;
+      crate) note "$name" "$bytes" crate "$(by_rival redis-crate "$bytes" "$n" "$@")" ;;
+      *) note "$name" "$bytes" benchmark "$(by_benchmark "$bytes" "$n" "$ranks" -p "$benchmark" "${cluster[@]}")" ;;
+      esac
+    done
   done
 }
 

@@ -43,10 +43,10 @@ fn main() -> ExitCode {
 }
 
 fn gen_scripts(request: &Request) -> Result<Exit> {
-    let Outcome { plan, changes } = generate::run(request)?;
+    let Outcome { plan, changes, arrangements } = generate::run(request)?;
     let mut stdout = std::io::stdout().lock();
     match &changes {
-        None => stdout.write_all(generate::dry_run(&plan, stdout.is_terminal()).as_bytes())?,
+        None => stdout.write_all(generate::dry_run(&plan, &arrangements, stdout.is_terminal()).as_bytes())?,
         Some(changes) => {
             for (name, change) in changes {
                 writeln!(stdout, "{:<9} {}", change.as_str(), request.out.join(format!("{name}.sh")).display())?;

@@ -145,14 +145,19 @@ fn permutations_that_cannot_run_are_refused_before_anything_is_written() {
 #[test]
 fn wrong_input_names_the_flag_what_was_given_and_what_is_allowed() {
     let cli = Cli::new();
-    let cases: [(i32, &[&str], &[&str]); 13] = [
+    let cases: [(i32, &[&str], &[&str]); 18] = [
         (2, &[], &["--site"]),
         (1, &["--site=fronteer"], &["fronteer", "archer2, aurora, daint", "--site ./mysite.toml"]),
         (2, &["--site=local", "--deployment=std"], &["'std'", "standard, colocated"]),
         (2, &["--site=local", "--client-nodes=4,x"], &["'x'", "--client-nodes"]),
         (1, &["--site=local", "--client-nodes=0"], &["--client-nodes 0 is out of range", "1 to"]),
         (1, &["--site=local", "--client-nodes=2"], &["site local has one node, not 2"]),
-        (2, &["--site=local", "--tensor-bytes=1022"], &["1022", "1020 would be"]),
+        (1, &["--site=local", "--tensor-bytes=1022"], &["1022", "1020 would be"]),
+        (1, &["--site=local", "--shape=3xN", "--tensor-bytes=1KiB"], &["1024 bytes", "shape 3xN", "1020 would be"]),
+        (1, &["--site=local", "--pipeline=4"], &["--pipeline 4", "add --tensors 4"]),
+        (1, &["--site=local", "--rate=100", "--barrier=iteration"], &["--rate", "use one of them"]),
+        (1, &["--site=local", "--access=one-to-many", "--deployment=colocated"], &["--access one-to-many"]),
+        (2, &["--site=local", "--mix=0:0"], &["0:0", "PUTS:UNPACKS"]),
         (2, &["--site=local", "--tensor-bytes=big"], &["big", "8KiB"]),
         (2, &["--site=frontier", "--walltime=2h"], &["2h", "HH:MM:SS"]),
         (
@@ -171,6 +176,31 @@ fn wrong_input_names_the_flag_what_was_given_and_what_is_allowed() {
         }
         assert!(!cli.out().exists(), "{args:?} wrote something");
     }
+}
+
+#[test]
+fn the_workloads_axes_multiply_and_reach_the_client() {
+    let cli = Cli::new();
+    let made = cli.ok(&[
+        "--site=local",
+        "--deployment=standard",
+        "--client-nodes=1",
+        "--clients-per-node=2",
+        "--dtype=float32,uint8",
+        "--mix=1:1,1:9",
+        "--tensors=8",
+        "--pipeline=1,8",
+        "--tensor-bytes=1KiB",
+    ]);
+    assert_eq!(made.lines().count(), 8, "{made}");
+    let script = |part: &str| {
+        let path = cli.scripts().into_iter().find(|path| path.to_string_lossy().contains(part));
+        fs::read_to_string(path.unwrap_or_else(|| panic!("no {part} in {made}"))).unwrap()
+    };
+    let deep = script("-uint8-t8-put1get9-pipe8-r1.sh");
+    assert!(deep.contains(" --keys hash --dtype uint8 --tensors 8 --mix 1:9 --pipeline 8 > "), "{deep}");
+    let usual = script("-tcp-t8-r1.sh");
+    assert!(usual.contains(" --keys hash --tensors 8 > "), "{usual}");
 }
 
 #[test]
@@ -258,4 +288,25 @@ fn an_out_that_cannot_be_made_is_named() {
     fs::write(cli.folder.path().join("file"), "").unwrap();
     let error = cli.fails(1, &["--site=local", "--out=file/out"]);
     assert!(error.contains("cannot create the folder") && error.contains("file/out"), "{error}");
+}
+
+#[test]
+fn settings_of_the_store_reach_the_script_where_they_are_not_the_default() {
+    let cli = Cli::new();
+    cli.ok(&[
+        "--site=local",
+        "--deployment=colocated",
+        "--transport=uds",
+        "--clients-per-node=4",
+        "--malloc-conf=default,dirty_decay_ms:-1",
+        "--maxmemory=0,64GiB",
+    ]);
+    let texts: Vec<String> = cli.scripts().iter().map(|script| fs::read_to_string(script).unwrap()).collect();
+    let with = |flag: &str| texts.iter().filter(|text| text.contains(flag)).count();
+    assert_eq!((texts.len(), with(" --malloc-conf dirty_decay_ms:-1 ")), (4, 2));
+    assert_eq!((with(" --malloc-conf "), with(" --maxmemory 68719476736 "), with(" --maxmemory ")), (2, 2, 2));
+    let said = cli.fails(2, &["--site=local", "--malloc-conf=dirty_decay_ms=-1"]);
+    assert!(said.contains("is no setting of the allocator"), "{said}");
+    let said = cli.fails(1, &["--site=local", "--deployment=standard", "--maxmemory=1KiB", "--tensor-bytes=1MiB"]);
+    assert!(said.contains("--maxmemory 1 KiB is less than what a server has to hold"), "{said}");
 }

@@ -51,6 +51,7 @@ test_needs() {
   has ip || need "the virtual cluster's networks" iproute2
   has ps || need "the virtual cluster's processes" procps
   has shellcheck || need "every script is linted" shellcheck
+  has python3 || need "the Python lines of the documentation read samples" python3
   has strace || need "the system calls of a timed operation are counted" strace
   has chromium || need "the report is opened in a browser" chromium
   any '/usr/share/fonts/truetype/*/*.ttf' || need "the browser draws text" fonts-dejavu-core

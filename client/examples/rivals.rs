@@ -5,7 +5,7 @@
 //!   header, the caller's buffer and CRLF come in by readv; nothing is allocated in the loop.
 //! - `redis-crate`: the ordinary path of the redis crate, SET and GET with vectors of bytes.
 //!
-//! Each target is a thread with a connection of its own. For each size a line goes to stdout: size in bytes, median put and
+//! Each target is a thread (a single one the main thread) with a connection of its own. For each size a line goes to stdout: size in bytes, median put and
 //! get in us, CPU time of a put+get pair in us, GB/s of all threads together.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark ends by panicking")]
@@ -194,12 +194,17 @@ fn main() {
     let args = Args::parse();
     for bytes in args.sizes.iter().copied() {
         let together = Barrier::new(args.target.len());
-        let measured: Vec<Measured> = std::thread::scope(|scope| {
-            let (args, together) = (&args, &together);
-            let thread = |target| scope.spawn(move || measure(&mut *connect(args.way, target, bytes), args, together));
-            let threads: Vec<_> = args.target.iter().map(thread).collect();
-            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
-        });
+        // a single one in the main thread, as a rank runs: allocators treat other threads otherwise
+        let measured: Vec<Measured> = match &args.target[..] {
+            [alone] => vec![measure(&mut *connect(args.way, alone, bytes), &args, &together)],
+            targets => std::thread::scope(|scope| {
+                let (args, together) = (&args, &together);
+                let thread =
+                    |target| scope.spawn(move || measure(&mut *connect(args.way, target, bytes), args, together));
+                let threads: Vec<_> = targets.iter().map(thread).collect();
+                threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+            }),
+        };
         let first = measured.iter().map(|one| one.window.0).min().unwrap();
         let last = measured.iter().map(|one| one.window.1).max().unwrap();
         let moved = (2 * measured.len() * args.iterations * bytes) as f64;

@@ -115,6 +115,7 @@ mod tests {
         Server {
             schema: 1,
             index,
+            local_index: Some(0),
             host: host.into(),
             address: Some(format!("10.0.0.{index}")),
             port: Some(6780),

@@ -3,12 +3,29 @@
 
 use anyhow::{Result, anyhow};
 
-/// Number in the whole launch. Open MPI and PALS come first: under a Slurm job, mpirun's tasks inherit SLURM_PROCID of
-/// the batch script, which is 0 for all of them.
-const TASK: &[&str] = &["OMPI_COMM_WORLD_RANK", "PALS_RANKID", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"];
+/// Number in the whole launch. The others come before Slurm: under a Slurm job, mpirun's tasks inherit SLURM_PROCID of the
+/// batch script, which is 0 for all of them.
+const TASK: &[&str] = &[
+    "OMPI_COMM_WORLD_RANK",
+    "MV2_COMM_WORLD_RANK",
+    "PALS_RANKID",
+    "FLUX_TASK_RANK",
+    "JSM_NAMESPACE_RANK",
+    "PMIX_RANK",
+    "PMI_RANK",
+    "SLURM_PROCID",
+];
 
 /// Number among the tasks of the same node, in the same order of launchers.
-const LOCAL: &[&str] = &["OMPI_COMM_WORLD_LOCAL_RANK", "PALS_LOCAL_RANKID", "MPI_LOCALRANKID", "SLURM_LOCALID"];
+const LOCAL: &[&str] = &[
+    "OMPI_COMM_WORLD_LOCAL_RANK",
+    "MV2_COMM_WORLD_LOCAL_RANK",
+    "PALS_LOCAL_RANKID",
+    "FLUX_TASK_LOCAL_ID",
+    "JSM_NAMESPACE_LOCAL_RANK",
+    "MPI_LOCALRANKID",
+    "SLURM_LOCALID",
+];
 
 /// This process's place in its launch; 0 and 0 without a launcher.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +37,11 @@ pub struct Task {
 /// Reads the place from this process's environment; `index` overrides.
 pub fn task(index: Option<u32>) -> Result<Task> {
     task_in(&|name| std::env::var(name).ok(), index)
+}
+
+/// This process's number among the tasks of its node; absent where no launcher says.
+pub fn local_index() -> Result<Option<u16>> {
+    first_number(&|name| std::env::var(name).ok(), LOCAL)
 }
 
 /// Whether this process speaks for all that were started with it; true where no launcher says otherwise.

@@ -3,13 +3,14 @@
 //! Reading order: [`args`] (subcommands), [`store`] (servers: begin, serve, await, stop), [`run`] (the story of a measurement),
 //! [`timed_loop`], [`tensors`], [`pace`] and [`wire`] (what is timed), [`comm`] (everything that is MPI), [`address`],
 //! [`keys`] and [`survey`] (which server, which key), [`connecting`] (how ranks come to it), [`recorder`] (what is written),
-//! [`environment`], [`watch`] and [`node`] (what was true meanwhile), [`failure`] (how it ends when it fails). [`doctor`] looks at a
+//! [`environment`], [`watch`] and [`node`] (what was true meanwhile), [`affinity`] (on which CPUs), [`failure`] (how it ends when it fails). [`doctor`] looks at a
 //! node before any of that. A subcommand has a module
 //! with its arguments.
 //!
 //! A library for its own program, tests and benchmarks alone: nothing here is a stable interface.
 
 pub mod address;
+pub mod affinity;
 pub mod args;
 pub mod buffer;
 pub mod clock;

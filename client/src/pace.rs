@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use shardscale::record::workload::Rate;
+
 use crate::clock::now_ns;
 
 /// So much before its time a rank stops sleeping and looks at the clock: sleeps end late by about 50 us.
@@ -24,7 +26,11 @@ pub struct Pace {
 
 impl Pace {
     /// The pace of `rank` of `ranks`.
-    pub fn new(rate: Option<u32>, rank: u32, ranks: u32) -> Pace {
+    pub fn new(rate: Rate, rank: u32, ranks: u32) -> Pace {
+        let rate = match rate {
+            Rate::Closed => None,
+            Rate::OpsPerSecond(rate) => Some(rate),
+        };
         Pace { rate, phase: f64::from(rank) / f64::from(ranks.max(1)), zero_ns: 0, started: 0 }
     }
 
@@ -71,7 +77,7 @@ mod tests {
 
     #[test]
     fn an_open_loop_keeps_its_schedule_when_an_op_is_slow() {
-        let mut pace = Pace::new(Some(1000), 0, 1);
+        let mut pace = Pace::new(Rate::OpsPerSecond(1000), 0, 1);
         pace.begin();
         let first = pace.start();
         std::thread::sleep(Duration::from_millis(5));
@@ -83,7 +89,7 @@ mod tests {
 
     #[test]
     fn ranks_take_turns_and_pauses_move_what_follows() {
-        let (mut a, mut b) = (Pace::new(Some(100), 0, 2), Pace::new(Some(100), 1, 2));
+        let (mut a, mut b) = ([0, 1].map(|rank| Pace::new(Rate::OpsPerSecond(100), rank, 2))).into();
         a.begin();
         b.begin();
         assert!((5_000_000..6_000_000).contains(&(b.zero_ns - a.zero_ns)), "{}", b.zero_ns - a.zero_ns);
@@ -95,7 +101,7 @@ mod tests {
     #[test]
     fn a_closed_loop_starts_at_once() {
         let before = now_ns();
-        let start = Pace::new(None, 3, 4).start();
+        let start = Pace::new(Rate::Closed, 3, 4).start();
         assert!((before..=now_ns()).contains(&start));
     }
 }

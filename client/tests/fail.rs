@@ -157,6 +157,12 @@ fn a_killed_rank_ends_all_and_the_first_size_is_kept() {
     let redis = Redis::start(&[]);
     let attempt = tempfile::tempdir().unwrap();
     let mut running = in_the_second_size(&redis, attempt.path());
+    wait_for("a report from within the size", || {
+        let progress: Progress =
+            shardscale::record::files::read_json(&attempt.path().join("progress.json")).unwrap().unwrap();
+        assert_eq!((progress.sizes_done, progress.payload_bytes), (1, Some(16 << 20)));
+        progress.running.is_some_and(|at| at.iteration > 0 && at.iterations == 2002 && at.gb_per_s > 0.0)
+    });
     let ranks = ranks_of(&running);
     assert_eq!(ranks.len(), 3);
     assert!(Command::new("kill").args(["-9", &ranks[1].to_string()]).status().unwrap().success());

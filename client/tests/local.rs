@@ -129,6 +129,8 @@ fn standard_and_colocated_run_and_are_collected() {
         &["--deployment=standard", "--db-nodes=2", "--keys=balanced"],
         &["--deployment=colocated", "--transport=tcp"],
         &["--deployment=colocated", "--transport=uds"],
+        &["--deployment=standard", "--dtype=float64", "--shape=16xN", "--tensors=4", "--pipeline=4", "--order=phases"],
+        &["--deployment=standard", "--access=one-to-many", "--payload=random", "--mix=1:3", "--rate=500"],
     ] {
         let study = Study::new(&[args, &SHORT].concat());
         let output = study.run();
@@ -307,4 +309,42 @@ fn a_full_disk_is_named() {
     assert!(!output.status.success(), "{}", text(&output));
     let said = text(&output);
     assert!(said.contains("no space is left for") && said.contains("failed client rc=1 no space left"), "{said}");
+}
+
+#[test]
+fn settings_of_the_store_are_axes_and_what_was_in_force_is_in_the_record() {
+    let args =
+        ["--db-nodes=1", "--io-threads=2", "--malloc-conf=dirty_decay_ms:-1+muzzy_decay_ms:0", "--maxmemory=256MiB"];
+    let study = Study::standard(&[&args[..], &["--tensor-bytes=1MiB", "--iterations=20"]].concat());
+    let name = study.script.file_stem().unwrap().to_string_lossy().into_owned();
+    assert!(name.ends_with("-io2-dirty_decay_ms.-1+muzzy_decay_ms.0-max256MiB-r1"), "{name}");
+    let output = study.run();
+    assert!(output.status.success(), "{}", text(&output));
+    let attempt = study.attempt(1);
+    let in_force = attempt.servers[0].in_force.as_ref().unwrap();
+    assert_eq!((&*in_force.malloc["dirty_decay_ms"], &*in_force.malloc["muzzy_decay_ms"]), ("-1", "0"));
+    assert_eq!((&*in_force.settings["io-threads"], &*in_force.settings["maxmemory"]), ("2", "268435456"));
+    let record = attempt.store.as_ref().unwrap();
+    assert_eq!((record.sizes_done, record.shards.len(), record.spoiled()), (1, 1, vec![]));
+    let (code, said) = study.collect();
+    assert_eq!(code, Some(0), "{said}");
+}
+
+#[test]
+fn a_run_whose_store_saved_is_invalid_in_the_report() {
+    let study = Study::standard(&["--db-nodes=1", "--tensor-bytes=1KiB,1MiB", "--iterations=3000"]);
+    let mut child = study.start();
+    let attempt = study.attempt(1);
+    let password = fs::read_to_string(attempt.path.join("password")).unwrap();
+    let server = &attempt.servers[0];
+    let url = format!("redis://:{}@127.0.0.1:{}", password.trim(), server.port.unwrap());
+    let mut connection = redis::Client::open(url).unwrap().get_connection().unwrap();
+    redis::cmd("BGSAVE").exec(&mut connection).unwrap();
+    drop(connection);
+    assert!(child.wait().unwrap().success());
+    let (code, said) = study.collect();
+    assert_ne!(code, Some(0), "{said}");
+    assert!(said.contains("1 run: 1 invalid") && said.contains("rdb_saves grew by 1"), "{said}");
+    let results = fs::read_to_string(study.folder.path().join("out/report/runs.csv")).unwrap();
+    assert!(results.contains("rdb_saves grew by 1"), "{results}");
 }

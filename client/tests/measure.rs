@@ -28,6 +28,7 @@ fn announce_on(host: &str, attempt: &std::path::Path, index: u32, redis: &Redis,
     let server = Server {
         schema: SCHEMA,
         index,
+        local_index: Some(0),
         host: host.to_owned(),
         address: Some("127.0.0.1".into()),
         port: Some(redis.port),

@@ -24,6 +24,7 @@ type Case = (&'static str, fn(&Hosts));
 
 const CASES: &[Case] = &[
     ("qsub runs standard and colocated over several hosts, and collect reports them", main_job),
+    ("the database as a job of its own: qsub of one script runs both, and both end", pair),
     ("qdel leaves a status, samples, and no server, within the 10 s before KILL", deleted),
 ];
 
@@ -180,6 +181,30 @@ fn main_job(hosts: &Hosts) {
 
     let table = hosts.bash(&folder, "shardscale collect out/");
     assert!(table.contains("3 runs: 3 done"), "{table}");
+}
+
+fn pair(hosts: &Hosts) {
+    let (folder, scripts) = hosts.generate("pair", "--deployment standard --db-from job");
+    let job = hosts.submit(&folder, &scripts[0]);
+    let (rc, output) = hosts.end_of(&job);
+    assert_eq!(rc, "0", "{output}");
+    // "shardscale: job X is the database, job Y the client"
+    let ids: Vec<String> =
+        output.split_whitespace().filter(|word| word.ends_with(".stand-in")).map(str::to_owned).collect();
+    assert_eq!(ids.len(), 2, "{output}");
+    for id in ids {
+        let (rc, output) = hosts.end_of(&id);
+        assert_eq!(rc, "0", "{id}: {}", logs(&scripts[0], &output));
+    }
+    assert_nothing_left();
+    let attempt = attempt(&scripts[0], 3);
+    assert_eq!(attempt.outcome(), Outcome::Done);
+    let meta = SamplesFile::open(&attempt.samples()).unwrap().unwrap().contents().unwrap().meta.unwrap();
+    assert_eq!((meta.hosts.len(), meta.shards.len()), (2, 3));
+    assert!(attempt.servers.iter().all(|server| !meta.hosts.contains(&server.host)), "a rank shares a shard's host");
+    let names = fs::read_dir(&attempt.path).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let secret: Vec<String> = names.filter(|name| name == "password" || name.starts_with("remote-shell")).collect();
+    assert!(secret.is_empty(), "{secret:?}");
 }
 
 fn deleted(hosts: &Hosts) {

@@ -1,142 +1,31 @@
 //! The main job on a real Slurm: `gen`, literally `sbatch out/*.sh`, `collect`, on the virtual cluster of tests/slurm/.
-//!
-//! One cluster serves all cases, one after another, so that this file has a `main` of its own. Without root it cannot run:
-//! it says so loudly, and fails where CI=true.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic as tests may")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Output};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::process::{Command, ExitCode};
 
+use shardscale::placement::{Demand, place};
 use shardscale::record::attempt::{Attempt, FailureKind, Outcome};
+use shardscale::record::cpus::CpuSet;
 use shardscale::record::samples::SamplesFile;
 
-const CLIENT: &str = env!("CARGO_BIN_EXE_shardscale-client");
-/// Longest that the jobs of one case may take.
-const PATIENCE: Duration = Duration::from_secs(180);
-
-/// A name and what is done on the cluster.
-type Case = (&'static str, fn(&Cluster));
+mod slurm_support;
+use slurm_support::{Case, Cluster, attempt, wait_for};
 
 const CASES: &[Case] = &[
     ("sbatch out/*.sh runs standard and colocated, and collect reports them", main_job),
+    ("the database on named hosts, on nodes of a feature, in a job of its own, running already", database_elsewhere),
     ("scancel leaves a status, samples, and no server", cancelled),
     ("a rank killed with -9 ends the job and is named", killed_rank),
     ("a server killed with -9 ends the job and is named", killed_server),
     ("a time limit leaves what was measured", time_limit),
+    ("srun sets the masks of a Frontier node as they were worked out", frontier_masks),
 ];
 
 fn main() -> ExitCode {
-    // cargo passes a name to run some tests only, and --list to name them
-    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    if std::env::args().any(|argument| argument == "--list") {
-        CASES.iter().for_each(|(name, _)| println!("{name}: test"));
-        return ExitCode::SUCCESS;
-    }
-    if !nix::unistd::geteuid().is_root() {
-        eprintln!("\n*** THE SLURM TESTS DID NOT RUN: they need root, for namespaces. Run them with sudo. ***\n");
-        println!("0 passed, 0 failed, {} skipped", CASES.len());
-        return if std::env::var("CI").is_ok_and(|ci| ci == "true") { ExitCode::FAILURE } else { ExitCode::SUCCESS };
-    }
-    let cluster = Cluster::up();
-    let (mut passed, mut failed) = (0, 0);
-    for (name, case) in CASES.iter().filter(|(name, _)| arguments.iter().all(|part| name.contains(part.as_str()))) {
-        let good = std::panic::catch_unwind(|| case(&cluster)).is_ok();
-        println!("test {name} ... {}", if good { "ok" } else { "FAILED" });
-        *(if good { &mut passed } else { &mut failed }) += 1;
-        cluster.clear();
-    }
-    drop(cluster);
-    println!("{passed} passed, {failed} failed");
-    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-/// The virtual cluster; it goes down when dropped.
-struct Cluster {
-    root: PathBuf,
-    /// State and working folder: below the repository, which all nodes see.
-    lab: PathBuf,
-}
-
-impl Cluster {
-    fn up() -> Cluster {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned();
-        let cluster = Cluster { lab: root.join("target/slurm-lab"), root };
-        let output =
-            cluster.command("tests/slurm/up.sh").env("NODES", "6").current_dir(&cluster.root).output().unwrap();
-        assert!(output.status.success(), "up.sh: {}", text(&output));
-        cluster
-    }
-
-    fn command(&self, program: &str) -> Command {
-        let mut command = Command::new(program);
-        command.env("RUN", &self.lab).env("SLURM_CONF", self.lab.join("slurm.conf")).env_remove("SHARDSCALE_RERUN");
-        command
-    }
-
-    /// Runs a line of bash in `folder`, expects exit code 0, returns stdout.
-    fn bash(&self, folder: &Path, line: &str) -> String {
-        let output = self.command("bash").args(["-c", line]).current_dir(folder).output().unwrap();
-        assert!(output.status.success(), "{line}: {}", text(&output));
-        String::from_utf8_lossy(&output.stdout).trim().to_owned()
-    }
-
-    /// An empty folder that all nodes see.
-    fn folder(&self, name: &str) -> PathBuf {
-        let folder = self.root.join("target/slurm-tests").join(name);
-        let _ = fs::remove_dir_all(&folder);
-        fs::create_dir_all(&folder).unwrap();
-        folder
-    }
-
-    fn shardscale(&self, folder: &Path, args: &str, code: i32) -> String {
-        let program = Path::new(CLIENT).with_file_name("shardscale");
-        assert!(program.exists(), "{} is missing: cargo build --workspace makes it", program.display());
-        let output =
-            self.command("bash").args(["-c", &format!("\"$0\" {args}")]).arg(&program).current_dir(folder).output();
-        let output = output.unwrap();
-        assert_eq!(output.status.code(), Some(code), "{args}: {}", text(&output));
-        String::from_utf8_lossy(&output.stdout).into_owned()
-    }
-
-    /// Generates with the cluster's site, which is a study of 5 nodes unless `args` say otherwise.
-    fn generate(&self, folder: &Path, args: &str) -> Vec<PathBuf> {
-        let site = self.root.join("tests/slurm/site.toml");
-        let made = self.shardscale(folder, &format!("gen --site {} --client {CLIENT} {args}", site.display()), 0);
-        made.lines().map(|line| folder.join(line.split_whitespace().last().unwrap())).collect()
-    }
-
-    fn wait_until_idle(&self) {
-        wait_for("the queue to be empty", || self.bash(&self.root, "squeue --noheader").is_empty());
-    }
-
-    /// Nothing of a case may disturb the next one.
-    fn clear(&self) {
-        let _ = self.command("scancel").args(["--user", "root"]).status();
-        self.wait_until_idle();
-    }
-}
-
-impl Drop for Cluster {
-    fn drop(&mut self) {
-        let output = self.command("tests/slurm/down.sh").current_dir(&self.root).output();
-        println!("cluster down: {}", output.is_ok_and(|output| output.status.success()));
-    }
-}
-
-fn text(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
-}
-
-fn wait_for(what: &str, mut ready: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !ready() {
-        assert!(begun.elapsed() < PATIENCE, "waited {PATIENCE:?} for {what}");
-        sleep(Duration::from_millis(200));
-    }
+    slurm_support::run(CASES, &[("NODES", "6"), ("FEATURES", "cpu fat cpu fat cpu fat")])
 }
 
 /// Process ids of all programs of that name on the virtual nodes, which this machine sees all; a node is told from the
@@ -161,10 +50,6 @@ fn processes_with(name: &str, part: &str) -> Vec<i32> {
 fn assert_nothing_left() {
     let left = [processes("redis-server"), processes("shardscale-clie")].concat();
     assert!(left.is_empty(), "processes are left: {left:?}");
-}
-
-fn attempt(script: &Path, servers: u32) -> Attempt {
-    Attempt::read(1, &script.with_extension("").join("attempt-1"), servers)
 }
 
 fn failure(attempt: &Attempt) -> (FailureKind, String) {
@@ -226,6 +111,46 @@ fn main_job(cluster: &Cluster) {
     assert!(scripts.iter().all(|script| !script.with_extension("").join("attempt-2").exists()));
 }
 
+/// Hosts of the servers and of the ranks of a finished run.
+fn hosts(script: &Path, servers: u32) -> (Vec<String>, Vec<String>) {
+    let attempt = attempt(script, servers);
+    let log = || fs::read_to_string(attempt.path.join("store.log")).unwrap_or_default();
+    assert_eq!(attempt.outcome(), Outcome::Done, "{}: {:?}\n{}", script.display(), attempt.events, log());
+    let meta = SamplesFile::open(&attempt.samples()).unwrap().unwrap().contents().unwrap().meta.unwrap();
+    let mut of_servers: Vec<String> = attempt.servers.iter().map(|server| server.host.clone()).collect();
+    of_servers.sort();
+    (of_servers, meta.hosts)
+}
+
+fn database_elsewhere(cluster: &Cluster) {
+    let folder = cluster.folder("elsewhere");
+    let generate = |args: &str| cluster.generate(&folder, &format!("--deployment standard {args}")).remove(0);
+    let named = generate("--out named --db-hosts cn4,cn5,cn6");
+    let featured = generate("--out featured --client-constraint cpu --db-constraint fat");
+    let pair = generate("--out pair --db-from job");
+    for script in [&named, &featured, &pair] {
+        cluster.bash(&folder, &format!("sbatch {}", script.display()));
+    }
+    // a store of the test itself, on the machine that is the login node
+    let mut running = Command::new("redis-server");
+    running.args(["--bind", "10.77.0.254", "--port", "17999", "--protected-mode", "no", "--save", ""]);
+    let mut running = running.current_dir(&folder).stdout(std::process::Stdio::null()).spawn().unwrap();
+    let running_script = generate("--out running --db-address 10.77.0.254:17999");
+    cluster.bash(&folder, &format!("sbatch {}", running_script.display()));
+    cluster.wait_until_idle();
+    running.kill().unwrap();
+    running.wait().unwrap();
+    assert_nothing_left();
+
+    assert_eq!(hosts(&named, 3).0, ["cn4", "cn5", "cn6"]);
+    let (servers, ranks) = hosts(&featured, 3);
+    assert_eq!(servers, ["cn2", "cn4", "cn6"], "the fat ones");
+    assert!(ranks.iter().all(|host| ["cn1", "cn3", "cn5"].contains(&host.as_str())), "{ranks:?}");
+    let (servers, ranks) = hosts(&pair, 3);
+    assert!(servers.len() == 3 && ranks.iter().all(|host| !servers.contains(host)), "{servers:?} {ranks:?}");
+    assert_eq!(hosts(&running_script, 0), (vec![], vec!["cn1".to_owned(), "cn2".to_owned()]));
+}
+
 /// A standard run, running: its script, once the first size is on disk.
 fn long_run(cluster: &Cluster, name: &str) -> PathBuf {
     let folder = cluster.folder(name);
@@ -284,4 +209,35 @@ fn time_limit(cluster: &Cluster) {
     cluster.bash(&cluster.root, &format!("scontrol update JobId={job} EndTime=now+1"));
     let (kind, detail) = failure(&ended(cluster, &script));
     assert_eq!(kind, FailureKind::Terminated, "{detail}");
+}
+
+/// The nodes claim 64 CPUs: Slurm checks masks against them and says what it sets, though the kernel has fewer.
+fn frontier_masks(cluster: &Cluster) {
+    let site = shardscale::site::load("frontier", None).unwrap();
+    let mut job = shardscale::record::manifest::example().job;
+    job.deployment = shardscale::record::vocabulary::Deployment::Colocated;
+    (job.db_nodes, job.clients_per_node, job.db_cpus) = (None, 48, 8);
+    job.cpu_bind = "mask".parse().unwrap();
+    let node = &site.nodes[0];
+    let demand = Demand { job: &job, client_node: node, db_node: node, oversubscribe: false };
+    let placement = place(&demand).unwrap().unwrap();
+    for sets in [placement.servers, placement.ranks] {
+        let masks: Vec<String> = sets.iter().map(CpuSet::to_mask).collect();
+        let line = format!(
+            "srun --mpi=none --nodes=1 --overlap --ntasks={} --cpu-bind=verbose,mask_cpu:{} true 2>&1",
+            sets.len(),
+            masks.join(",")
+        );
+        let said = cluster.bash(&cluster.root, &line);
+        let mut set: Vec<(usize, CpuSet)> = said.lines().filter_map(mask_that_was_set).collect();
+        set.sort();
+        assert_eq!(set, sets.into_iter().enumerate().collect::<Vec<_>>(), "{said}");
+    }
+}
+
+/// `cpu-bind=MASK - cn1, task  3  3 [4711]: mask 0x400 set` -> (3, {10})
+fn mask_that_was_set(line: &str) -> Option<(usize, CpuSet)> {
+    let (head, tail) = line.split_once(": mask ")?;
+    let task = head.split_once(", task")?.1.split_whitespace().next()?.parse().ok()?;
+    Some((task, CpuSet::from_mask(tail.strip_suffix(" set")?).ok()?))
 }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::sources::sources;
 use super::{Entry, columns};
 use crate::record::cpus::CpuSet;
-use crate::site::{Limit, Node, Numbering, Queue, Remark, Site, Status};
+use crate::site::{Beyond, Limit, Node, Numbering, Queue, Remark, Site, Status};
 
 /// Everything that the file says.
 pub fn show(entry: &Entry) -> String {
@@ -148,7 +148,13 @@ impl Page<'_> {
         for Limit { name, queues, counts, most, scope, beyond } in &self.site.limits {
             let of = if queues.is_empty() { "all queues".to_owned() } else { queues.join(", ") };
             let mark = self.mark(&format!("limit.{name}.most"));
-            self.line(format!("  {most} {counts} jobs a {scope} in {of}; one more is {beyond}{mark}"));
+            let then = match beyond {
+                Beyond::Rejected => "is rejected",
+                Beyond::Waits => "waits",
+                Beyond::Stuck => "never runs",
+                Beyond::Frowned => "is frowned upon",
+            };
+            self.line(format!("  {most} {counts} jobs a {scope} in {of}; one more {then}{mark}"));
         }
     }
 

@@ -14,6 +14,9 @@ const CLIENTS_PER_NODE: &str = "clients_per_node";
 /// Columns in which runs of one line may differ beside the axis: the repeat, and what follows from both.
 const FREE: &[&str] = &[
     "repeat",
+    // which nodes: another set of them is the same measurement
+    "db_hosts",
+    "db_address",
     "sweep_tensor_bytes",
     "expected_nodes",
     "expected_ranks",

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::plan::Plan;
 use crate::placement::{self, Demand};
-use crate::record::manifest::{Job, Manifest};
+use crate::record::manifest::{Job, Manifest, Sweep};
 use crate::record::placement::Placement;
 use crate::record::vocabulary::{DbFrom, Deployment};
 use crate::site::{Counts, Limit, Node, Site};
@@ -83,7 +83,11 @@ pub fn names(settings: &Settings) -> Result<()> {
 pub fn memory(site: &Site, job: &Job, study: &Study) -> Result<()> {
     let (client_node, db_node) = nodes(site, job)?;
     let largest = study.tensor_bytes.iter().copied().max().unwrap_or(0);
-    placement::check_memory(&Demand { job, client_node, db_node, oversubscribe: false }, largest, 1)
+    placement::check_memory(
+        &Demand { job, client_node, db_node, oversubscribe: false },
+        largest,
+        u64::from(job.workload.tensors),
+    )
 }
 
 /// Refuses a job that the site's nodes, interfaces or launcher cannot run.
@@ -112,6 +116,16 @@ pub fn job(site: &Site, job: &Job) -> Result<()> {
         Some(reason) => bail!(reason),
         None => Ok(()),
     }
+}
+
+/// Refuses a workload that the client would refuse.
+pub fn workload(job: &Job, sweep: &Sweep) -> Result<()> {
+    let workload = &job.workload;
+    let checked = workload
+        .check()
+        .and_then(|()| workload.check_in(job.deployment == Deployment::Colocated, sweep.barrier))
+        .and_then(|()| sweep.tensor_bytes.iter().try_for_each(|bytes| workload.check_size(*bytes)));
+    checked.map_err(anyhow::Error::msg)
 }
 
 /// Who sits where; absent where nobody is pinned and nothing is known of the nodes.

@@ -19,7 +19,7 @@ use anyhow::Result;
 
 pub use changes::{Change, Changes, summary};
 pub use plan::{Plan, Planned, Refusal};
-pub use show::dry_run;
+pub use show::{Arrangement, dry_run};
 
 use crate::study::{Axes, Settings};
 
@@ -72,6 +72,8 @@ pub struct Outcome {
     pub plan: Plan,
     /// How the plan stands to the folder; absent for a dry run.
     pub changes: Option<Changes>,
+    /// Who sits where, for a dry run: each arrangement once.
+    pub arrangements: Vec<Arrangement>,
 }
 
 /// Plans, and writes unless the mode says otherwise.
@@ -83,9 +85,11 @@ pub struct Outcome {
 pub fn run(request: &Request) -> Result<Outcome> {
     let planner = planner::Planner::new(request)?;
     let plan = planner.plan()?;
+    let mut arrangements = Vec::new();
     let changes = match request.mode {
         Mode::DryRun => {
             planner.try_scripts(&plan)?;
+            arrangements = show::arrangements(&planner, &plan)?;
             None
         }
         Mode::Diff => Some(changes::find(&planner, &plan)?),
@@ -95,5 +99,5 @@ pub fn run(request: &Request) -> Result<Outcome> {
             Some(write::write(&planner, &plan, prune)?)
         }
     };
-    Ok(Outcome { plan, changes })
+    Ok(Outcome { plan, changes, arrangements })
 }

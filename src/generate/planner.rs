@@ -13,9 +13,12 @@ use super::plan::{Plan, Planned, Refusal};
 use super::study_file;
 use super::{Mode, Request};
 use crate::record::SCHEMA;
+use crate::record::malloc_conf::MallocConf;
 use crate::record::manifest::{Expect, Job, Manifest};
+use crate::record::units::ByteCount;
 use crate::record::vocabulary::{DbFrom, KeyPlacement};
 use crate::record::walltime::Walltime;
+use crate::record::workload::Workload;
 use crate::script::{JobScript, Library, Placed, Wanted, feature, shell_word};
 use crate::site::{self, Queue, Site, Wish, choose_queue};
 use crate::study::{Point, Rules, Settings, Study, StudyFile, name};
@@ -175,10 +178,14 @@ impl<'a> Planner<'a> {
         // what placement looks at: the other axes are set to one value
         let key = Job {
             client_nodes: 1,
-            db_nodes: job.db_nodes.map(|_| 1),
+            // on one machine all servers share the node
+            db_nodes: if fit::nodes(&self.site, job)?.0.single { job.db_nodes } else { job.db_nodes.map(|_| 1) },
             repeat: 1,
             keys: KeyPlacement::Hash,
             io_threads: 1,
+            malloc_conf: MallocConf::default(),
+            maxmemory: ByteCount(0),
+            workload: Workload::default(),
             db_hosts: Vec::new(),
             db_address: Vec::new(),
             ..job.clone()
@@ -198,6 +205,8 @@ impl<'a> Planner<'a> {
         fit::job(&self.site, &job)?;
         self.placed(&job)?;
         fit::memory(&self.site, &job, &self.study)?;
+        let sweep = self.study.sweep();
+        fit::workload(&job, &sweep)?;
         let servers = job.db_nodes.unwrap_or(job.client_nodes);
         let own_nodes = matches!(job.db_from, DbFrom::Allocation | DbFrom::Hosts);
         let db_nodes = if own_nodes { job.db_nodes.unwrap_or(0) } else { 0 };
@@ -221,7 +230,7 @@ impl<'a> Planner<'a> {
                 queue: queue.map(|queue| queue.name.clone()),
             },
             job,
-            sweep: self.study.sweep(),
+            sweep,
             placement: None,
         };
         let cost = self.cost(nodes, queue).map(|cost| cost + db_cost.unwrap_or(0.0));

@@ -2,17 +2,22 @@
 
 use std::fmt::Write;
 
+use anyhow::Result;
+
 use super::plan::{Plan, Planned};
+use super::planner::Planner;
+use crate::placement::{Drawing, draw};
+use crate::record::manifest::Manifest;
 use crate::record::walltime::Walltime;
 
 /// What `gen --dry-run` prints on stdout; `colour` is for terminals.
-pub fn dry_run(plan: &Plan, colour: bool) -> String {
+pub fn dry_run(plan: &Plan, arrangements: &[Arrangement], colour: bool) -> String {
     let mut text = table(plan);
     text.push_str(&totals(plan));
     for refusal in &plan.refused {
         let _ = writeln!(text, "refused   {}: {}", refusal.name, refusal.reason);
     }
-    text.push_str(&drawings(plan, colour));
+    text.push_str(&drawings(arrangements, colour));
     text
 }
 
@@ -59,8 +64,43 @@ fn totals(plan: &Plan) -> String {
     format!("{jobs} job{}{refused}{cost}\n", if jobs == 1 { "" } else { "s" })
 }
 
-/// One drawing for each arrangement of a node, with the permutations that have it.
-fn drawings(plan: &Plan, colour: bool) -> String {
-    let _ = (plan, colour);
-    String::new()
+/// A way to sit on a node, and the permutations that have it.
+pub struct Arrangement {
+    drawing: Drawing,
+    plain: Vec<String>,
+    names: Vec<String>,
+}
+
+/// The arrangements of a plan, in the order of their first permutations. Where nothing is known of the nodes there is none.
+pub fn arrangements(planner: &Planner<'_>, plan: &Plan) -> Result<Vec<Arrangement>> {
+    let mut found: Vec<Arrangement> = Vec::new();
+    for planned in &plan.planned {
+        let Manifest { name, job, .. } = &planned.manifest;
+        let placed = planner.placed(job)?;
+        let Some(placement) = &placed.placement else { continue };
+        let drawing = draw(placement, job);
+        let plain = drawing.plain();
+        match found.iter_mut().find(|one| one.plain == plain) {
+            Some(one) => one.names.push(name.clone()),
+            None if drawing.is_empty() => {}
+            None => found.push(Arrangement { drawing, plain, names: vec![name.clone()] }),
+        }
+    }
+    Ok(found)
+}
+
+/// The drawings, each under the name of its first permutation.
+fn drawings(arrangements: &[Arrangement], colour: bool) -> String {
+    const SHOWN: usize = 8;
+    let mut text = String::new();
+    for Arrangement { drawing, plain, names } in arrangements.iter().take(SHOWN) {
+        let more = if names.len() > 1 { format!(" and {} more", names.len() - 1) } else { String::new() };
+        let _ = writeln!(text, "\n{}{more}", names[0]);
+        let lines = if colour { drawing.coloured() } else { plain.clone() };
+        lines.iter().for_each(|line| text.push_str(&format!("  {line}\n")));
+    }
+    if arrangements.len() > SHOWN {
+        let _ = writeln!(text, "\nand {} more arrangements; each script holds its own", arrangements.len() - SHOWN);
+    }
+    text
 }

@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, ensure};
 
 use super::Demand;
+use crate::record::manifest::Job;
 use crate::record::units::show_bytes;
 use crate::record::vocabulary::{BindKind, Deployment};
 use crate::site::Node;
@@ -87,6 +88,7 @@ fn count(n: u32, thing: &str) -> String {
 /// bound: what the server needs besides, and what ranks of a colocated client need, comes on top.
 pub fn check_memory(demand: &Demand<'_>, tensor_bytes: u64, tensors: u64) -> Result<()> {
     let job = demand.job;
+    check_maxmemory(job, tensor_bytes, tensors)?;
     let Some(memory_gib) = demand.server_node().memory_gib else { return Ok(()) };
     let all_ranks = u64::from(job.client_nodes) * u64::from(job.clients_per_node);
     let (ranks, which) = match job.deployment {
@@ -103,6 +105,25 @@ pub fn check_memory(demand: &Demand<'_>, tensor_bytes: u64, tensors: u64) -> Res
          memory: smaller tensors, fewer ranks, or more DB nodes",
         show_bytes(tensor_bytes),
         bytes as f64 / f64::from(1 << 30),
+    );
+    Ok(())
+}
+
+/// Refuses a limit of the server's own that its ranks' tensors do not keep: it would refuse them in the middle of the run.
+fn check_maxmemory(job: &Job, tensor_bytes: u64, tensors: u64) -> Result<()> {
+    let ranks = match job.deployment {
+        Deployment::Colocated => u64::from(job.clients_per_node),
+        Deployment::Standard => {
+            (u64::from(job.client_nodes) * u64::from(job.clients_per_node)).div_ceil(job.db_nodes.unwrap_or(1).into())
+        }
+    };
+    let bytes = ranks.saturating_mul(tensors).saturating_mul(tensor_bytes);
+    ensure!(
+        job.maxmemory.0 == 0 || bytes <= job.maxmemory.0,
+        "--maxmemory {} is less than what a server has to hold, {ranks} ranks x {tensors} tensors x {}: a higher limit, smaller \
+         tensors, or fewer ranks a server",
+        show_bytes(job.maxmemory.0),
+        show_bytes(tensor_bytes),
     );
     Ok(())
 }
@@ -162,6 +183,14 @@ mod tests {
         let job = colocated("mask", 1, 57);
         let error = check(&Demand { oversubscribe: true, ..demand(&job, &node) }).unwrap_err().to_string();
         assert!(error.contains("57 cores, but jobs may use 56"), "{error}");
+    }
+
+    #[test]
+    fn a_limit_below_the_tensors_is_refused() {
+        let job = Job { maxmemory: crate::record::units::ByteCount(1 << 30), ..colocated("none", 48, 8) };
+        assert!(check_memory(&demand(&job, &frontier()), 16 << 20, 1).is_ok());
+        let error = check_memory(&demand(&job, &frontier()), 32 << 20, 1).unwrap_err().to_string();
+        assert!(error.contains("--maxmemory 1 GiB") && error.contains("48 ranks x 1 tensors x 32 MiB"), "{error}");
     }
 
     #[test]

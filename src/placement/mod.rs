@@ -52,7 +52,7 @@ impl Demand<'_> {
     fn servers_per_node(&self) -> u32 {
         match self.job.deployment {
             Deployment::Colocated => 1,
-            Deployment::Standard if self.job.db_from == DbFrom::Hosts => 0,
+            Deployment::Standard if self.job.db_from == DbFrom::Running => 0,
             Deployment::Standard if self.client_node.single => self.job.db_nodes.unwrap_or(1),
             Deployment::Standard => 1,
         }

@@ -55,7 +55,7 @@ prop_compose! {
         (clients_per_node, client_cpus, db_cpus) in (1u32..80, 1u32..6, 1u32..40),
         db_nodes in 1u32..4,
         spread in any::<bool>(),
-        hosts in prop::bool::weighted(0.1),
+        running in prop::bool::weighted(0.1),
         bind in prop::sample::select(vec![CpuBind::None, CpuBind::Scheduler, CpuBind::Mask, CpuBind::MaskDb, CpuBind::MaskApp]),
     ) -> Job {
         Job {
@@ -66,7 +66,7 @@ prop_compose! {
             db_cpus,
             cpu_bind: bind,
             distribution: if spread { Distribution::Spread } else { Distribution::Packed },
-            db_from: if hosts { DbFrom::Hosts } else { DbFrom::Allocation },
+            db_from: if running { DbFrom::Running } else { DbFrom::Allocation },
             ..example().job
         }
     }

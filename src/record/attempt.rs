@@ -298,6 +298,7 @@ mod tests {
         let server = Server {
             schema: 1,
             index: 1,
+            local_index: Some(0),
             host: "cn2".into(),
             address: Some("10.0.0.2".into()),
             port: Some(6780),

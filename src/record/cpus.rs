@@ -12,7 +12,7 @@ pub const MOST_CPU: u32 = 8191;
 ///
 /// Bit b of word w is CPU 64 w + b, and the last word is not 0: equal sets have equal words. Studies hold a set for each rank
 /// of each permutation, which trees of numbers were too dear for.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CpuSet(Vec<u64>);
 
 impl CpuSet {
@@ -151,6 +151,12 @@ impl CpuSet {
             cpus.extend((0..4).filter(|bit| value & (1 << bit) != 0).map(|bit| nibble as u32 * 4 + bit));
         }
         Ok(cpus.into_iter().collect())
+    }
+}
+
+impl fmt::Debug for CpuSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CpuSet({self})")
     }
 }
 

@@ -9,8 +9,11 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
 use super::binding::CpuBind;
+use super::malloc_conf::MallocConf;
 use super::placement::Placement;
+use super::units::ByteCount;
 use super::vocabulary::{Barrier, DbFrom, Deployment, Distribution, KeyPlacement, Store, Transport, Wire};
+use super::workload::Workload;
 use super::{check_schema, files};
 
 /// Name of the manifest in a run directory.
@@ -63,6 +66,12 @@ pub struct Job {
     pub store: Store,
     /// I/O threads of each server.
     pub io_threads: u32,
+    /// Options of each server's allocator (since schema 2).
+    #[serde(default)]
+    pub malloc_conf: MallocConf,
+    /// Bytes of data after which a server refuses more; 0: no limit (since schema 2).
+    #[serde(default)]
+    pub maxmemory: ByteCount,
     pub keys: KeyPlacement,
     /// Counts from 1: the same measurement again.
     pub repeat: u32,
@@ -81,6 +90,9 @@ pub struct Job {
     /// Kind of the servers' nodes where it is another one (since schema 2).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub db_node_type: Option<String>,
+    /// What the ranks do with their tensors (since schema 2).
+    #[serde(default)]
+    pub workload: Workload,
 }
 
 fn one() -> u32 {
@@ -181,6 +193,8 @@ pub fn example() -> Manifest {
             transport: Transport::Tcp,
             store: Store::Redis,
             io_threads: 1,
+            malloc_conf: MallocConf::default(),
+            maxmemory: ByteCount(0),
             keys: KeyPlacement::Hash,
             repeat: 1,
             db_from: DbFrom::Allocation,
@@ -188,6 +202,7 @@ pub fn example() -> Manifest {
             db_address: Vec::new(),
             client_node_type: None,
             db_node_type: None,
+            workload: Workload::default(),
         },
         sweep: Sweep {
             wire: Wire::Auto,
@@ -217,7 +232,7 @@ mod tests {
         let mut old = toml::Table::try_from(example()).unwrap();
         old.insert("schema".into(), 1.into());
         let job = old["job"].as_table_mut().unwrap();
-        for newer in ["client_cpus", "distribution", "db_from"] {
+        for newer in ["client_cpus", "distribution", "db_from", "malloc_conf", "maxmemory"] {
             job.remove(newer).unwrap();
         }
         let manifest = Manifest::parse(&old.to_string(), "run.toml").unwrap();

@@ -17,6 +17,9 @@ pub struct Server {
     pub schema: u32,
     /// Task number under the launcher, from 0.
     pub index: u32,
+    /// Place among the servers of its host (since schema 2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub local_index: Option<u32>,
     pub host: String,
     /// Address of the interface; absent where only a socket serves.
     pub address: Option<String>,

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::manifest::Manifest;
+use super::vocabulary::DbFrom;
 
 /// Name of the file in an attempt directory.
 pub const FILE: &str = "store.json";
@@ -202,12 +203,22 @@ impl StoreRecord {
 
     /// Where what was in force is not what the manifest asked for.
     pub fn contradictions(&self, manifest: &Manifest) -> Vec<String> {
-        let asked = manifest.job.io_threads.to_string();
+        let job = &manifest.job;
+        if job.db_from == DbFrom::Running {
+            // nobody of ours set it: what it runs with stands in the record
+            return Vec::new();
+        }
+        let asked = job.io_threads.to_string();
         let look = |shard: &ShardRecord| {
             let threads = ["io-threads", "server-threads"].iter().find_map(|name| shard.settings.get(*name))?;
             (*threads != asked).then(|| format!("{threads} instead of {asked}"))
         };
-        self.count("runs with another number of I/O threads", look).into_iter().collect()
+        let limit = |shard: &ShardRecord| {
+            let (asked, found) = (job.maxmemory.0.to_string(), shard.settings.get("maxmemory")?);
+            (*found != asked).then(|| format!("{found} instead of {asked}"))
+        };
+        let threads = self.count("runs with another number of I/O threads", look);
+        threads.into_iter().chain(self.count("runs with another maxmemory", limit)).collect()
     }
 
     /// A sentence about the shards of which `look` finds something; none where there are none.
@@ -359,6 +370,15 @@ mod tests {
         other.settings = fields(&[("io-threads", "8")]);
         let found = record(vec![other]).contradictions(&example());
         assert_eq!(found, ["shard a:1 runs with another number of I/O threads (8 instead of 1)"]);
+        let mut limited = shard("a:1", &[], &[]);
+        limited.settings = fields(&[("io-threads", "1"), ("maxmemory", "1024")]);
+        let found = record(vec![limited]).contradictions(&example());
+        assert_eq!(found, ["shard a:1 runs with another maxmemory (1024 instead of 0)"]);
+        let mut running = example();
+        running.job.db_from = DbFrom::Running;
+        let mut other = shard("a:1", &[], &[]);
+        other.settings = fields(&[("io-threads", "8")]);
+        assert_eq!(record(vec![other]).contradictions(&running), Vec::<String>::new());
         let mut keydb = shard("a:1", &[], &[]);
         keydb.settings = fields(&[("server-threads", "1")]);
         assert_eq!(record(vec![keydb]).contradictions(&example()), Vec::<String>::new());

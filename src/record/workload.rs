@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::vocabulary::{Access, Dtype, Op, Order, Payload};
+use super::vocabulary::{Access, Barrier, Dtype, Op, Order, Payload, schema_of_text};
 
 /// Most commands that a rank may have in flight: their parts fit one vectored system call (1024 parts on Linux).
 pub const MOST_IN_FLIGHT: u32 = 64;
@@ -20,7 +20,7 @@ const MOST_OF_MIX: u32 = 1000;
 const MOST_DIMENSIONS: usize = 8;
 
 /// One combination of the workload's axes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Workload {
     pub dtype: Dtype,
@@ -33,20 +33,25 @@ pub struct Workload {
     pub order: Order,
     /// Commands of one op that a rank sends before it waits for the reply to the first: 1 is none ahead.
     pub pipeline: u32,
-    /// Ops a second that each rank starts, whether or not the one before has ended; absent in a closed loop.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub rate: Option<u32>,
+    pub rate: Rate,
 }
 
 /// Dimensions, of which one is free and takes what the tensor's size leaves: written `1xN`, `N`, `64x64xN`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Shape(Vec<Option<u64>>);
 
 /// Puts and unpacks of each tensor in an iteration: written `1:1`, `1:9`, `1:0` (write only), `0:1` (read only).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Mix {
     pub puts: u32,
     pub unpacks: u32,
+}
+
+/// When a rank starts an op: `closed`, when the one before has ended, or so many a second, whether or not it has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Rate {
+    Closed,
+    OpsPerSecond(u32),
 }
 
 impl Default for Workload {
@@ -60,7 +65,7 @@ impl Default for Workload {
             access: Access::Own,
             order: Order::Interleaved,
             pipeline: 1,
-            rate: None,
+            rate: Rate::Closed,
         }
     }
 }
@@ -78,8 +83,25 @@ impl Workload {
                 self.pipeline, self.pipeline
             ));
         }
-        if self.rate.is_some() && self.pipeline > 1 {
+        if self.rate != Rate::Closed && self.pipeline > 1 {
             return Err("--rate starts each op at its own time, --pipeline several at once: use one of them".into());
+        }
+        Ok(())
+    }
+
+    /// Checks what depends on the rest of the job.
+    pub fn check_in(&self, colocated: bool, barrier: Barrier) -> Result<(), String> {
+        if colocated && self.access != Access::Own {
+            return Err(format!(
+                "--access {} needs one store for all ranks, a colocated one is another on each host",
+                self.access
+            ));
+        }
+        if barrier == Barrier::Iteration && self.rate != Rate::Closed {
+            return Err(
+                "--rate starts ops at their own times, --barrier iteration when all ranks are there: use one of them"
+                    .to_owned(),
+            );
         }
         Ok(())
     }
@@ -182,6 +204,31 @@ impl FromStr for Mix {
     }
 }
 
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Rate::Closed => f.write_str("closed"),
+            Rate::OpsPerSecond(rate) => rate.fmt(f),
+        }
+    }
+}
+
+impl FromStr for Rate {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.trim() {
+            "closed" => Ok(Rate::Closed),
+            number => number
+                .parse()
+                .ok()
+                .filter(|rate| *rate > 0)
+                .map(Rate::OpsPerSecond)
+                .ok_or_else(|| format!("{text:?} is no rate; write closed, or ops a second from 1 upwards")),
+        }
+    }
+}
+
 /// Serialised as it is typed.
 macro_rules! as_text {
     ($name:ident) => {
@@ -202,6 +249,44 @@ macro_rules! as_text {
 
 as_text!(Shape);
 as_text!(Mix);
+schema_of_text!(Shape, "^([0-9]+x)*[Nn](x[0-9]+)*$", "dimensions, one of them N: 1xN, N, 64x64xN");
+schema_of_text!(Mix, "^[0-9]+:[0-9]+$", "puts and unpacks of each tensor in an iteration: 1:1, 1:9, 0:1");
+
+/// A rate is a number where it is one, so that conditions and reports can compare it.
+impl Serialize for Rate {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Rate::Closed => to.serialize_str("closed"),
+            Rate::OpsPerSecond(rate) => to.serialize_u32(*rate),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Rate {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Spelling {
+            Number(u32),
+            Text(String),
+        }
+        match Spelling::deserialize(from)? {
+            Spelling::Number(number) => number.to_string().parse(),
+            Spelling::Text(text) => text.parse(),
+        }
+        .map_err(serde::de::Error::custom)
+    }
+}
+
+impl schemars::JsonSchema for Rate {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Rate".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "anyOf": [{ "const": "closed" }, { "type": "integer", "minimum": 1 }] })
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -219,9 +304,13 @@ mod tests {
         for wrong in ["", "1", "0:0", "-1:1", "1:1001", "a:b"] {
             assert!(wrong.parse::<Mix>().unwrap_err().contains("1:9"), "{wrong}");
         }
-        let workload = Workload { rate: Some(5), ..Workload::default() };
+        for wrong in ["", "0", "-1", "open"] {
+            assert!(wrong.parse::<Rate>().unwrap_err().contains("write closed"), "{wrong}");
+        }
+        let workload = Workload { rate: Rate::OpsPerSecond(5), ..Workload::default() };
         let text = serde_json::to_string(&workload).unwrap();
         assert!(text.contains(r#""shape":"1xN","payload":"ramp","tensors":1,"mix":"1:1""#), "{text}");
+        assert!(text.contains(r#""rate":5"#), "{text}");
         assert_eq!(serde_json::from_str::<Workload>(&text).unwrap(), workload);
         assert_eq!(serde_json::from_str::<Workload>("{}").unwrap(), Workload::default());
     }
@@ -255,7 +344,7 @@ mod tests {
         assert_eq!(Workload::default().check(), Ok(()));
         let deep = Workload { pipeline: 4, ..Workload::default() };
         assert!(deep.check().unwrap_err().contains("add --tensors 4"));
-        let open = Workload { pipeline: 4, tensors: 4, rate: Some(9), ..Workload::default() };
+        let open = Workload { pipeline: 4, tensors: 4, rate: Rate::OpsPerSecond(9), ..Workload::default() };
         assert!(open.check().unwrap_err().contains("use one of them"));
     }
 }

@@ -8,6 +8,7 @@ use super::nodes::{Chunk, Half};
 use crate::record::manifest::{Expect, Job, Manifest, Sweep};
 use crate::record::vocabulary::{DbFrom, Deployment, Store};
 use crate::record::walltime::Walltime;
+use crate::record::workload::Workload;
 
 /// What all templates know of a permutation.
 #[derive(Serialize)]
@@ -23,11 +24,12 @@ struct Values<'a> {
     job: &'a Job,
     sweep: &'a Sweep,
     expect: &'a Expect,
+    /// Flags of the client for what is not usual in the workload.
+    workload: Vec<String>,
     /// Nodes of this job.
     nodes: u32,
     run_dir: &'a str,
     client: &'a str,
-    environment: &'a [String],
     directives: &'a [&'a str],
     walltime: Option<String>,
     walltime_s: Option<u32>,
@@ -51,6 +53,7 @@ struct SiteValues<'a> {
     name: &'a str,
     /// Kind of the scheduler.
     scheduler: &'a str,
+    launcher: &'a str,
     node: NodeValues,
 }
 
@@ -78,15 +81,16 @@ impl JobScript<'_> {
             site: SiteValues {
                 name: &self.site.name,
                 scheduler: &self.site.scheduler.kind,
+                launcher: &self.site.launch.launcher,
                 node: NodeValues { single: self.node.single },
             },
             job,
             sweep,
             expect,
+            workload: workload_words(&job.workload),
             nodes: if half == Half::Db { expect.servers } else { expect.nodes },
             run_dir: self.run_dir,
             client: self.client,
-            environment: self.environment,
             directives: self.directives,
             walltime: seconds.map(|seconds| Walltime { seconds }.to_string()),
             walltime_s: seconds,
@@ -128,6 +132,25 @@ impl JobScript<'_> {
         };
         format!("{clients}; {store}; {} over {}", job.transport, job.net_ifname)
     }
+}
+
+/// Flags of the client for what is not its default, so that the usual script stays short.
+fn workload_words(workload: &Workload) -> Vec<String> {
+    let usual = Workload::default();
+    let Workload { dtype, shape, payload, tensors, mix, access, order, pipeline, rate } = workload;
+    let flags = [
+        (*dtype != usual.dtype, "--dtype", dtype.to_string()),
+        (*shape != usual.shape, "--shape", shape.to_string()),
+        (*payload != usual.payload, "--payload", payload.to_string()),
+        (*tensors != usual.tensors, "--tensors", tensors.to_string()),
+        (*mix != usual.mix, "--mix", mix.to_string()),
+        (*access != usual.access, "--access", access.to_string()),
+        (*order != usual.order, "--order", order.to_string()),
+        (*pipeline != usual.pipeline, "--pipeline", pipeline.to_string()),
+        (*rate != usual.rate, "--rate", rate.to_string()),
+    ];
+    let unusual = flags.into_iter().filter(|(unusual, ..)| *unusual);
+    unusual.flat_map(|(_, flag, value)| [flag.to_owned(), value]).collect()
 }
 
 fn count(n: u32, thing: &str) -> String {

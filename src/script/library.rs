@@ -23,7 +23,9 @@ const SUFFIX: &str = ".sh.tera";
 pub struct Library {
     tera: Tera,
     /// Parts that are the same for all permutations, by template and part.
-    fixed: RefCell<HashMap<(String, &'static str), String>>,
+    fixed: RefCell<HashMap<(String, &'static str), Value>>,
+    /// What is being rendered: a text that grows from nothing each time costs a fifth of all time.
+    buffer: RefCell<Vec<u8>>,
 }
 
 impl Library {
@@ -56,7 +58,7 @@ impl Library {
             Value::safe_string(&shell::comment(text))
         });
         tera.add_raw_templates(sources).map_err(|error| explain(&error)).context("a template is wrong")?;
-        Ok(Library { tera, fixed: RefCell::default() })
+        Ok(Library { tera, fixed: RefCell::default(), buffer: RefCell::default() })
     }
 
     /// The template of a scheduler, such as `slurm`.
@@ -75,7 +77,10 @@ impl Library {
 
     /// Renders a template as a whole.
     pub fn whole(&self, template: &str, context: &tera::Context) -> Result<String> {
-        self.tera.render(template, context).map_err(|error| explain(&error))
+        let mut buffer = self.buffer.borrow_mut();
+        buffer.clear();
+        self.tera.render_to(template, context, &mut *buffer).map_err(|error| explain(&error))?;
+        Ok(std::str::from_utf8(&buffer)?.to_owned())
     }
 
     /// Renders one part of a scheduler's, launcher's or deployment's template, which chooses it by the variable `part`.
@@ -86,15 +91,41 @@ impl Library {
         self.whole(template, context)
     }
 
-    /// Renders a part that knows the site and nothing of a permutation: once, whatever `context` says later.
-    pub fn fixed_part(&self, template: &str, part: &'static str, context: &mut tera::Context) -> Result<String> {
-        let key = (template.to_owned(), part);
-        if let Some(text) = self.fixed.borrow().get(&key) {
-            return Ok(text.clone());
+    /// Renders parts that know the site and nothing of a permutation, as a map that templates see: once, whatever `context`
+    /// says later.
+    pub fn fixed_parts(&self, template: &str, parts: &[&'static str], context: &mut tera::Context) -> Result<Value> {
+        self.once(template, "parts", |library| {
+            let mut map = tera::Map::new();
+            for part in parts {
+                map.insert((*part).into(), Value::from(library.part(template, part, context)?));
+            }
+            Ok(Value::from(map))
+        })
+    }
+
+    /// Renders a template that depends on the site and on `case` alone: once for each case.
+    pub fn fixed(&self, template: &str, case: &'static str, context: &tera::Context) -> Result<Value> {
+        self.once(template, case, |library| library.whole(template, context).map(Value::from))
+    }
+
+    /// Whether [`Library::fixed`] has rendered that already.
+    pub fn knows(&self, template: &str, case: &'static str) -> bool {
+        self.fixed.borrow().contains_key(&(template.to_owned(), case))
+    }
+
+    fn once(
+        &self,
+        template: &str,
+        case: &'static str,
+        render: impl FnOnce(&Library) -> Result<Value>,
+    ) -> Result<Value> {
+        let key = (template.to_owned(), case);
+        if let Some(value) = self.fixed.borrow().get(&key) {
+            return Ok(value.clone()); // shared, not copied
         }
-        let text = self.part(template, part, context)?;
-        self.fixed.borrow_mut().insert(key, text.clone());
-        Ok(text)
+        let value = render(self)?;
+        self.fixed.borrow_mut().insert(key, value.clone());
+        Ok(value)
     }
 
     fn find(&self, folder: &str, name: &str) -> Result<String> {

@@ -48,26 +48,6 @@ pub struct JobScript<'a> {
     pub port: u16,
 }
 
-/// What a scheduler's template says of a job.
-#[derive(Serialize)]
-struct SchedulerParts {
-    directives: String,
-    others: String,
-    submit: String,
-    job_id: String,
-    stop_seconds: String,
-    nodes: String,
-    by_feature: String,
-}
-
-/// What a launcher's template says of all launches of a job.
-#[derive(Serialize)]
-struct LauncherParts {
-    setup: String,
-    /// Tasks on each node that the job must ask the scheduler for; absent where the launcher does not care.
-    tasks_per_node: Option<String>,
-}
-
 /// One launch, as the launcher's template writes it.
 #[derive(Serialize)]
 struct Launch {
@@ -115,16 +95,26 @@ impl JobScript<'_> {
         let launcher = library.launcher(&self.site.launch.launcher)?;
         let deployment = library.deployment(self.manifest.job.deployment)?;
         let mut context = self.context(half)?;
+        let setup = library.fixed_parts(&launcher, &["setup"], &mut context)?;
+        context.insert_value("launcher", setup);
+        let parts = ["others", "submit", "job_id", "stop_seconds", "nodes"];
+        let parts = library.fixed_parts(&scheduler, &parts, &mut context)?;
+        context.insert_value("scheduler", parts);
         let tasks_per_node = library.part(&launcher, "tasks_per_node", &mut context)?;
-        let launcher_parts = LauncherParts {
-            setup: library.fixed_part(&launcher, "setup", &mut context)?,
-            tasks_per_node: Some(tasks_per_node).filter(|text| !text.trim().is_empty()),
+        context.insert("tasks_per_node", tasks_per_node.trim());
+        let header = library.part(&scheduler, "directives", &mut context)?;
+        context.insert("header", &header);
+        let by_feature = match self.wanted.differ(&self.manifest.job, half) {
+            true => library.part(&scheduler, "by_feature", &mut context)?,
+            false => String::new(),
         };
-        context.insert("launcher", &launcher_parts);
-        let scheduler = self.scheduler_parts(library, &scheduler, &mut context)?;
-        context.insert("scheduler", &scheduler);
+        context.insert("by_feature", &by_feature);
+        let environment = self.environment(library, &mut context)?;
+        context.insert_value("environment", environment);
         let deployment = self.deployment_parts(library, &deployment, &mut context)?;
         context.insert("deployment", &deployment);
+        let finish = self.finish(library, &context)?;
+        context.insert_value("finish", finish);
         for (name, step) in [("store", Step::store(self)), ("clients", Step::clients(self))] {
             context.insert("step", &step);
             let launch = Launch {
@@ -137,21 +127,22 @@ impl JobScript<'_> {
         library.whole(whole, &context).with_context(|| format!("cannot render {}", self.manifest.name))
     }
 
-    fn scheduler_parts(
-        &self,
-        library: &Library,
-        template: &str,
-        context: &mut tera::Context,
-    ) -> Result<SchedulerParts> {
-        Ok(SchedulerParts {
-            directives: library.part(template, "directives", context)?,
-            others: library.fixed_part(template, "others", context)?,
-            submit: library.fixed_part(template, "submit", context)?,
-            job_id: library.fixed_part(template, "job_id", context)?,
-            stop_seconds: library.fixed_part(template, "stop_seconds", context)?,
-            nodes: library.fixed_part(template, "nodes", context)?,
-            by_feature: library.part(template, "by_feature", context)?,
-        })
+    fn environment(&self, library: &Library, context: &mut tera::Context) -> Result<tera::Value> {
+        // once for all permutations: the lines are many and the same for all
+        const TEMPLATE: &str = "parts/environment.sh.tera";
+        if !library.knows(TEMPLATE, "") {
+            context.insert("environment_lines", self.environment);
+        }
+        library.fixed(TEMPLATE, "", context)
+    }
+
+    fn finish(&self, library: &Library, context: &tera::Context) -> Result<tera::Value> {
+        let case = match self.manifest.job.db_from {
+            DbFrom::Job => "pair",
+            DbFrom::Running => "running",
+            DbFrom::Allocation | DbFrom::Hosts => "own",
+        };
+        library.fixed("parts/finish.sh.tera", case, context)
     }
 
     fn deployment_parts(

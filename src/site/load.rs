@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use rust_embed::RustEmbed;
 
-use super::{Site, check};
+use super::{Site, check, structure};
 
 /// The site files that ship with the program.
 #[derive(RustEmbed)]
@@ -116,7 +116,15 @@ pub fn check_text(text: &str) -> Checked {
     }
     let site: Site = match toml::from_str(text) {
         Ok(site) => site,
-        Err(error) => return wrong(error.to_string()),
+        Err(error) => {
+            // the first with its line, then those of the other sections
+            let mut problems = structure::problems(&table);
+            if let Some(same) = problems.iter().position(|problem| problem.contains(error.message())) {
+                problems.remove(same);
+            }
+            problems.insert(0, error.to_string());
+            return Checked { site: None, problems, uncovered: Vec::new() };
+        }
     };
     Checked { problems: check::problems(&site, &table), uncovered: check::uncovered(&site, &table), site: Some(site) }
 }
@@ -166,6 +174,21 @@ mod tests {
         assert!(error(&frontier().replace("\"02:00:00\"", "\"2h\"")).contains("HH:MM:SS"));
         assert!(error(&frontier().replace("schema = 2", "schema = 3")).contains("schema = 3 is not 2"));
         assert!(error(&frontier().replace("cores = 64", "cores = 6")).contains("reserved_cores has 8"));
+    }
+
+    #[test]
+    fn each_section_tells_its_first_mistake() {
+        let text = frontier()
+            .replace("kind = \"slurm\"", "kindd = \"slurm\"")
+            .replace("max_nodes = 64", "max_nodes = \"64\"")
+            .replace("beyond = \"rejected\"", "beyond = \"refused\"");
+        let problems = check_text(&text).problems;
+        assert!(problems.len() >= 4, "two limits are wrong as well: {problems:#?}");
+        assert!(problems[0].contains("line "), "{}", problems[0]);
+        let all = problems.join("\n");
+        for needle in ["`kindd`", "queue.extended: invalid type", ": \"refused\" is not a consequence"] {
+            assert!(all.contains(needle), "{needle}: {all}");
+        }
     }
 
     #[test]

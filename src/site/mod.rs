@@ -14,6 +14,7 @@ mod load;
 mod node;
 mod queue;
 mod schema;
+mod structure;
 
 pub use crate::record::walltime::Walltime;
 pub use ask::{Ask, placeholder, placeholders};

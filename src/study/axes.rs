@@ -6,11 +6,16 @@ use anyhow::{Result, bail, ensure};
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
+use super::sizes;
 use crate::record::binding::CpuBind;
-use crate::record::units::parse_tensor_bytes;
-use crate::record::vocabulary::{Barrier, Deployment, Distribution, KeyPlacement, Store, Transport, Wire};
+use crate::record::malloc_conf::MallocConf;
+use crate::record::units::ByteCount;
+use crate::record::vocabulary::{
+    Access, Barrier, Deployment, Distribution, Dtype, KeyPlacement, Order, Payload, Store, Transport, Wire,
+};
+use crate::record::workload::{MOST_IN_FLIGHT, MOST_TENSORS, Mix, Rate, Shape, Workload};
 
 /// Declares [`Axes`] (what one source says; open where it says nothing) and [`Study`] (what holds when all have spoken).
 /// Each of `lists` is a list whose values multiply; each of `values` holds for the whole study.
@@ -74,6 +79,7 @@ macro_rules! word {
 }
 
 const AXES: &str = "Axes (comma-separated lists; their product is generated)";
+const WORKLOAD: &str = "What the ranks do with their tensors (axes, too; the defaults are SmartSim-Scaling's test)";
 const SWEEP: &str = "What each launch of the client goes through";
 
 axes! {
@@ -135,9 +141,57 @@ axes! {
         #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = AXES)]
         io_threads: u32,
 
+        /// Options of each server's allocator, jemalloc: its own (default), or NAME:VALUE+NAME:VALUE such as dirty_decay_ms:-1,
+        /// which keeps freed memory (faster large tensors, slower small ones). Default: default.
+        #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = AXES)]
+        malloc_conf: MallocConf,
+
+        /// Bytes of data after which a server refuses more, such as 64GiB; 0 is no limit. Default: 0.
+        #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = AXES)]
+        maxmemory: ByteCount,
+
         /// How keys fall on shards: as SmartRedis names them (hash), or evenly (balanced). Default: hash.
         #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = word!(KeyPlacement), help_heading = AXES)]
         keys: KeyPlacement,
+
+        /// Element type of the tensors. Default: float32.
+        #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = word!(Dtype), help_heading = WORKLOAD)]
+        dtype: Dtype,
+
+        /// Dimensions of a tensor; N takes what the size leaves: 1xN, N, 64x64xN. Default: 1xN.
+        #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = WORKLOAD)]
+        shape: Shape,
+
+        /// Contents of a tensor: counting up, which compresses (ramp), or random, which does not. Default: ramp.
+        #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = word!(Payload), help_heading = WORKLOAD)]
+        payload: Payload,
+
+        /// Tensors of a rank, all of which an iteration puts and unpacks. Default: 1.
+        #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = WORKLOAD)]
+        tensors: u32,
+
+        /// Puts and unpacks of each tensor in an iteration: 1:9, 1:0 (write only), 0:1 (read only). Default: 1:1.
+        #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = WORKLOAD)]
+        mix: Mix,
+
+        /// Who uses whose tensors: each rank its own (own), all put and rank 0 unpacks (many-to-one), or rank 0 puts and all
+        /// unpack (one-to-many). Default: own.
+        #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = word!(Access), help_heading = WORKLOAD)]
+        access: Access,
+
+        /// Each iteration puts, then unpacks (interleaved), or all iterations put before any unpacks (phases). Default:
+        /// interleaved.
+        #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = word!(Order), help_heading = WORKLOAD)]
+        order: Order,
+
+        /// Commands that a rank sends before it waits for the reply to the first; at most as many as --tensors. Default: 1.
+        #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = WORKLOAD)]
+        pipeline: u32,
+
+        /// When a rank starts an op: when the one before has ended (closed), or so many a second, however long replies take;
+        /// then latencies count from the intended start. Default: closed.
+        #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = WORKLOAD)]
+        rate: Rate,
     }
     values {
         /// How many times each point is measured, each by a job of its own. Default: 1.
@@ -146,10 +200,10 @@ axes! {
 
         /// Tensor sizes that each launch goes through, as bytes, KiB, MiB (1024s), kB or MB (1000s). Default:
         /// SmartSim-Scaling's eleven sizes from 1024 to 4096000 bytes.
-        #[arg(long, value_name = "LIST", value_parser = parse_sizes, help_heading = SWEEP)]
-        #[serde(deserialize_with = "sizes_of_file")]
-        #[schemars(with = "Option<Vec<Size>>")]
-        tensor_bytes: Sizes,
+        #[arg(long, value_name = "LIST", value_parser = sizes::parse, help_heading = SWEEP)]
+        #[serde(deserialize_with = "sizes::of_file")]
+        #[schemars(with = "Option<Vec<sizes::Size>>")]
+        tensor_bytes: sizes::Sizes,
 
         /// Timed iterations for each size. Default: 100.
         #[arg(long, value_name = "N", help_heading = SWEEP)]
@@ -183,9 +237,6 @@ fn joined<T: PartialEq>(first: Option<Vec<T>>, second: Option<Vec<T>>) -> Option
     if all.is_empty() { None } else { Some(all) }
 }
 
-/// Tensor sizes in bytes.
-type Sizes = Vec<u64>;
-
 impl Axes {
     /// Heading of the lists' flags in `--help`.
     pub const HEADING: &'static str = AXES;
@@ -195,6 +246,7 @@ impl Axes {
     /// # Errors
     /// An axis without values or with a value out of range: the message names the flag, the value and the range.
     pub fn resolve(self) -> Result<Study> {
+        let usual = Workload::default();
         let study = Study {
             deployment: list("deployment", self.deployment, &[Deployment::Standard])?,
             client_nodes: counts("client-nodes", self.client_nodes, &[1], 1_000_000)?,
@@ -209,10 +261,21 @@ impl Axes {
             transport: list("transport", self.transport, &[Transport::Tcp])?,
             store: list("store", self.store, &[Store::Redis])?,
             io_threads: counts("io-threads", self.io_threads, &[1], 128)?,
+            malloc_conf: list("malloc-conf", self.malloc_conf, &[MallocConf::default()])?,
+            maxmemory: list("maxmemory", self.maxmemory, &[ByteCount(0)])?,
             keys: list("keys", self.keys, &[KeyPlacement::Hash])?,
+            dtype: list("dtype", self.dtype, &[usual.dtype])?,
+            shape: list("shape", self.shape, &[usual.shape])?,
+            payload: list("payload", self.payload, &[usual.payload])?,
+            tensors: counts("tensors", self.tensors, &[usual.tensors], MOST_TENSORS)?,
+            mix: list("mix", self.mix, &[usual.mix])?,
+            access: list("access", self.access, &[usual.access])?,
+            order: list("order", self.order, &[usual.order])?,
+            pipeline: counts("pipeline", self.pipeline, &[usual.pipeline], MOST_IN_FLIGHT)?,
+            rate: list("rate", self.rate, &[usual.rate])?,
             repeats: count("repeats", self.repeats.unwrap_or(1), 1, 1000)?,
             wire: self.wire.unwrap_or(Wire::Auto),
-            tensor_bytes: sizes(self.tensor_bytes)?,
+            tensor_bytes: sizes::or_default(self.tensor_bytes)?,
             iterations: count("iterations", self.iterations.unwrap_or(100), 1, 10_000_000)?,
             warmup: count("warmup", self.warmup.unwrap_or(10), 0, 1_000_000)?,
             barrier: self.barrier.unwrap_or(Barrier::Size),
@@ -226,20 +289,11 @@ impl Axes {
     }
 }
 
-/// SmartSim-Scaling's sizes for throughput tests, as the default sweep.
-const DEFAULT_TENSOR_BYTES: [u64; 11] =
-    [1024, 8192, 16_384, 32_768, 65_536, 131_072, 262_144, 524_288, 1_024_000, 2_048_000, 4_096_000];
-
-fn sizes(given: Option<Vec<u64>>) -> Result<Vec<u64>> {
-    const LARGEST: u64 = 512 << 20; // Redis refuses longer strings (proto-max-bulk-len)
-    let sizes = list("tensor-bytes", given, &DEFAULT_TENSOR_BYTES)?;
-    for bytes in &sizes {
-        ensure!(*bytes <= LARGEST, "--tensor-bytes {bytes} is above {LARGEST}, the longest value that Redis takes");
-    }
-    Ok(sizes)
-}
-
-fn list<T: Clone + PartialEq + std::fmt::Debug>(flag: &str, given: Option<Vec<T>>, default: &[T]) -> Result<Vec<T>> {
+pub(super) fn list<T: Clone + PartialEq + std::fmt::Debug>(
+    flag: &str,
+    given: Option<Vec<T>>,
+    default: &[T],
+) -> Result<Vec<T>> {
     let values = given.unwrap_or_else(|| default.to_vec());
     ensure!(!values.is_empty(), "--{flag} has no value: give at least one, or leave it out");
     for (i, value) in values.iter().enumerate() {
@@ -274,27 +328,6 @@ fn names(flag: &str, given: Option<Vec<String>>) -> Result<Vec<String>> {
     Ok(values)
 }
 
-/// Sizes in a file are numbers of bytes or texts such as "8KiB".
-#[derive(Deserialize, JsonSchema)]
-#[serde(untagged)]
-enum Size {
-    Bytes(u64),
-    Text(String),
-}
-
-fn sizes_of_file<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Sizes>, D::Error> {
-    let sizes: Vec<Size> = Vec::deserialize(from)?;
-    let parsed = sizes.into_iter().map(|size| match size {
-        Size::Bytes(bytes) => parse_tensor_bytes(&bytes.to_string()),
-        Size::Text(text) => parse_tensor_bytes(&text),
-    });
-    parsed.collect::<Result<_, _>>().map(Some).map_err(serde::de::Error::custom)
-}
-
-fn parse_sizes(list: &str) -> Result<Sizes, String> {
-    list.split(',').map(parse_tensor_bytes).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -309,7 +342,7 @@ mod tests {
         let flags = Axes { client_nodes: Some(vec![16]), ..Axes::default() };
         let study = flags.or(site).resolve().unwrap();
         assert_eq!((study.client_nodes, study.iterations, study.warmup), (vec![16], 7, 10));
-        assert_eq!(study.tensor_bytes, DEFAULT_TENSOR_BYTES);
+        assert_eq!(study.tensor_bytes.len(), 11);
     }
 
     #[test]
@@ -347,8 +380,8 @@ mod tests {
     fn sizes_in_a_file_are_numbers_or_texts() {
         let axes: Axes = toml::from_str("tensor_bytes = [1024, \"8KiB\"]").unwrap();
         assert_eq!(axes.tensor_bytes, Some(vec![1024, 8192]));
-        let error = toml::from_str::<Axes>("tensor_bytes = [1022]").unwrap_err().to_string();
-        assert!(error.contains("1020 would be"), "{error}");
+        let error = toml::from_str::<Axes>("tensor_bytes = [\"lots\"]").unwrap_err().to_string();
+        assert!(error.contains("8KiB"), "{error}");
         let error = toml::from_str::<Axes>("client_node = [1]").unwrap_err().to_string();
         assert!(error.contains("client_nodes"), "an unknown key lists the known ones: {error}");
     }

@@ -94,7 +94,12 @@ impl Scalar {
 /// A job's axes by name, for conditions.
 pub fn table(job: &Job) -> toml::Table {
     // a job is a plain struct of numbers and words, which TOML can always hold
-    toml::Table::try_from(job).unwrap_or_default()
+    let mut table = toml::Table::try_from(job).unwrap_or_default();
+    // the workload's axes are named like all others
+    if let Some(toml::Value::Table(workload)) = table.remove("workload") {
+        table.extend(workload);
+    }
+    table
 }
 
 #[cfg(test)]
@@ -112,6 +117,8 @@ mod tests {
         assert!(meets("client_nodes = [1, 2]\ndb_nodes = { min = 3 }"));
         assert!(!meets("client_nodes = 2\ndb_nodes = { max = 2 }"));
         assert!(!meets("transport = [\"uds\"]"));
+        assert!(meets("dtype = \"float32\"\ntensors = { max = 1 }\nrate = \"closed\""));
+        assert!(!meets("rate = { min = 1 }"));
         assert!(!meets("client_node_type = \"gpu\""), "an axis that a job does not have");
     }
 

@@ -7,8 +7,11 @@ use anyhow::{Context, Result, ensure};
 use super::rules::Rules;
 use super::{Axes, Study};
 use crate::record::binding::CpuBind;
+use crate::record::malloc_conf::MallocConf;
 use crate::record::manifest::{Job, Sweep};
+use crate::record::units::ByteCount;
 use crate::record::vocabulary::{DbFrom, Deployment, Distribution, KeyPlacement, Store, Transport};
+use crate::record::workload::Workload;
 
 /// More than a person meant: a slip of the keyboard, not a study.
 pub const MAX_PERMUTATIONS: usize = 100_000;
@@ -36,8 +39,15 @@ struct Dimension<'a> {
     axes: Vec<Axis<'a>>,
 }
 
-/// The axis `$list` of the study, which sets the field of the same name in a job.
+/// The axis `$list` of the study, which sets the field of the same name in a job, or in a part of it.
 macro_rules! axis {
+    ($study:ident.$list:ident => $part:ident) => {
+        Axis {
+            key: stringify!($list),
+            values: $study.$list.len(),
+            set: Box::new(|job, index| job.$part.$list = $study.$list[index].clone()),
+        }
+    };
     ($study:ident.$list:ident) => {
         Axis {
             key: stringify!($list),
@@ -118,7 +128,18 @@ impl Study {
             axis!(self.distribution),
             axis!(self.store),
             axis!(self.io_threads),
+            axis!(self.malloc_conf),
+            axis!(self.maxmemory),
             axis!(self.keys),
+            axis!(self.dtype => workload),
+            axis!(self.shape => workload),
+            axis!(self.payload => workload),
+            axis!(self.tensors => workload),
+            axis!(self.mix => workload),
+            axis!(self.access => workload),
+            axis!(self.order => workload),
+            axis!(self.pipeline => workload),
+            axis!(self.rate => workload),
             Axis {
                 key: "repeats",
                 values: self.repeats as usize,
@@ -197,6 +218,8 @@ fn job(deployment: Deployment, dimensions: &[Dimension<'_>], number: usize) -> J
         transport: Transport::Tcp,
         store: Store::Redis,
         io_threads: 1,
+        malloc_conf: MallocConf::default(),
+        maxmemory: ByteCount(0),
         keys: KeyPlacement::Hash,
         repeat: 1,
         db_from: DbFrom::Allocation,
@@ -204,6 +227,7 @@ fn job(deployment: Deployment, dimensions: &[Dimension<'_>], number: usize) -> J
         db_address: Vec::new(),
         client_node_type: None,
         db_node_type: None,
+        workload: Workload::default(),
     };
     let mut below: usize = dimensions.iter().map(|dimension| dimension.values).product();
     for dimension in dimensions {

@@ -9,6 +9,7 @@ mod file;
 mod name;
 mod rules;
 mod settings;
+mod sizes;
 
 pub use axes::{Axes, Study};
 pub use condition::Condition;

@@ -1,7 +1,9 @@
 //! The name of a permutation: stable, short, readable, the same on every machine.
 
 use crate::record::manifest::Job;
+use crate::record::units::show_bytes;
 use crate::record::vocabulary::{DbFrom, Distribution, KeyPlacement, Store};
+use crate::record::workload::Workload;
 
 /// The name of script and run directory, such as `standard-n4x48-db3x8-none-hsn0-tcp-r1`.
 ///
@@ -34,9 +36,16 @@ pub fn name(job: &Job) -> String {
     if job.io_threads != 1 {
         parts.push(format!("io{}", job.io_threads));
     }
+    if !job.malloc_conf.is_default() {
+        parts.push(job.malloc_conf.short());
+    }
+    if job.maxmemory.0 != 0 {
+        parts.push(format!("max{}", show_bytes(job.maxmemory.0).replace(' ', "")));
+    }
     if job.keys != KeyPlacement::Hash {
         parts.push(job.keys.to_string());
     }
+    parts.extend(workload(&job.workload));
     if job.db_from != DbFrom::Allocation {
         parts.push(format!("db_{}", job.db_from));
     }
@@ -44,10 +53,29 @@ pub fn name(job: &Job) -> String {
     parts.join("-")
 }
 
+/// What is not SmartSim-Scaling's test, each axis with a word of its own.
+fn workload(workload: &Workload) -> impl Iterator<Item = String> {
+    let usual = Workload::default();
+    let Workload { dtype, shape, payload, tensors, mix, access, order, pipeline, rate } = workload;
+    let words = [
+        (*dtype != usual.dtype, dtype.to_string()),
+        (*shape != usual.shape, format!("shape{shape}")),
+        (*payload != usual.payload, payload.to_string()),
+        (*tensors != usual.tensors, format!("t{tensors}")),
+        (*mix != usual.mix, format!("put{}get{}", mix.puts, mix.unpacks)),
+        (*access != usual.access, access.to_string()),
+        (*order != usual.order, order.to_string()),
+        (*pipeline != usual.pipeline, format!("pipe{pipeline}")),
+        (*rate != usual.rate, format!("rate{rate}")),
+    ];
+    words.into_iter().filter_map(|(unusual, word)| unusual.then_some(word))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::record::manifest::example;
+    use crate::record::vocabulary::Access;
 
     #[test]
     fn a_name_says_where_what_and_how() {
@@ -57,8 +85,21 @@ mod tests {
         job.deployment = crate::record::vocabulary::Deployment::Colocated;
         job.store = Store::Valkey;
         job.io_threads = 4;
+        job.malloc_conf = "dirty_decay_ms:-1".parse().unwrap();
+        job.maxmemory = "64GiB".parse().unwrap();
         job.keys = KeyPlacement::Balanced;
         job.repeat = 2;
-        assert_eq!(name(&job), "colocated-n2x2-db1-none-hsn0-tcp-valkey-io4-balanced-r2");
+        assert_eq!(name(&job), "colocated-n2x2-db1-none-hsn0-tcp-valkey-io4-dirty_decay_ms.-1-max64GiB-balanced-r2");
+        job = example().job;
+        job.workload = Workload {
+            shape: "64xN".parse().unwrap(),
+            tensors: 8,
+            mix: "1:9".parse().unwrap(),
+            access: Access::OneToMany,
+            pipeline: 4,
+            rate: "500".parse().unwrap(),
+            ..Workload::default()
+        };
+        assert_eq!(name(&job), "standard-n2x2-db3x1-none-hsn0-tcp-shape64xN-t8-put1get9-one-to-many-pipe4-rate500-r1");
     }
 }

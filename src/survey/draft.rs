@@ -162,7 +162,7 @@ impl<'a> Draft<'a> {
         if self.nodes.is_empty() {
             self.nodes.push(Kind::named("compute"));
         }
-        if self.launcher == "pals" && self.nodes[0].cores.is_some() {
+        if self.nodes[0].cores.is_some() {
             self.cpu_bind = &["none", "mask"];
         }
         let total: u32 = self.nodes.iter().filter_map(|kind| kind.count).sum();

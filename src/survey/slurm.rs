@@ -141,12 +141,12 @@ mod tests {
             max_walltime: day,
             exclusive: false,
         };
-        let compute = Partition { name: "compute".into(), default: true, exclusive: true, ..shared.clone() };
+        let compute = Partition { name: "compute".into(), default: true, exclusive: true, ..shared };
         assert_eq!(partitions, [compute, shared]);
         let nodes = nodes(include_str!("../../tests/survey/slurm-sinfo.txt"));
         assert_eq!(nodes.len(), 2);
         let NodeGroup { count, sockets, cores_per_socket, threads_per_core, memory_mib, .. } = nodes[0];
-        assert_eq!((count, sockets, cores_per_socket, threads_per_core, memory_mib), (3, 2, 16, 2, 256_000));
+        assert_eq!((count, sockets, cores_per_socket, threads_per_core, memory_mib), (4, 2, 16, 2, 256_000));
         assert_eq!((nodes[0].partition.as_str(), nodes[0].features.as_slice()), ("compute", &["cpu".to_owned()][..]));
     }
 

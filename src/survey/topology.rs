@@ -33,7 +33,7 @@ fn parse(text: &str) -> Option<Topology> {
 
     // lscpu counts cores on over sockets in some versions and anew in others: both together name one
     let mut threads: BTreeMap<(u32, u32), Vec<u32>> = BTreeMap::new();
-    let mut places = Vec::new();
+    let mut places: Vec<Place> = Vec::new();
     for line in text.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty()) {
         let words: Vec<&str> = line.split(',').collect();
         let number = |column: usize| words.get(column)?.parse::<u32>().ok();
@@ -43,7 +43,7 @@ fn parse(text: &str) -> Option<Topology> {
     }
     let first: BTreeMap<(u32, u32), u32> =
         threads.iter().filter_map(|(key, cpus)| Some((*key, *cpus.iter().min()?))).collect();
-    let grouped = |group: &dyn Fn(&(_, Option<u32>, Option<u32>)) -> Option<u32>| -> Vec<CpuSet> {
+    let grouped = |group: fn(&Place) -> Option<u32>| -> Vec<CpuSet> {
         let mut groups: BTreeMap<u32, BTreeSet<u32>> = BTreeMap::new();
         for place in &places {
             let Some(number) = group(place) else { return Vec::new() };
@@ -57,16 +57,20 @@ fn parse(text: &str) -> Option<Topology> {
         sockets,
         cores: threads.len() as u32,
         threads_per_core,
-        numbering: numbering(threads.values(), threads_per_core),
-        numa: grouped(&|place| place.1),
-        l3: grouped(&|place| place.2),
+        numbering: numbering(&threads, threads_per_core),
+        numa: grouped(|place| place.1),
+        l3: grouped(|place| place.2),
     })
 }
 
-fn numbering<'a>(cores: impl ExactSizeIterator<Item = &'a Vec<u32>> + Clone, threads: u32) -> Option<Numbering> {
+/// A CPU's core (socket and number), NUMA domain and L3 group.
+type Place = ((u32, u32), Option<u32>, Option<u32>);
+
+/// The CPUs of each core tell how Linux numbers hardware threads.
+fn numbering(cores: &BTreeMap<(u32, u32), Vec<u32>>, threads: u32) -> Option<Numbering> {
     let count = cores.len() as u32;
     let numbered = |first_step: u32, thread_step: u32| {
-        cores.clone().all(|cpus| {
+        cores.values().all(|cpus| {
             let mut cpus = cpus.clone();
             cpus.sort_unstable();
             let first = cpus[0];
@@ -104,7 +108,7 @@ mod tests {
     fn the_answer_of_a_real_machine() {
         let found = parse(include_str!("../../tests/survey/lscpu.txt")).unwrap();
         assert_eq!((found.sockets, found.cores, found.threads_per_core), (1, 2, 1));
-        assert_eq!((lists(&found.numa), lists(&found.l3)), (vec!["0-1".into()], vec!["0".into(), "1".into()]));
+        assert_eq!((lists(&found.numa), lists(&found.l3)), (vec!["0-1".to_owned()], vec!["0-1".to_owned()]));
     }
 
     #[test]

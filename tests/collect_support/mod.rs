@@ -10,7 +10,6 @@ use shardscale::record::manifest::{self, Manifest};
 use shardscale::record::progress::{self, Progress};
 use shardscale::record::samples::{self, Meta, RankInfo, Series};
 use shardscale::record::vocabulary::{Deployment, Op, Transport, Wire};
-use shardscale::record::workload::Workload;
 
 /// Model of a run: the manifest, and what the client is to have measured.
 #[derive(Clone)]
@@ -118,7 +117,7 @@ impl Model {
             iterations: sweep.iterations,
             warmup: sweep.warmup,
             tensor_bytes: sweep.tensor_bytes.clone(),
-            workload: Workload::default(),
+            workload: job.workload.clone(),
             source: None,
             server: "redis 7.0.15".into(),
             server_settings: vec![
@@ -137,6 +136,7 @@ impl Model {
     fn ranks(&self, meta: &Meta) -> Vec<RankInfo> {
         let rank_info = |rank: u32| RankInfo {
             rank,
+            local_rank: None,
             host: rank * meta.hosts.len() as u32 / self.world_size,
             shard: rank % self.manifest.expect.servers,
             key: format!("throughput_rank_{rank}"),

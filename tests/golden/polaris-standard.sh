@@ -50,7 +50,7 @@ finish() { # however the job ends: stop ranks and servers, say how it went
     kill -TERM "$store" 2> /dev/null
     wait "$store"
   fi
-  rm -f "$attempt/password" "$attempt/remote-shell"
+  rm -f "$attempt/password"
   reason="rc=$rc"
   if [ "$rc" -ne 0 ] && ! head -c 65536 /dev/zero 2> /dev/null > "$attempt/space"; then
     echo "shardscale: no space is left for $attempt: free some, and submit this script again" >&2

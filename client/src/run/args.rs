@@ -7,9 +7,10 @@ use clap::Args;
 use clap::value_parser;
 use shardscale::record::units::parse_bytes;
 use shardscale::record::vocabulary::{Access, Barrier, Dtype, KeyPlacement, Order, Payload, Wire};
-use shardscale::record::workload::{MOST_IN_FLIGHT, MOST_TENSORS, Mix, Shape, Workload};
+use shardscale::record::workload::{MOST_IN_FLIGHT, MOST_TENSORS, Mix, Rate, Shape, Workload};
 
 use crate::address::AddressList;
+use crate::affinity::CpuLists;
 use crate::connection::Timeouts;
 use crate::pattern::Subject;
 
@@ -29,6 +30,11 @@ pub struct RunArgs {
     /// MPI ranks that the launcher was told to start; another number is an error
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..))]
     pub ranks: u32,
+
+    /// CPUs that each rank binds itself to before anything else, one list for each rank of a node: 8;9;10-11. For launchers that
+    /// cannot bind
+    #[arg(long, value_name = "LIST;..")]
+    pub cpus: Option<CpuLists>,
 
     /// Sizes of the tensors, in the order of measurement: 1024,64KiB,4MB
     #[arg(long, value_name = "A,B,..", value_delimiter = ',', required = true, value_parser = parse_bytes)]
@@ -114,10 +120,10 @@ pub struct WorkloadArgs {
     #[arg(long, value_name = "DEPTH", default_value_t = 1, value_parser = value_parser!(u32).range(1..=i64::from(MOST_IN_FLIGHT)))]
     pub pipeline: u32,
 
-    /// Ops a second that each rank starts, however long replies take; latencies count from the intended start. Else a rank
-    /// starts an op when the one before has ended
-    #[arg(long, value_name = "OPS_PER_S", value_parser = value_parser!(u32).range(1..))]
-    pub rate: Option<u32>,
+    /// When a rank starts an op: when the one before has ended (closed), or so many a second, however long replies take;
+    /// then latencies count from the intended start
+    #[arg(long, value_name = "OPS_PER_S", default_value_t = Rate::Closed)]
+    pub rate: Rate,
 }
 
 impl WorkloadArgs {
@@ -141,6 +147,7 @@ impl RunArgs {
     pub fn check(&self) -> Result<(), String> {
         let workload = self.workload.workload();
         workload.check()?;
+        workload.check_in(self.colocated, self.barrier)?;
         self.tensor_bytes.iter().try_for_each(|bytes| workload.check_size(*bytes))?;
         self.check_access()?;
         let iterations = u64::from(self.iterations) + u64::from(self.warmup);
@@ -151,25 +158,12 @@ impl RunArgs {
                 self.iterations, self.warmup
             ));
         }
-        if self.barrier == Barrier::Iteration && self.workload.rate.is_some() {
-            return Err(
-                "--rate starts ops at their own times, --barrier iteration when all ranks are there: use one of them"
-                    .to_owned(),
-            );
-        }
         Ok(())
     }
 
     fn check_access(&self) -> Result<(), String> {
-        let access = self.workload.access;
-        if access == Access::Own {
-            return Ok(());
-        }
-        if self.colocated {
-            return Err(format!("--access {access} needs one store for all ranks, --colocated has one on each host"));
-        }
         let smallest = self.tensor_bytes.iter().min().copied().unwrap_or(0);
-        if self.verify && smallest < Subject::RECOGNISABLE_BYTES {
+        if self.workload.access != Access::Own && self.verify && smallest < Subject::RECOGNISABLE_BYTES {
             return Err(format!(
                 "--verify recognises the tensor of another rank by its first {} bytes, one of {smallest} bytes is asked for",
                 Subject::RECOGNISABLE_BYTES

@@ -13,6 +13,7 @@ use std::process::ExitCode;
 use anyhow::{Context, ensure};
 use shardscale::record::samples::{HostClock, Meta};
 
+use crate::affinity;
 use crate::clock;
 use crate::comm::Comm;
 use crate::environment::{Report, StartUp};
@@ -30,6 +31,9 @@ pub fn run(args: &RunArgs) -> ExitCode {
     let mut reporter =
         Reporter { rank: 0, host: hosts::own_name(), attempt: args.attempt.clone(), speaks: launcher::is_first() };
     let mut start_up = StartUp::begin();
+    if let Some(Err(error)) = args.cpus.as_ref().map(affinity::bind_self) {
+        reporter.end(&Failure::new("bind to --cpus", error));
+    }
     let comm = match Comm::init() {
         Ok(comm) => comm,
         Err(error) => reporter.end(&Failure::new("start MPI", error)),

@@ -18,6 +18,7 @@ use crate::environment::Reach;
 use crate::failure::{During, Failure};
 use crate::hosts::Hosts;
 use crate::keys::{KeyMap, Place};
+use crate::launcher;
 use crate::node;
 use crate::pace::Pace;
 use crate::progress::{Reports, Size};
@@ -70,6 +71,8 @@ impl<'a> Session<'a> {
         let (streams, reach) = Connector { comm, args, hosts, store: &store }.connect(&shards)?;
         let own = RankInfo {
             rank,
+            // some launchers do not say, and leave what is said of the batch script: a reader has to bear both
+            local_rank: launcher::local_index().ok().flatten().map(u32::from),
             host,
             shard: first.shard,
             key: first.key,

@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use nix::errno::Errno;
-use nix::sched::CpuSet;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, getpid, getppid};
 use shardscale::record::vocabulary::Store;
 
-use super::{limits, remedy};
+use super::remedy;
+use crate::affinity::{self, KernelSet};
 
 /// Lines of a server's output that an error about it repeats.
 const LAST_LINES: usize = 8;
@@ -36,9 +36,9 @@ pub struct Start<'a> {
     /// The text of its configuration.
     pub config: &'a str,
     /// Where it may run; absent: where this process may.
-    pub cpus: Option<CpuSet>,
+    pub cpus: Option<KernelSet>,
     /// Options of its allocator; absent: what the environment says.
-    pub malloc_conf: Option<&'a str>,
+    pub malloc_conf: Option<String>,
     /// Stands before each line of its output; absent: the output is kept for [`Daemon::last_words`] alone.
     pub label: Option<String>,
 }
@@ -82,7 +82,7 @@ impl Program {
         command.stdout(writer.try_clone().context("cannot make a pipe")?).stderr(writer);
         if let Some(options) = malloc_conf {
             // the second name is that of a jemalloc which the server brought along, as those built from source do
-            command.env("MALLOC_CONF", options).env("JE_MALLOC_CONF", options);
+            command.env("MALLOC_CONF", &options).env("JE_MALLOC_CONF", options);
         }
         let parent = getpid();
         let prepare = move || {
@@ -91,7 +91,7 @@ impl Program {
                 // the supervisor died before the line above
                 return Err(Errno::ESRCH.into());
             }
-            cpus.as_ref().map_or(Ok(()), limits::bind_self)
+            cpus.as_ref().map_or(Ok(()), affinity::bind)
         };
         // SAFETY: between fork and exec `prepare` makes system calls only and allocates nothing
         unsafe { command.pre_exec(prepare) };

@@ -28,7 +28,7 @@ pub fn ask(connection: &mut Connection, program: &str, config: &Config, ifname: 
     let fields = inquiry::fields(connection).context(no_answer)?;
     let told = |name: &str| fields.get(name).map(String::as_str);
     let version = told("valkey_version").or(told("redis_version")).unwrap_or_default();
-    let malloc = inquiry::malloc_options(connection, &config.settings.malloc_options()).context(no_answer)?;
+    let malloc = inquiry::malloc_options(connection, config.settings.malloc_conf.options()).context(no_answer)?;
     let warnings = config.settings.check_malloc(told("mem_allocator").unwrap_or("an unknown one"), &malloc)?;
     let root = Root::real();
     let interfaces = interface::of_this_host().unwrap_or_default();

@@ -1,12 +1,9 @@
-//! What this host's kernel allows a server: open files, pending connections, CPUs.
+//! What this host's kernel allows a server: open files, pending connections.
 
 use std::fs;
-use std::io;
 
 use anyhow::{Context, Result, ensure};
-use nix::sched::CpuSet;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use nix::unistd::Pid;
 
 /// Connections that a server accepts where the file limit admits them; as many as SmartSim allows.
 const CLIENTS_WANTED: u64 = 50_000;
@@ -76,43 +73,9 @@ pub fn backlog() -> u32 {
     admitted.and_then(|text| text.trim().parse().ok()).unwrap_or(128).min(BACKLOG_WANTED)
 }
 
-/// Reads a kernel-style list of CPUs, such as `0-7,64-71`.
-pub fn parse_cpus(list: &str) -> Result<CpuSet, String> {
-    let wrong = || format!("{list:?} is no list of CPUs; write for example 0-7,64-71");
-    let mut cpus = CpuSet::new();
-    for part in list.split(',') {
-        let (first, last) = part.split_once('-').unwrap_or((part, part));
-        let (first, last): (usize, usize) =
-            (first.trim().parse().map_err(|_| wrong())?, last.trim().parse().map_err(|_| wrong())?);
-        if first > last {
-            return Err(wrong());
-        }
-        for cpu in first..=last {
-            cpus.set(cpu).map_err(|_| format!("CPU {cpu} in {list:?} is above {}", CpuSet::count() - 1))?;
-        }
-    }
-    Ok(cpus)
-}
-
-/// Binds the calling process; safe between fork and exec.
-pub fn bind_self(cpus: &CpuSet) -> io::Result<()> {
-    nix::sched::sched_setaffinity(Pid::from_raw(0), cpus).map_err(io::Error::from)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn cpu_lists_are_ranges_and_singles() {
-        let cpus = parse_cpus("0-2,5").unwrap();
-        let set: Vec<_> = (0..8).filter(|cpu| cpus.is_set(*cpu).unwrap()).collect();
-        assert_eq!(set, [0, 1, 2, 5]);
-        for wrong in ["", "a", "3-1", "1,,2", "0x3"] {
-            assert!(parse_cpus(wrong).unwrap_err().contains("0-7,64-71"), "{wrong}");
-        }
-        assert!(parse_cpus("0-99999").unwrap_err().contains("is above"));
-    }
 
     #[test]
     fn a_small_file_limit_is_an_error_only_where_it_binds() {

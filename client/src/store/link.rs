@@ -71,6 +71,7 @@ mod tests {
         let server = |address: &str| Server {
             schema: 1,
             index: 0,
+            local_index: Some(0),
             host: "cn2".into(),
             address: Some(address.into()),
             port: Some(6780),

@@ -8,7 +8,6 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use nix::sched::CpuSet;
 use redis::ConnectionAddr;
 use shardscale::record::SCHEMA;
 use shardscale::record::files;
@@ -23,6 +22,7 @@ use super::link::Link;
 use super::settings::Settings;
 use super::supervisor::{Stop, Supervisor};
 use super::{in_force, limits};
+use crate::affinity::{CpuLists, kernel_set};
 use crate::launcher::{self, Task};
 use crate::node::{self, interface};
 
@@ -49,9 +49,10 @@ pub struct Args {
     /// Node-local folder; a private subfolder is made and removed
     #[arg(long, value_name = "DIR", default_value = "/tmp")]
     scratch: PathBuf,
-    /// CPUs that the server is bound to, such as 0-7,64-71; without it, it runs where this process may
-    #[arg(long, value_name = "LIST", value_parser = limits::parse_cpus)]
-    cpus: Option<CpuSet>,
+    /// CPUs that the server is bound to, such as 0-7,64-71, one list for each server of the node: 0-7;8-15. Without it, a server
+    /// runs where this process may
+    #[arg(long, value_name = "LIST;..")]
+    cpus: Option<CpuLists>,
     /// Number of this server; without it, the launcher's task number
     #[arg(long, value_name = "N")]
     index: Option<u32>,
@@ -94,13 +95,10 @@ fn serve(args: &Args, task: Task, host: &str) -> Result<()> {
         backlog: limits::backlog(),
         settings: args.settings.clone(),
     };
+    let cpus = args.cpus.as_ref().map(|lists| kernel_set(lists.own()?)).transpose()?;
     let label = format!("server {} on {host}", task.index);
-    let start = Start {
-        config: &config.text(),
-        cpus: args.cpus,
-        malloc_conf: args.settings.malloc_conf.as_deref(),
-        label: Some(label),
-    };
+    let start =
+        Start { config: &config.text(), cpus, malloc_conf: args.settings.malloc_conf.variable(), label: Some(label) };
     let mut supervisor = Supervisor { daemon: program.start(start)?, stop };
     let Some(mut connection) = supervisor.await_start(&config.link())? else { return Ok(()) };
     let said = in_force::ask(&mut connection, &program.path, &config, &args.ifname)?;
@@ -109,6 +107,7 @@ fn serve(args: &Args, task: Task, host: &str) -> Result<()> {
     let server = Server {
         schema: SCHEMA,
         index: task.index,
+        local_index: Some(task.local_index.into()),
         host: host.to_owned(),
         address: config.address().map(|(address, _)| address.to_string()),
         port: config.address().map(|(_, port)| port),

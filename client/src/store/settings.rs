@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
-use shardscale::record::malloc_conf;
+use shardscale::record::malloc_conf::MallocConf;
 use shardscale::record::store::Fields;
 use shardscale::record::units::parse_bytes;
 
@@ -33,9 +33,9 @@ pub struct Settings {
     /// What the server does at that limit; every other policy than noeviction drops tensors, which makes a run invalid
     #[arg(long, value_name = "POLICY", default_value = "noeviction", value_parser = POLICIES)]
     pub maxmemory_policy: String,
-    /// Options of the server's allocator jemalloc, such as dirty_decay_ms:-1 (keep freed memory); without it, the allocator's own
-    #[arg(long, value_name = "NAME:VALUE,..", value_parser = malloc_conf::check)]
-    pub malloc_conf: Option<String>,
+    /// Options of the server's allocator jemalloc, such as dirty_decay_ms:-1 (keep freed memory)
+    #[arg(long, value_name = "NAME:VALUE+..", default_value_t = MallocConf::default())]
+    pub malloc_conf: MallocConf,
     /// Module that the server loads, such as the path of redisai.so; can be given several times
     #[arg(long, value_name = "FILE")]
     pub load_module: Vec<PathBuf>,
@@ -48,27 +48,22 @@ impl Default for Settings {
             io_threads_do_reads: None,
             maxmemory: 0,
             maxmemory_policy: POLICIES[0].to_owned(),
-            malloc_conf: None,
+            malloc_conf: MallocConf::default(),
             load_module: Vec::new(),
         }
     }
 }
 
 impl Settings {
-    /// The allocator's options as (name, value); they were checked when they were read.
-    pub fn malloc_options(&self) -> Vec<(String, String)> {
-        self.malloc_conf.as_deref().and_then(|text| malloc_conf::parse(text).ok()).unwrap_or_default()
-    }
-
     /// Holds the allocator's options in force against those that were asked for; warns of those that it does not tell.
     ///
     /// # Errors
     /// An option with another value: a run under the name of an option that is not in force would be a false one.
     pub fn check_malloc(&self, allocator: &str, in_force: &Fields) -> Result<Vec<String>> {
         let mut untold = Vec::new();
-        for (name, asked) in self.malloc_options() {
-            match in_force.get(&name) {
-                Some(value) if *value == asked => {}
+        for (name, asked) in self.malloc_conf.options() {
+            match in_force.get(name) {
+                Some(value) if value == asked => {}
                 Some(value) => bail!(
                     "--malloc-conf {name}:{asked} is not in force, the allocator ({allocator}) runs with {name}:{value}: \
                      is the value one that it admits?"
@@ -92,7 +87,7 @@ mod tests {
 
     #[test]
     fn an_option_that_is_not_in_force_is_refused() {
-        let settings = Settings { malloc_conf: Some("dirty_decay_ms:-1,no_such:1".into()), ..Settings::default() };
+        let settings = Settings { malloc_conf: "dirty_decay_ms:-1+no_such:1".parse().unwrap(), ..Settings::default() };
         let fields = |value: &str| Fields::from([("dirty_decay_ms".to_owned(), value.to_owned())]);
         let warned = settings.check_malloc("jemalloc-5.3.0", &fields("-1")).unwrap();
         assert!(warned[0].contains("no_such:1"), "{warned:?}");

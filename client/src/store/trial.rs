@@ -45,7 +45,7 @@ pub fn start(program: &Program, scratch: &Path, settings: &Settings) -> Result<T
         settings: settings.clone(),
     };
     let begun = Instant::now();
-    let malloc_conf = settings.malloc_conf.as_deref();
+    let malloc_conf = settings.malloc_conf.variable();
     let mut daemon = program.start(Start { config: &config.text(), cpus: None, malloc_conf, label: None })?;
     let mut connection = loop {
         if let Some(status) = daemon.ended()? {

@@ -136,7 +136,7 @@ fn allocator_options_that_are_not_in_force_are_refused() {
     assert!(said.stderr.contains("runs with dirty_decay_ms:10000"), "{said:?}");
     let said = finish(lab.serve(&attempt, 0, free_ports(1), &["--malloc-conf", "dirty_decay_ms=-1"]));
     assert_eq!(said.code, Some(2));
-    assert!(said.stderr.contains("is no list of allocator options"), "{said:?}");
+    assert!(said.stderr.contains("is no setting of the allocator"), "{said:?}");
 }
 
 /// With few files allowed, the ranks of the manifest do not fit: said before the server starts.

@@ -174,7 +174,7 @@ fn what_is_in_force_is_asked_and_recorded() {
     let mut lab = Lab::new();
     let attempt = lab.attempt();
     let settings = ["--io-threads", "3", "--io-threads-do-reads", "no", "--maxmemory", "64MiB"];
-    let settings = [&settings[..], &["--malloc-conf", "dirty_decay_ms:-1,muzzy_decay_ms:5"]].concat();
+    let settings = [&settings[..], &["--malloc-conf", "dirty_decay_ms:-1+muzzy_decay_ms:5"]].concat();
     let (_, server) = lab.started(&attempt, 0, free_ports(1), &settings);
     let in_force = server.in_force.unwrap();
     for (name, value) in [

@@ -1,7 +1,7 @@
 //! What became slower or faster than in an earlier collection, by how much, and is it more than noise.
 //!
 //! Runs are paired by their parameters, not by their names: those of one set of parameters are repeats of each other. The
-//! figure is the median duration of an op at a size; medians of medians over repeats. [`crate::collect::stats::interval`]
+//! figure is the median duration of an op at a size; over repeats the geometric mean of the runs' medians. [`crate::collect::stats::interval`]
 //! has the intervals.
 
 mod pair;
@@ -51,7 +51,7 @@ pub struct Change {
     pub op: Op,
     pub old_runs: usize,
     pub new_runs: usize,
-    /// Median durations in ns.
+    /// Median durations in ns; of several runs the geometric mean.
     pub old_ns: f64,
     pub new_ns: f64,
     /// New / old: above 1 is slower.

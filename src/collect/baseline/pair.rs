@@ -7,13 +7,16 @@ use rayon::prelude::*;
 use super::{Baseline, Change, Method, Verdict};
 use crate::collect::model::{OpResult, Run};
 use crate::collect::params::{COLUMNS, Value};
-use crate::collect::stats::{interval, quantile};
+use crate::collect::stats::interval;
 use crate::record::vocabulary::Op;
 
 /// Columns in which paired runs may differ: the repeat, how long was measured, and what follows from both or from a site's
 /// queues. The store's version is none of the parameters: what an upgrade does is a question for a baseline.
 const FREE: &[&str] = &[
     "repeat",
+    // which nodes: another set of them is the same measurement
+    "db_hosts",
+    "db_address",
     "iterations",
     "warmup",
     "sweep_tensor_bytes",
@@ -67,12 +70,16 @@ fn changes(old: &[&Run], new: &[&Run]) -> Vec<Change> {
     places.sort_unstable();
     places.dedup();
     let change = |(payload_bytes, op)| {
-        let (olds, news) = (results(old, payload_bytes, op), results(new, payload_bytes, op));
-        let (old_ns, new_ns) = (median(&olds)?, median(&news)?);
+        let (mut olds, mut news) = (results(old, payload_bytes, op), results(new, payload_bytes, op));
         let method = if olds.len() > 1 && news.len() > 1 { Method::Repeats } else { Method::Blocks };
+        if method == Method::Blocks {
+            // blocks of different runs are no one series: of several runs on one side the first stands for them
+            olds.truncate(1);
+            news.truncate(1);
+        }
+        let (old_ns, new_ns) = (middle(&olds)?, middle(&news)?);
         let interval = match method {
             Method::Repeats => interval::welch_ratio(&medians(&olds), &medians(&news)),
-            // of several runs on one side the first: blocks of different runs are no one series
             Method::Blocks => interval::block_ratio(&olds[0].block_medians_ns, &news[0].block_medians_ns),
         };
         Some(Change {
@@ -102,7 +109,9 @@ fn medians(results: &[&OpResult]) -> Vec<f64> {
     results.iter().map(|one| one.latency.median).collect()
 }
 
-/// Median of the medians; `None` where there are none or it is 0, by which nothing can be divided.
-fn median(results: &[&OpResult]) -> Option<f64> {
-    quantile::median_of(&mut medians(results), f64::total_cmp).filter(|median| *median > 0.0)
+/// Geometric mean of the medians, which is what Welch's interval stands around; `None` where there are none, or one is 0.
+fn middle(results: &[&OpResult]) -> Option<f64> {
+    let medians = medians(results);
+    let mean = medians.iter().map(|median| median.ln()).sum::<f64>() / medians.len() as f64;
+    mean.is_finite().then(|| mean.exp())
 }

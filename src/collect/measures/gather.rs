@@ -1,6 +1,8 @@
 //! Takes in the series of one size, one at a time, and keeps durations, windows and medians: no start time outlives its
 //! series.
 
+use std::collections::BTreeMap;
+
 use crate::collect::stats::quantile;
 use crate::record::vocabulary::Op;
 
@@ -64,6 +66,8 @@ pub struct Pool {
     pub durations_ns: Vec<u64>,
     pub ranks: u32,
     pub warmup_excluded: u64,
+    /// From this op's first start to its last end.
+    pub window: Window,
     /// (rank, median in ns).
     pub rank_medians: Vec<(u32, f64)>,
     /// Durations by part of the loop, first to last.
@@ -88,6 +92,8 @@ pub struct RankSeries {
 pub struct Gather {
     pub payload_bytes: u64,
     pub size_index: u32,
+    /// Each rank did all of one op before the other.
+    pub phases: bool,
     /// One for each op, in the order of [`Op::ALL`].
     pub pools: Vec<Pool>,
     /// Of all timed samples; empty where the ranks have no common clock.
@@ -96,8 +102,8 @@ pub struct Gather {
     pub iterations: Vec<Part>,
     /// By shard.
     pub shards: Vec<Part>,
-    /// One for each rank.
-    pub loops: Vec<Loop>,
+    /// By rank.
+    pub loops: BTreeMap<u32, Loop>,
     /// Of the ranks every so-manieth makes the blocks.
     stride: usize,
     scratch: Vec<u64>,
@@ -111,20 +117,29 @@ impl Gather {
             durations_ns: Vec::new(),
             ranks: 0,
             warmup_excluded: 0,
+            window: Window::EMPTY,
             rank_medians: Vec::new(),
             blocks: vec![Vec::new(); BLOCKS],
         };
         Gather {
             payload_bytes,
             size_index,
+            phases: false,
             pools: Op::ALL.iter().map(pool).collect(),
             window: Window::EMPTY,
             iterations: Vec::new(),
             shards: Vec::new(),
-            loops: Vec::new(),
+            loops: BTreeMap::new(),
             stride: ranks.div_ceil(RANKS_FOR_BLOCKS).max(1),
             scratch: Vec::new(),
         }
+    }
+
+    /// The i-th samples of both ops belong together.
+    pub fn has_iterations(&self) -> bool {
+        let mut counts = self.pools.iter().map(|pool| pool.durations_ns.len()).filter(|count| *count > 0);
+        let first = counts.next();
+        !self.phases && counts.all(|count| Some(count) == first)
     }
 
     /// Takes the timed samples of a series as (start on the common clock where there is one, duration), in ns.
@@ -144,6 +159,7 @@ impl Gather {
                 window = window.with(start, duration);
             }
         }
+        pool.window = pool.window.and(window);
         self.window = self.window.and(window);
         let n = pool.durations_ns.len() - before;
         if let Some(shard) = series.shard.map(|shard| shard as usize) {
@@ -153,10 +169,10 @@ impl Gather {
             self.shards[shard].window = self.shards[shard].window.and(window);
             self.shards[shard].samples += n as u64;
         }
-        if series.op == Op::PutTensor {
-            // both series of a rank carry the time of the one loop that made them
-            self.loops.push(Loop { iterations: n as u64, loop_ns: series.loop_ns });
-        }
+        // both series of a rank carry the time of the one loop that made them; where it takes more samples of one op than of
+        // the other, those of the more frequent one are counted
+        let entry = self.loops.entry(series.rank).or_insert(Loop { iterations: 0, loop_ns: series.loop_ns });
+        entry.iterations = entry.iterations.max(n as u64);
         pool.note_series(series, before, (self.stride, &mut self.scratch));
     }
 }
@@ -167,7 +183,7 @@ impl Pool {
         scratch.clear();
         scratch.extend_from_slice(new);
         self.rank_medians.extend(quantile::median_ns(scratch).map(|median| (series.rank, median)));
-        if self.ranks as usize % stride == 0 {
+        if (self.ranks as usize).is_multiple_of(stride) {
             // fewer samples than blocks fill some of them only
             for (at, block) in self.blocks.iter_mut().enumerate() {
                 block.extend_from_slice(&new[at * new.len() / BLOCKS..(at + 1) * new.len() / BLOCKS]);

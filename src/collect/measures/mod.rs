@@ -6,17 +6,19 @@
 //! - **overlap**: bytes moved by all ranks / window, where the window reaches from the first start to the last end of the
 //!   timed samples at this size, on the ranks' common clock. put_tensor and unpack_tensor alternate in each rank, so both
 //!   share one window: the figure of one op is what it moved while the other ran too, and the figure of the run is both
-//!   together;
+//!   together. Where a run puts everything before it unpacks (order `phases`), each op has the window of its phase;
 //! - **classic**: sum over ranks of size x iterations / loop time, as SmartSim-Scaling publishes it. The loop time covers
 //!   both ops while the bytes count once, and a rank that starts late is not seen;
 //! - **by iteration**: the overlap of each iteration by itself (bytes of all ranks in it / first start to last end in it),
 //!   as the median over the iterations: what the slowest rank of each leaves. Ranks that do not wait for each other drift
-//!   apart, which widens these windows.
+//!   apart, which widens these windows. Absent where an iteration is not one of each op, one after the other.
 //!
 //! [`gather`] takes in a series at a time and keeps durations only, [`standing`] tells who was slow over the whole run.
 
 pub mod gather;
 pub mod standing;
+
+use std::collections::BTreeMap;
 
 use super::model::{OpResult, SizeResult};
 use super::stats::density::Density;
@@ -30,18 +32,21 @@ const MOST_SHARDS: usize = 256;
 
 /// The reduced size, and the median of each rank and op for [`standing`].
 pub fn reduce(gather: Gather) -> (SizeResult, Vec<Vec<(u32, f64)>>) {
-    let Gather { payload_bytes, size_index, pools, window, iterations, shards, loops, .. } = gather;
+    let has_iterations = gather.has_iterations();
+    let Gather { payload_bytes, size_index, phases, pools, window, iterations, shards, loops, .. } = gather;
     let window_ns = window.length_ns();
     let mut by_rank = Vec::new();
     let mut ops = Vec::new();
     let mut scratch = Vec::new();
     for mut pool in pools {
         by_rank.push(std::mem::take(&mut pool.rank_medians));
-        ops.extend(reduce_op(payload_bytes, window_ns, pool, &mut scratch));
+        let own = pool.window.length_ns().filter(|_| phases);
+        ops.extend(reduce_op(payload_bytes, own.or(window_ns), pool, &mut scratch));
     }
     let n = ops.iter().map(|op| op.latency.n as u64).sum();
+    let iterations = iterations.iter().filter(|_| has_iterations);
     let mut of_iterations: Vec<f64> =
-        iterations.iter().filter_map(|one| overlap(payload_bytes, one.samples, one.window.length_ns())).collect();
+        iterations.filter_map(|one| overlap(payload_bytes, one.samples, one.window.length_ns())).collect();
     of_iterations.sort_by(f64::total_cmp);
     let shards = if shards.len() > MOST_SHARDS { Vec::new() } else { shards };
     let size = SizeResult {
@@ -82,11 +87,11 @@ fn overlap(payload_bytes: u64, samples: u64, window_ns: Option<u64>) -> Option<f
 }
 
 /// Sum over ranks of size x iterations / loop time; `None` unless every rank has a loop time.
-fn classic(payload_bytes: u64, loops: &[Loop]) -> Option<f64> {
-    if loops.is_empty() || loops.iter().any(|one| one.loop_ns == 0) {
+fn classic(payload_bytes: u64, loops: &BTreeMap<u32, Loop>) -> Option<f64> {
+    if loops.is_empty() || loops.values().any(|one| one.loop_ns == 0) {
         return None;
     }
-    Some(loops.iter().map(|one| payload_bytes as f64 * one.iterations as f64 / one.loop_ns as f64).sum())
+    Some(loops.values().map(|one| payload_bytes as f64 * one.iterations as f64 / one.loop_ns as f64).sum())
 }
 
 #[cfg(test)]
@@ -127,9 +132,21 @@ mod tests {
     }
 
     #[test]
+    fn ops_in_phases_have_windows_of_their_own() {
+        let mut gather = two_ranks(true);
+        gather.phases = true;
+        gather.pools[0].window = gather::Window { first_start_ns: 0, last_end_ns: 400 };
+        let (size, _) = reduce(gather);
+        assert_eq!(size.ops[0].overlap_gb_per_s, Some(10.0));
+        // first start 1100, last end 2300
+        assert_eq!(size.ops[1].overlap_gb_per_s, Some(4000.0 / 1200.0));
+        assert_eq!(size.iteration_gb_per_s, None);
+    }
+
+    #[test]
     fn what_cannot_be_said_is_absent() {
         let mut gather = two_ranks(false);
-        gather.loops[1].loop_ns = 0;
+        gather.loops.get_mut(&1).unwrap().loop_ns = 0;
         gather.pools[1].durations_ns.clear();
         let (size, _) = reduce(gather);
         assert_eq!((size.window_ns, size.overlap_gb_per_s, size.classic_gb_per_s), (None, None, None));

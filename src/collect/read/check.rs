@@ -29,6 +29,16 @@ pub fn contradictions(manifest: &Manifest, meta: &Meta) -> Vec<String> {
     compare("barrier", &sweep.barrier, &meta.barrier);
     compare("verify", &sweep.verify, &meta.verify);
     compare("key placement", &job.keys, &meta.keys);
+    let (asked, measured) = (&job.workload, &meta.workload);
+    compare("dtype", &asked.dtype, &measured.dtype);
+    compare("shape", &asked.shape, &measured.shape);
+    compare("payload", &asked.payload, &measured.payload);
+    compare("tensors", &asked.tensors, &measured.tensors);
+    compare("mix", &asked.mix, &measured.mix);
+    compare("access", &asked.access, &measured.access);
+    compare("order", &asked.order, &measured.order);
+    compare("pipeline", &asked.pipeline, &measured.pipeline);
+    compare("rate", &asked.rate, &measured.rate);
     if sweep.wire != Wire::Auto {
         compare("wire", &sweep.wire, &meta.wire);
     }
@@ -74,13 +84,15 @@ pub fn flaw_of_size(meta: &Meta, size_index: u32, series: &[&SeriesView<'_>]) ->
         let example = series.iter().find(|one| wrong(one))?;
         Some(format!("{count} of {} series, such as {} of rank {}", series.len(), example.op, example.rank))
     };
-    let asked = meta.iterations as usize + meta.warmup as usize;
+    let iterations = meta.iterations + meta.warmup;
+    let due = |one: &SeriesView<'_>| meta.workload.samples(one.op, one.rank, iterations) as usize;
+    let due_warmup = |one: &SeriesView<'_>| meta.workload.samples(one.op, one.rank, meta.warmup) as u32;
     if let Some(which) = odd(&|one| one.payload_bytes != first.payload_bytes) {
         return Some(format!("{size}: another size in {which}"));
     }
-    if let Some(which) = odd(&|one| one.len() != asked || one.warmup != meta.warmup) {
+    if let Some(which) = odd(&|one| one.len() != due(one) || one.warmup != due_warmup(one)) {
         let (iterations, warmup) = (meta.iterations, meta.warmup);
-        return Some(format!("{size}: not {iterations} samples after {warmup} of warm-up in {which}"));
+        return Some(format!("{size}: not {iterations} iterations of samples after {warmup} of warm-up in {which}"));
     }
     if let Some(which) = odd(&|one| one.rank >= meta.world_size || one.shard as usize >= meta.shards.len()) {
         return Some(format!("{size}: a rank or shard that the run does not have in {which}"));
@@ -93,10 +105,12 @@ fn missing_or_double(meta: &Meta, series: &[&SeriesView<'_>]) -> Option<String> 
     if present.len() < series.len() {
         return Some(format!("{} series stand in it twice", series.len() - present.len()));
     }
-    let asked = u64::from(meta.world_size) * Op::ALL.len() as u64;
-    let absent = asked.checked_sub(present.len() as u64).filter(|absent| *absent > 0)?;
-    let is_absent = |(rank, op): &(u32, Op)| !present.contains(&(*rank, *op));
-    let (rank, op) = Op::ALL.iter().flat_map(|op| (0..meta.world_size).map(move |rank| (rank, *op))).find(is_absent)?;
+    let pairs = || Op::ALL.iter().flat_map(|op| (0..meta.world_size).map(move |rank| (rank, *op)));
+    // the access pattern and the mix say which ranks take samples of which op
+    let due = || pairs().filter(|(rank, op)| meta.workload.samples(*op, *rank, 1) > 0);
+    let mut missing = due().filter(|pair| !present.contains(pair));
+    let (rank, op) = missing.next()?;
+    let (absent, asked) = (1 + missing.count(), due().count());
     Some(format!("{absent} of {asked} series are missing, such as {op} of rank {rank}"))
 }
 

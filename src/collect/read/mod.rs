@@ -4,5 +4,6 @@
 
 mod check;
 pub mod own;
+mod placement;
 pub mod smartsim;
 mod sweep;

@@ -9,6 +9,7 @@ use std::path::Path;
 use anyhow::Result;
 
 use super::check;
+use super::placement;
 use super::sweep::{self, Reading};
 use crate::collect::model::{Run, Source, State};
 use crate::collect::params::Params;
@@ -106,7 +107,8 @@ fn judge(run: &mut Run, mut trials: Vec<Trial>, manifest: &Manifest) {
     run.reason = reason(state, chosen);
     let reading = shown.and_then(|_| chosen.reading());
     let mut contradictions = reading.map(|reading| reading.contradictions.clone()).unwrap_or_default();
-    if reading.is_some() {
+    if let Some(reading) = reading {
+        contradictions.extend(placement::contradictions(manifest, &reading.seats, &chosen.attempt.servers));
         contradictions.extend(check::store_contradictions(manifest, &chosen.attempt));
     }
     if !contradictions.is_empty() {

@@ -10,13 +10,14 @@ use anyhow::{Context, Result};
 use rayon::prelude::*;
 
 use super::check;
+use super::placement::{self, Seat};
 use crate::collect::measures::standing::Ratios;
 use crate::collect::measures::{self, Gather, RankSeries};
 use crate::collect::model::{Measured, SizeResult};
 use crate::record::manifest::Manifest;
-use crate::record::samples::{self, Contents, Meta, SamplesFile, SeriesView};
+use crate::record::samples::{self, Contents, Meta, RankInfo, SamplesFile, SeriesView};
 use crate::record::units::show_bytes;
-use crate::record::vocabulary::Op;
+use crate::record::vocabulary::Order;
 
 /// Part of a window above which the clocks' error bound is worth a note.
 const NOTABLE_CLOCK_ERROR: f64 = 0.05;
@@ -25,6 +26,8 @@ const NOTABLE_CLOCK_ERROR: f64 = 0.05;
 #[derive(Debug)]
 pub struct Reading {
     pub measured: Measured,
+    /// Where the ranks ran.
+    pub seats: Vec<Seat>,
     /// What differs from the manifest, in words; for a file that is whole also the sizes that are not.
     pub contradictions: Vec<String>,
     pub notes: Vec<String>,
@@ -69,7 +72,7 @@ fn digest(manifest: &Manifest, meta: &Meta, contents: &Contents<'_>) -> Reading 
     let reduced: Vec<_> = by_size
         .par_iter()
         .filter(|(index, _)| !flaws.contains_key(index))
-        .map(|(index, series)| measures::reduce(gather(*index, series)))
+        .map(|(index, series)| measures::reduce(gather(meta, *index, series)))
         .collect();
     let mut ratios = Ratios::default();
     let mut sizes = Vec::new();
@@ -90,13 +93,15 @@ fn digest(manifest: &Manifest, meta: &Meta, contents: &Contents<'_>) -> Reading 
     let measured = describe(meta, contents, (sizes, &ratios));
     notes.extend(check::notes(meta, contents));
     notes.extend(clock_note(&measured));
-    Reading { measured, contradictions, notes, torn: contents.torn.clone(), ended: contents.ended }
+    let seats = placement::seats_of_ranks(meta, &contents.ranks);
+    Reading { measured, seats, contradictions, notes, torn: contents.torn.clone(), ended: contents.ended }
 }
 
 /// The timed samples of one size.
-fn gather(size_index: u32, series: &[&SeriesView<'_>]) -> Gather {
+fn gather(meta: &Meta, size_index: u32, series: &[&SeriesView<'_>]) -> Gather {
     let payload_bytes = series.first().map_or(0, |one| one.payload_bytes);
-    let mut gather = Gather::new(payload_bytes, size_index, series.len() / Op::ALL.len());
+    let mut gather = Gather::new(payload_bytes, size_index, meta.world_size as usize);
+    gather.phases = meta.workload.order == Order::Phases;
     for one in series {
         let (rank, op, loop_ns) = (one.rank, one.op, one.loop_ns);
         let known = RankSeries { rank, op, shard: Some(one.shard), warmup: u64::from(one.warmup), loop_ns };
@@ -116,7 +121,8 @@ fn describe(meta: &Meta, contents: &Contents<'_>, (sizes, ratios): (Vec<SizeResu
     let hosts: BTreeMap<u32, (u32, u32)> =
         contents.ranks.iter().map(|rank| (rank.rank, (rank.host, rank.shard))).collect();
     // both ends of a window may be off
-    let clock_error_ns = contents.ranks.iter().map(|rank| rank.clock_error_ns).max().unwrap_or(0).saturating_mul(2);
+    let clock_error_ns =
+        contents.ranks.iter().map(|rank| clock_error_ns(contents, rank)).max().unwrap_or(0).saturating_mul(2);
     Measured {
         ranks: meta.world_size,
         hosts: meta.hosts.len(),
@@ -130,6 +136,12 @@ fn describe(meta: &Meta, contents: &Contents<'_>, (sizes, ratios): (Vec<SizeResu
         hosts_standing: ratios.joined(|rank| meta.hosts.get(hosts.get(&rank)?.0 as usize).cloned()),
         shards_standing: ratios.joined(|rank| Some(hosts.get(&rank)?.1.to_string())),
     }
+}
+
+/// With the drift until the end of the run, where that is known.
+fn clock_error_ns(contents: &Contents<'_>, rank: &RankInfo) -> u64 {
+    let at_end = contents.clocks_at_end.as_ref().and_then(|clocks| clocks.get(rank.host as usize));
+    at_end.map_or(rank.clock_error_ns, |clock| clock.error_bound_ns(rank))
 }
 
 fn facts(meta: &Meta, contents: &Contents<'_>) -> Vec<(String, String)> {

@@ -71,7 +71,7 @@ pub const DEFINITIONS: &[(&str, &str)] = &[
     (
         "iteration GB/s",
         "The overlap of each iteration by itself, both operations, as the median over the iterations. Where ranks do not \
-         wait for each other they drift apart, which widens these windows.",
+         wait for each other they drift apart, which widens these windows. Absent where operations do not alternate.",
     ),
     (
         "flags",

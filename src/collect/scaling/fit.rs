@@ -157,11 +157,10 @@ fn eliminate(matrix: &mut [Vec<f64>]) -> Option<Vec<f64>> {
         if matrix[i][i].abs() < 1e-12 {
             return None;
         }
-        for other in (0..n).filter(|other| *other != i) {
-            let factor = matrix[other][i] / matrix[i][i];
-            for at in i..=n {
-                matrix[other][at] -= factor * matrix[i][at];
-            }
+        let pivot = matrix[i].clone();
+        for (_, line) in matrix.iter_mut().enumerate().filter(|(other, _)| *other != i) {
+            let factor = line[i] / pivot[i];
+            line.iter_mut().zip(&pivot).skip(i).for_each(|(value, pivot)| *value -= factor * pivot);
         }
     }
     Some((0..n).map(|i| matrix[i][n] / matrix[i][i]).collect())

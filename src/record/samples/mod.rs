@@ -107,6 +107,9 @@ pub struct Meta {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RankInfo {
     pub rank: u32,
+    /// Place among the ranks of its host, as the launcher says; absent where it does not (since schema 2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub local_rank: Option<u32>,
     /// Index into [`Meta::hosts`].
     pub host: u32,
     /// Index into [`Meta::shards`] of the shard that owns the rank's first tensor.
@@ -142,6 +145,23 @@ pub struct Series<'a> {
     pub starts_ns: &'a [i64],
     /// Duration of each sample in ns; as long as `starts_ns`.
     pub durations_ns: &'a [u64],
+}
+
+/// A rank for the tests of this crate.
+#[doc(hidden)]
+pub fn example_rank() -> RankInfo {
+    RankInfo {
+        rank: 0,
+        local_rank: None,
+        host: 0,
+        shard: 0,
+        key: "throughput_rank_0".into(),
+        shards: Vec::new(),
+        cpus: "0-7".into(),
+        connect_ns: 3_000_000,
+        clock_offset_ns: 5,
+        clock_error_ns: 100,
+    }
 }
 
 /// A description for the tests of this crate.

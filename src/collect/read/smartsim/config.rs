@@ -8,11 +8,13 @@ use configparser::ini::Ini;
 use crate::collect::params::{Params, Value};
 use crate::record::binding::CpuBind;
 use crate::record::files;
-use crate::record::units::ELEMENT_BYTES;
-use crate::record::vocabulary::{Barrier, Deployment, KeyPlacement, Store, Transport, Wire};
+use crate::record::vocabulary::{Barrier, Deployment, Dtype, KeyPlacement, Store, Transport, Wire};
 
 /// Name of the file in a session's folder.
 pub const FILE: &str = "run.cfg";
+
+/// The only element that its client sends.
+const DTYPE: Dtype = Dtype::Float32;
 
 /// More ranks than any machine has: a damaged number must not pass for a plan.
 const MOST_RANKS: u64 = 1 << 24;
@@ -50,7 +52,7 @@ impl Config {
 
     /// Bytes of a tensor as sent: the client makes float32 elements of the size, and drops the rest.
     pub fn sent_bytes(&self) -> u64 {
-        self.tensor_bytes / ELEMENT_BYTES * ELEMENT_BYTES
+        self.tensor_bytes / DTYPE.bytes() * DTYPE.bytes()
     }
 
     /// The store and what spoke to it.
@@ -89,6 +91,7 @@ impl Config {
         params.set("warmup", Some(Value::Count(0)));
         // one barrier before the loop, none in it
         params.set("barrier", text(Barrier::Size.as_str()));
+        params.set("dtype", text(DTYPE.as_str()));
         params.set("verify", Some(Value::Flag(false)));
         params.set("expected_ranks", count(self.ranks));
         params

@@ -1,0 +1,144 @@
+//! What the tests on the virtual Slurm cluster of tests/slurm/ share: the cluster, the cases on it, the waiting.
+//!
+//! One cluster serves all cases of a file, one after another, so that these files have a `main` of their own. Without root they
+//! cannot run: they say so loudly, and fail where CI=true.
+
+#![allow(dead_code, reason = "no file of tests uses all")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Output};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use shardscale::record::attempt::Attempt;
+
+pub const CLIENT: &str = env!("CARGO_BIN_EXE_shardscale-client");
+/// Longest that the jobs of one case may take.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+/// A name and what is done on the cluster.
+pub type Case = (&'static str, fn(&Cluster));
+
+/// Brings up a cluster as the variables of up.sh say, and runs the cases that the command line names, all without one.
+pub fn run(cases: &[Case], variables: &[(&str, &str)]) -> ExitCode {
+    // cargo passes a name to run some tests only, and --list to name them
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    if std::env::args().any(|argument| argument == "--list") {
+        cases.iter().for_each(|(name, _)| println!("{name}: test"));
+        return ExitCode::SUCCESS;
+    }
+    if !nix::unistd::geteuid().is_root() {
+        eprintln!("\n*** THE SLURM TESTS DID NOT RUN: they need root, for namespaces. Run them with sudo. ***\n");
+        println!("0 passed, 0 failed, {} skipped", cases.len());
+        return if std::env::var("CI").is_ok_and(|ci| ci == "true") { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+    }
+    let cluster = Cluster::up(variables);
+    let (mut passed, mut failed) = (0, 0);
+    for (name, case) in cases.iter().filter(|(name, _)| arguments.iter().all(|part| name.contains(part.as_str()))) {
+        let good = std::panic::catch_unwind(|| case(&cluster)).is_ok();
+        println!("test {name} ... {}", if good { "ok" } else { "FAILED" });
+        *(if good { &mut passed } else { &mut failed }) += 1;
+        cluster.clear();
+    }
+    drop(cluster);
+    println!("{passed} passed, {failed} failed");
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The virtual cluster; it goes down when dropped.
+pub struct Cluster {
+    pub root: PathBuf,
+    /// State and working folder: below the repository, which all nodes see.
+    pub lab: PathBuf,
+}
+
+impl Cluster {
+    fn up(variables: &[(&str, &str)]) -> Cluster {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned();
+        let cluster = Cluster { lab: root.join("target/slurm-lab"), root };
+        let output = cluster
+            .command("tests/slurm/up.sh")
+            .envs(variables.iter().copied())
+            .current_dir(&cluster.root)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "up.sh: {}", text(&output));
+        cluster
+    }
+
+    pub fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command.env("RUN", &self.lab).env("SLURM_CONF", self.lab.join("slurm.conf")).env_remove("SHARDSCALE_RERUN");
+        command
+    }
+
+    /// Runs a line of bash in `folder`, expects exit code 0, returns stdout.
+    pub fn bash(&self, folder: &Path, line: &str) -> String {
+        let output = self.command("bash").args(["-c", line]).current_dir(folder).output().unwrap();
+        assert!(output.status.success(), "{line}: {}", text(&output));
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+
+    /// An empty folder that all nodes see.
+    pub fn folder(&self, name: &str) -> PathBuf {
+        let folder = self.root.join("target/slurm-tests").join(name);
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).unwrap();
+        folder
+    }
+
+    pub fn shardscale(&self, folder: &Path, args: &str, code: i32) -> String {
+        let program = Path::new(CLIENT).with_file_name("shardscale");
+        assert!(program.exists(), "{} is missing: cargo build --workspace makes it", program.display());
+        let output =
+            self.command("bash").args(["-c", &format!("\"$0\" {args}")]).arg(&program).current_dir(folder).output();
+        let output = output.unwrap();
+        assert_eq!(output.status.code(), Some(code), "{args}: {}", text(&output));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// Generates with the cluster's site, which is a study of 5 nodes unless `args` say otherwise.
+    pub fn generate(&self, folder: &Path, args: &str) -> Vec<PathBuf> {
+        self.generate_for(&self.root.join("tests/slurm/site.toml"), folder, args)
+    }
+
+    pub fn generate_for(&self, site: &Path, folder: &Path, args: &str) -> Vec<PathBuf> {
+        let made = self.shardscale(folder, &format!("gen --site {} --client {CLIENT} {args}", site.display()), 0);
+        made.lines().map(|line| folder.join(line.split_whitespace().last().unwrap())).collect()
+    }
+
+    pub fn wait_until_idle(&self) {
+        wait_for("the queue to be empty", || self.bash(&self.root, "squeue --noheader").is_empty());
+    }
+
+    /// Nothing of a case may disturb the next one.
+    fn clear(&self) {
+        let _ = self.command("scancel").args(["--user", "root"]).status();
+        self.wait_until_idle();
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        let output = self.command("tests/slurm/down.sh").current_dir(&self.root).output();
+        println!("cluster down: {}", output.is_ok_and(|output| output.status.success()));
+    }
+}
+
+pub fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+pub fn wait_for(what: &str, mut ready: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !ready() {
+        assert!(begun.elapsed() < PATIENCE, "waited {PATIENCE:?} for {what}");
+        sleep(Duration::from_millis(200));
+    }
+}
+
+/// What the first attempt of a script left.
+pub fn attempt(script: &Path, servers: u32) -> Attempt {
+    Attempt::read(1, &script.with_extension("").join("attempt-1"), servers)
+}
