@@ -10,9 +10,11 @@ mod collect_support;
 use std::path::{Path, PathBuf};
 
 use browser_support::Browser;
+use browser_support::campaign::campaign;
 use collect_support::{DONE, Model, permutation, study};
-use serde_json::{Value, json};
+use serde_json::json;
 use shardscale::collect::{self, CollectOptions};
+use shardscale::record::vocabulary::Transport;
 
 /// Fails where there is no Chromium: a test that skips itself proves nothing.
 fn browser() -> Browser {
@@ -24,18 +26,52 @@ fn report(tree: &Path) -> PathBuf {
     collect::run(&CollectOptions::of(tree.to_owned()), |_, _| {}).unwrap().report.join("report.html")
 }
 
+fn study_page(tree: &Path) -> PathBuf {
+    study(tree);
+    report(tree)
+}
+
 fn assert_clean(browser: &Browser, page: &Path) {
     assert_eq!(browser.complaints(), Vec::<String>::new());
     let address = format!("file://{}", page.display());
-    let others: Vec<_> =
-        browser.requests().into_iter().filter(|url| *url != address && !url.starts_with("data:")).collect();
+    let is_own =
+        |url: &String| url.split('#').next() == Some(&address) || url.starts_with("data:") || url.starts_with("blob:");
+    let others: Vec<_> = browser.requests().into_iter().filter(|url| !is_own(url)).collect();
     assert_eq!(others, Vec::<String>::new(), "the page asked for something");
 }
 
-/// Shapes drawn in a plot.
-fn drawing(browser: &mut Browser, plot: &str) -> String {
-    let paths = format!("[...document.querySelectorAll('#{plot}-plot svg path')].map(p => p.getAttribute('d')).join()");
-    browser.value(&paths).as_str().unwrap().to_owned()
+/// Brings a figure into view and waits until it is drawn.
+fn look_at(browser: &mut Browser, figure: &str) {
+    let act = format!(
+        "new Promise((done) => {{ const f = document.getElementById('figure-{figure}'); f.scrollIntoView({{behavior: 'instant'}}); \
+         const check = () => f.dataset.drawn === 'yes' ? done(true) : setTimeout(check, 20); check(); }})"
+    );
+    assert_eq!(browser.value(&act), json!(true));
+}
+
+/// All figures of the page.
+fn figures(browser: &mut Browser) -> Vec<String> {
+    let ids = browser.value("[...document.querySelectorAll('figure')].map(f => f.id.replace('figure-', ''))");
+    let ids: Vec<_> = ids.as_array().unwrap().iter().map(|id| id.as_str().unwrap().to_owned()).collect();
+    assert!(ids.len() >= 6, "{ids:?}");
+    ids
+}
+
+/// Shapes drawn in a figure.
+fn drawing(browser: &mut Browser, figure: &str) -> String {
+    look_at(browser, figure);
+    let shapes = format!("[...document.querySelectorAll('#figure-{figure} .panels svg')].map(s => s.innerHTML).join()");
+    browser.value(&shapes).as_str().unwrap().to_owned()
+}
+
+/// Rows of a figure's table, which is filled when it is opened.
+fn rows(browser: &mut Browser, figure: &str) -> u64 {
+    look_at(browser, figure);
+    browser.value(&format!("document.querySelector('#figure-{figure} details').open = true"));
+    let count = format!(
+        "new Promise(done => setTimeout(() => done(document.querySelectorAll('#figure-{figure} details tbody tr').length), 100))"
+    );
+    browser.value(&count).as_u64().unwrap()
 }
 
 fn choose(browser: &mut Browser, control: &str, value: &str) {
@@ -47,50 +83,125 @@ fn choose(browser: &mut Browser, control: &str, value: &str) {
     assert_eq!(browser.value(&act), json!(value), "{control} has no choice {value}");
 }
 
+/// Clicks the filter's box of a value.
+fn click_filter(browser: &mut Browser, axis: &str, value: &str) {
+    let act =
+        format!("document.querySelector('#filter input[data-axis={}][value={}]').click()", json!(axis), json!(value));
+    browser.value(&act);
+}
+
+fn text(browser: &mut Browser, expression: &str) -> String {
+    browser.value(expression).as_str().unwrap_or_default().to_owned()
+}
+
 #[test]
-fn the_report_draws_and_answers_its_controls() {
+fn every_figure_draws_and_answers_its_controls() {
     let mut browser = browser();
     let tree = tempfile::tempdir().unwrap();
-    study(tree.path());
-    let page = report(tree.path());
+    let page = study_page(tree.path());
     browser.emulate(1400, "light");
     browser.open(&page);
+    for figure in &figures(&mut browser) {
+        let shapes = drawing(&mut browser, figure);
+        assert!(shapes.len() > 500, "{figure} draws little: {shapes}");
+        assert!(!shapes.contains("NaN"), "{figure} draws what is no number");
+        assert!(rows(&mut browser, figure) > 0, "{figure} has no table");
+    }
     assert_clean(&browser, &page);
-    assert_eq!(browser.value("document.getElementById('bandwidth-size').value"), json!("4096000"));
-    assert_eq!(browser.value("document.getElementById('latency-x').value"), json!("32"));
 
-    let rows = "document.querySelectorAll('#bandwidth-table tbody tr').length";
     // 28 done; the partial run did not reach the largest size
-    assert_eq!(browser.value(rows), json!(28));
+    choose(&mut browser, "bandwidth-size", "4096000");
+    assert_eq!(rows(&mut browser, "bandwidth"), 28);
     let before = drawing(&mut browser, "bandwidth");
-    assert!(before.len() > 1000, "little is drawn: {before}");
     choose(&mut browser, "bandwidth-size", "1024");
     let after = drawing(&mut browser, "bandwidth");
-    assert_ne!(before, after, "another size draws the same");
-    assert_eq!(browser.value(rows), json!(29), "the partial run has this size");
+    assert!(before != after, "another size draws the same");
+    assert_eq!(rows(&mut browser, "bandwidth"), 29, "the partial run has this size");
     choose(&mut browser, "bandwidth-figure", "classic");
-    assert_ne!(after, drawing(&mut browser, "bandwidth"));
-    let label = browser.value("document.getElementById('bandwidth-plot').getAttribute('aria-label')");
-    assert_eq!(
-        label,
-        json!(
-            "GB/s (classic (SmartSim-Scaling)) at 1 KiB against client nodes: 29 runs; the table below holds the values"
-        )
-    );
-
-    let saved = browser.value(
-        "(() => { let saved; HTMLAnchorElement.prototype.click = function () { saved = [this.download, decodeURIComponent(this.href)] }; \
-         document.getElementById('bandwidth-save').click(); return saved })()",
-    );
-    assert_eq!(saved[0], json!("shardscale-bandwidth.svg"));
-    assert!(saved[1].as_str().is_some_and(|svg| svg.contains("<svg") && svg.contains("</svg>")), "{saved}");
+    assert!(after != drawing(&mut browser, "bandwidth"));
+    let label =
+        text(&mut browser, "document.querySelector('#figure-bandwidth svg[role=img]').getAttribute('aria-label')");
+    assert!(label.starts_with("GB/s (classic, as SmartSim-Scaling) at 1 KiB against client nodes"), "{label}");
 
     let before = drawing(&mut browser, "latency");
     choose(&mut browser, "latency-op", "unpack_tensor");
     let after = drawing(&mut browser, "latency");
-    assert_ne!(before, after, "another operation draws the same");
+    assert!(before != after, "another operation draws the same");
     choose(&mut browser, "latency-x", "4");
-    assert_ne!(after, drawing(&mut browser, "latency"));
+    assert!(after != drawing(&mut browser, "latency"));
+    assert_clean(&browser, &page);
+}
+
+#[test]
+fn the_filter_thins_runs_and_plots_and_stands_in_the_address() {
+    let mut browser = browser();
+    let tree = tempfile::tempdir().unwrap();
+    let page = study_page(tree.path());
+    browser.emulate(1400, "light");
+    browser.open(&page);
+    let shown = "document.querySelectorAll('tr[data-run]:not([hidden])').length";
+    assert_eq!(browser.value(shown), json!(32));
+    click_filter(&mut browser, "db_nodes", "4");
+    click_filter(&mut browser, "db_nodes", "16");
+    click_filter(&mut browser, "client_nodes", "32");
+    assert_eq!(text(&mut browser, "document.getElementById('filter-says').textContent"), "4 of 32 runs");
+    assert_eq!(browser.value(shown), json!(4));
+    choose(&mut browser, "bandwidth-size", "1024");
+    // of the two runs with 4 DB nodes one failed and one is partial
+    assert_eq!(rows(&mut browser, "bandwidth"), 3);
+    let hash = text(&mut browser, "location.hash");
+    assert_eq!(hash, "#f.db_nodes=4&f.db_nodes=16&f.client_nodes=32&bandwidth.size=1024");
+
+    let before = drawing(&mut browser, "bandwidth");
+    browser.open_at(&page, &hash);
+    assert_eq!(browser.value(shown), json!(4), "a linked view is the same view");
+    assert!(before == drawing(&mut browser, "bandwidth"));
+    assert_eq!(browser.value("document.querySelectorAll('#filter input:checked').length"), json!(3));
+
+    browser.value("document.querySelector(\"nav a[href='#latency']\").click()");
+    assert_eq!(text(&mut browser, "location.hash"), format!("#latency&{}", &hash[1..]), "a section keeps the view");
+    browser.value("document.getElementById('filter-clear').click()");
+    assert_eq!(browser.value(shown), json!(32));
+    assert_eq!(text(&mut browser, "location.hash"), "#latency&bandwidth.size=1024");
+    browser.value("location.hash = '#f.state=failed'");
+    assert_eq!(browser.value("new Promise(done => setTimeout(() => done(document.querySelectorAll('tr[data-run]:not([hidden])').length), 100))"), json!(1));
+    // nothing is left to draw, and that is said
+    look_at(&mut browser, "bandwidth");
+    assert_eq!(
+        text(&mut browser, "document.querySelector('#figure-bandwidth .note').textContent"),
+        "No run in this selection has this figure."
+    );
+    assert_clean(&browser, &page);
+}
+
+#[test]
+fn plots_are_saved_as_svg_and_their_data_as_csv() {
+    let mut browser = browser();
+    let tree = tempfile::tempdir().unwrap();
+    let page = study_page(tree.path());
+    let downloads = tempfile::tempdir().unwrap();
+    browser.download_to(downloads.path());
+    browser.emulate(1400, "dark");
+    browser.open(&page);
+    for figure in &figures(&mut browser) {
+        let rows = rows(&mut browser, figure);
+        browser.value(&format!("document.querySelectorAll('#figure-{figure} .save button').forEach(b => b.click())"));
+        let csv = browser.downloaded(&downloads.path().join(format!("shardscale-{figure}.csv")));
+        let mut reader = csv::Reader::from_reader(csv.as_bytes());
+        assert!(reader.headers().unwrap().len() > 2, "{figure}");
+        assert_eq!(reader.records().map(Result::unwrap).count() as u64, rows.max(1), "{figure}");
+        let svg = browser.downloaded(&downloads.path().join(format!("shardscale-{figure}.svg")));
+        let parse = format!(
+            "new DOMParser().parseFromString({}, 'image/svg+xml').querySelector('parsererror')?.textContent ?? ''",
+            json!(svg)
+        );
+        assert_eq!(text(&mut browser, &parse), "", "{figure}");
+        for left in ["var(--", "currentColor", "NaN", "<style"] {
+            assert!(!svg.contains(left), "{figure}: {left}");
+        }
+        // paper is white whatever the screen shows
+        assert!(svg.contains("fill=\"#ffffff\""), "{figure}");
+    }
     assert_clean(&browser, &page);
 }
 
@@ -98,79 +209,247 @@ fn the_report_draws_and_answers_its_controls() {
 fn the_page_fits_a_phone_and_follows_the_colour_scheme() {
     let mut browser = browser();
     let tree = tempfile::tempdir().unwrap();
-    study(tree.path());
-    let page = report(tree.path());
-    for (width, scheme, background) in [(390, "light", "rgb(255, 255, 255)"), (390, "dark", "rgb(21, 24, 28)")] {
-        browser.emulate(width, scheme);
+    let page = study_page(tree.path());
+    for (scheme, background) in [("light", "rgb(255, 255, 255)"), ("dark", "rgb(21, 24, 28)")] {
+        browser.emulate(390, scheme);
         browser.open(&page);
-        let scroll = browser.value("document.documentElement.scrollWidth");
-        assert_eq!(scroll, json!(width), "the page is wider than the screen");
+        browser.value("document.querySelectorAll('details').forEach(d => { d.open = true })");
+        for figure in &figures(&mut browser) {
+            look_at(&mut browser, figure);
+        }
+        assert_eq!(
+            browser.value("document.documentElement.scrollWidth"),
+            json!(390),
+            "the page is wider than the screen"
+        );
         assert_eq!(browser.value("getComputedStyle(document.body).backgroundColor"), json!(background));
+        assert_eq!(poor_contrasts(&mut browser), json!([]), "{scheme}");
         assert_clean(&browser, &page);
     }
 }
 
+/// Colours that cannot be told from the page: below 4.5 for text, below 3 for marks (WCAG 2.2, 1.4.3 and 1.4.11).
+fn poor_contrasts(browser: &mut Browser) -> serde_json::Value {
+    browser.value(
+        "(() => { const style = getComputedStyle(document.documentElement); \
+         const light = (name) => { const hex = style.getPropertyValue(name).trim().slice(1); \
+           const [r, g, b] = [0, 2, 4].map(at => parseInt(hex.slice(at, at + 2), 16) / 255).map(c => c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4); \
+           return 0.2126 * r + 0.7152 * g + 0.0722 * b }; \
+         const contrast = (a, b) => { const [low, high] = [light(a), light(b)].sort((x, y) => x - y); return (high + 0.05) / (low + 0.05) }; \
+         const texts = ['--text', '--soft', '--link', '--done', '--partial', '--failed']; \
+         const marks = [0, 1, 2, 3, 4, 5, 6, 7].map(at => `--c${at}`).concat('--missing'); \
+         return [['--page', 4.5, texts], ['--panel', 4.5, texts], ['--page', 3, marks]] \
+           .flatMap(([ground, least, names]) => names.filter(name => !(contrast(name, ground) >= least)).map(name => `${name} on ${ground}`)) })()",
+    )
+}
+
 #[test]
-fn hover_names_value_unit_and_n_as_text() {
+fn hover_and_arrow_keys_name_value_unit_and_n_as_text() {
     let mut browser = browser();
     let tree = tempfile::tempdir().unwrap();
     let mut model = Model::new(permutation(4, Some(3), 1));
     let dir = model.generate(tree.path());
     model.execute(tree.path(), 1, DONE);
-    model.manifest.name = "<img src=x onerror=alert(1)>".into();
+    let hostile = "</script><script>document.title='taken'</script><img src=x onerror=alert(1)>\"'&amp;";
+    model.manifest.name = hostile.into();
+    model.manifest.site = hostile.into();
+    model.manifest.job.net_ifname = hostile.into();
     std::fs::write(dir.join("run.toml"), model.manifest.to_toml().unwrap()).unwrap();
+    // a second one, so that the site and the interface are axes of the filter
+    Model::new(permutation(8, Some(3), 1)).execute(tree.path(), 1, DONE);
     let page = report(tree.path());
     browser.emulate(1400, "light");
     browser.open(&page);
-    browser.value("document.getElementById('bandwidth').scrollIntoView()");
+    look_at(&mut browser, "bandwidth");
     let centre = browser.value(
-        "(() => { const marks = [...document.querySelectorAll('#bandwidth-plot svg path')].map(p => p.getBoundingClientRect()) \
-         .filter(r => r.width > 5 && r.width < 20 && Math.abs(r.width - r.height) < 2); const r = marks.sort((a, b) => b.y - a.y)[0]; \
+        "(() => { const r = document.querySelector('#figure-bandwidth .panels g[aria-label=dot] path').getBoundingClientRect(); \
          return [r.x + r.width / 2, r.y + r.height / 2] })()",
     );
-    let event = json!({"type": "mouseMoved", "x": centre[0], "y": centre[1]});
-    browser.call("Input.dispatchMouseEvent", event.clone());
-    browser.call("Input.dispatchMouseEvent", event);
-    let said = browser
-        .value("new Promise(done => setTimeout(() => done(document.getElementById('bandwidth-plot').innerText), 500))");
-    let said = said.as_str().unwrap_or_default();
-    for part in ["GB/s", "n = 960 samples", "4 client nodes", "<img src=x onerror=alert(1)>"] {
+    browser.call("Input.dispatchMouseEvent", json!({"type": "mouseMoved", "x": centre[0], "y": centre[1]}));
+    let said = text(&mut browser, "document.getElementById('tip').innerText");
+    for part in ["GB/s", "n = 960 samples", "4 client nodes", hostile] {
         assert!(said.contains(part), "{part} is not in {said:?}");
     }
-    assert_eq!(browser.value("document.querySelectorAll('img').length"), json!(0));
+    assert_eq!(browser.value("document.getElementById('tip').hidden"), json!(false));
+
+    browser.value("document.querySelector('#figure-bandwidth svg[role=img]').focus()");
+    browser.press("End", "End");
+    let spoken = text(&mut browser, "document.getElementById('said').textContent");
+    assert!(spoken.contains("8 client nodes") && spoken.contains("n = 1920 samples"), "{spoken}");
+    browser.press("Escape", "Escape");
+    assert_eq!(browser.value("document.getElementById('tip').hidden"), json!(true));
+
+    // in the filter, in the address, in tables and in files
+    browser.value("document.querySelector('#filter input[data-axis=site]').click()");
+    let hash = text(&mut browser, "location.hash");
+    browser.open_at(&page, &hash);
+    assert_eq!(browser.value("document.querySelectorAll('#filter input:checked').length"), json!(1), "{hash}");
+    for figure in ["bandwidth", "latency", "heat"] {
+        rows(&mut browser, figure);
+    }
+    assert_eq!(
+        browser.value("[document.querySelectorAll('img').length, document.title]"),
+        json!([0, "ShardScale report"])
+    );
     assert_clean(&browser, &page);
 }
 
-/// Not a test: pictures of SHARDSCALE_DEMO/report/report.html beside it, for a look by hand.
-#[test]
-#[ignore = "writes pictures of the report in SHARDSCALE_DEMO, for a look by hand"]
-fn pictures() {
-    let folder = PathBuf::from(std::env::var_os("SHARDSCALE_DEMO").expect("SHARDSCALE_DEMO names a collected study"));
-    let mut browser = browser();
-    for (name, width, scheme) in [("wide", 1400, "light"), ("wide-dark", 1400, "dark"), ("phone", 390, "light")] {
-        browser.emulate(width, scheme);
-        browser.open(&folder.join("report/report.html"));
-        let whole = browser.value("({x: 0, y: 0, width: innerWidth, height: document.documentElement.scrollHeight})");
-        let plots = browser.value(
-            "(() => { const a = document.getElementById('bandwidth').getBoundingClientRect(); \
-             const b = document.getElementById('latency').getBoundingClientRect(); \
-             return {x: a.x, y: a.y + scrollY, width: a.width, height: b.bottom - a.y} })()",
-        );
-        for (part, mut clip) in [("page", whole), ("plots", plots)] {
-            clip["scale"] = json!(1);
-            let ask = json!({"captureBeyondViewport": true, "format": "png", "clip": clip});
-            let shot = browser.call("Page.captureScreenshot", ask);
-            write_base64(&folder.join(format!("{name}-{part}.png.b64")), &shot);
+/// Runs whose medians are what `permutation` over TCP has; `fast` ones are what it has over a UNIX socket.
+fn runs_for_comparison(tree: &Path, fast: bool) {
+    for repeat in 1..=4 {
+        let mut model = Model::new(permutation(4, Some(3), repeat));
+        let manifest = model.manifest.clone();
+        if fast {
+            model.manifest.job.transport = Transport::Uds;
         }
+        model.execute(tree, 1, DONE);
+        std::fs::write(tree.join(&manifest.name).join("run.toml"), manifest.to_toml().unwrap()).unwrap();
     }
-    browser.emulate(720, "dark");
-    browser.open(&folder.join("report/report.html"));
-    browser.call("Emulation.setEmulatedMedia", json!({"media": "print"}));
-    browser.value("dispatchEvent(new Event('beforeprint'))");
-    let shot = browser.call("Page.captureScreenshot", json!({"captureBeyondViewport": true}));
-    write_base64(&folder.join("print.png.b64"), &shot);
 }
 
-fn write_base64(path: &Path, answer: &Value) {
-    std::fs::write(path, answer["data"].as_str().unwrap()).unwrap();
+#[test]
+fn the_baseline_shows_what_became_slower_and_what_is_noise() {
+    let mut browser = browser();
+    let (old, new) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    runs_for_comparison(old.path(), true);
+    runs_for_comparison(new.path(), false);
+    let compare = |baseline: &Path| {
+        let baseline = Some(baseline.to_owned());
+        let options = CollectOptions { baseline, ..CollectOptions::of(new.path().to_owned()) };
+        collect::run(&options, |_, _| {}).unwrap().report.join("report.html")
+    };
+    browser.emulate(1400, "light");
+    let page = compare(old.path());
+    browser.open(&page);
+    // both ops at six sizes; the wire's cost is in the small ones
+    assert_eq!(rows(&mut browser, "changes"), 12);
+    let says = text(&mut browser, "document.querySelector('#figure-changes .note').textContent");
+    assert!(says.starts_with("12 comparisons: ") && says.contains(" slower"), "{says}");
+    let strongest = "document.querySelector('#figure-forest details tbody tr').textContent";
+    assert!(rows(&mut browser, "forest") >= 2);
+    let strongest = text(&mut browser, strongest);
+    assert!(strongest.contains("slower") && strongest.contains("1024"), "{strongest}");
+    assert_clean(&browser, &page);
+
+    let page = compare(new.path());
+    browser.open(&page);
+    look_at(&mut browser, "changes");
+    let says = text(&mut browser, "document.querySelector('#figure-changes .note').textContent");
+    assert_eq!(says, "12 comparisons: 12 noise.");
+    look_at(&mut browser, "forest");
+    let says = text(&mut browser, "document.querySelector('#figure-forest .note').textContent");
+    assert_eq!(says, "Nothing in this selection changed by more than noise.");
+    assert_clean(&browser, &page);
+}
+
+#[test]
+fn paper_shows_every_plot_in_the_colours_of_paper() {
+    let mut browser = browser();
+    let tree = tempfile::tempdir().unwrap();
+    let page = study_page(tree.path());
+    browser.emulate(1400, "dark");
+    browser.open(&page);
+    let drawn = "document.querySelectorAll('figure[data-drawn]').length";
+    let all = browser.value("document.querySelectorAll('figure').length");
+    assert!(figures(&mut browser).len() > 1);
+    assert_ne!(browser.value(drawn), all, "what is out of view waits");
+    let pdf = browser.call("Page.printToPDF", json!({"printBackground": true}));
+    assert!(pdf["data"].as_str().is_some_and(|data| data.len() > 50_000));
+    assert_eq!(browser.value(drawn), all);
+    browser.call("Emulation.setEmulatedMedia", json!({"media": "print"}));
+    assert_eq!(browser.value("getComputedStyle(document.body).color"), json!("rgb(29, 33, 38)"));
+    assert_eq!(browser.value("getComputedStyle(document.querySelector('.side')).display"), json!("none"));
+    assert_clean(&browser, &page);
+}
+
+#[test]
+fn landmarks_headings_and_names_make_sense_without_eyes() {
+    let mut browser = browser();
+    let tree = tempfile::tempdir().unwrap();
+    let page = study_page(tree.path());
+    browser.emulate(1400, "light");
+    browser.open(&page);
+    for figure in &figures(&mut browser) {
+        look_at(&mut browser, figure);
+    }
+    let wrong = browser.value(
+        "(() => { const wrong = []; \
+         const levels = [...document.querySelectorAll('h1, h2, h3, h4')].map(h => Number(h.tagName[1])); \
+         levels.forEach((level, at) => { if (at > 0 && level > levels[at - 1] + 1) wrong.push(`h${level} after h${levels[at - 1]}`) }); \
+         if (levels.filter(l => l === 1).length !== 1) wrong.push('one h1'); \
+         for (const one of ['main', 'header', 'footer', 'nav']) if (document.querySelectorAll(one).length !== 1) wrong.push(one); \
+         for (const input of document.querySelectorAll('input, select')) if (!input.labels?.length) wrong.push(`${input.id} has no label`); \
+         for (const button of document.querySelectorAll('button')) if (!(button.getAttribute('aria-label') || button.textContent.trim())) wrong.push('a button has no name'); \
+         for (const svg of document.querySelectorAll('.panel svg')) if (svg.getAttribute('role') !== 'img' || !svg.getAttribute('aria-label')) wrong.push('a plot has no name'); \
+         for (const table of document.querySelectorAll('table')) if (!table.caption || !table.querySelector('th[scope=col]')) wrong.push('a table has no caption or heads'); \
+         const ids = [...document.querySelectorAll('[id]')].map(e => e.id); \
+         ids.filter((id, at) => ids.indexOf(id) !== at).forEach(id => wrong.push(`two of ${id}`)); \
+         for (const link of document.querySelectorAll('a[href^=\"#\"]')) if (!document.querySelector(link.getAttribute('href'))) wrong.push(link.href); \
+         return wrong })()",
+    );
+    assert_eq!(wrong, json!([]));
+    browser.press("Tab", "Tab");
+    let outline = browser.value("getComputedStyle(document.activeElement).outlineStyle");
+    assert_eq!(outline, json!("solid"), "the focus is seen");
+}
+
+#[test]
+fn five_hundred_runs_stay_small_and_draw_only_what_is_seen() {
+    let mut browser = browser();
+    let tree = tempfile::tempdir().unwrap();
+    assert_eq!(campaign(tree.path()), 504);
+    let page = report(tree.path());
+    let bytes = std::fs::metadata(&page).unwrap().len();
+    assert!(bytes < 5_000_000, "{bytes} bytes");
+    browser.emulate(1400, "light");
+    browser.open(&page);
+    assert_eq!(browser.value("document.querySelectorAll('tr[data-run]').length"), json!(504));
+    assert!(browser.value("document.querySelectorAll('figure[data-drawn]').length").as_u64().unwrap() < 3);
+    look_at(&mut browser, "bandwidth");
+    click_filter(&mut browser, "transport", "uds");
+    assert!(rows(&mut browser, "bandwidth") > 50);
+    assert_clean(&browser, &page);
+}
+
+/// Not a test: times of SHARDSCALE_PAGE, from the start of the navigation, in ms; medians of several loads.
+#[test]
+#[ignore = "prints how long SHARDSCALE_PAGE takes to open"]
+fn opening_times() {
+    let page = PathBuf::from(std::env::var_os("SHARDSCALE_PAGE").expect("SHARDSCALE_PAGE names a report.html"));
+    let mut browser = browser();
+    browser.emulate(1400, "light");
+    let mut times: Vec<[f64; 3]> = (0..7).map(|_| open_and_time(&mut browser, &page)).collect();
+    for (at, what) in
+        ["page loaded, script run", "first paint", "first plot drawn, after a link to it"].iter().enumerate()
+    {
+        times.sort_by(|a, b| a[at].total_cmp(&b[at]));
+        println!(
+            "{:6.0} ms  {what}  (of {} loads: {:.0} to {:.0})",
+            times[3][at],
+            times.len(),
+            times[0][at],
+            times[6][at]
+        );
+    }
+    println!("{} bytes", std::fs::metadata(&page).unwrap().len());
+}
+
+fn open_and_time(browser: &mut Browser, page: &Path) -> [f64; 3] {
+    browser.open(page);
+    let loaded = browser.value("performance.getEntriesByType('navigation')[0].loadEventStart");
+    let painted = browser.value("new Promise(done => requestAnimationFrame(() => setTimeout(() => done(performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0), 300)))");
+    browser.open_at(page, "#bandwidth");
+    let drawn = browser.value(
+        "new Promise(done => { const check = () => document.querySelector('#figure-bandwidth[data-drawn]') ? requestAnimationFrame(() => done(performance.now())) : setTimeout(check, 2); check(); })",
+    );
+    [loaded, painted, drawn].map(|time| time.as_f64().unwrap())
+}
+
+/// Not a test: writes the large study to SHARDSCALE_CAMPAIGN, for a look by hand.
+#[test]
+#[ignore = "writes several hundred runs to SHARDSCALE_CAMPAIGN, for a look by hand"]
+fn write_campaign() {
+    let folder = PathBuf::from(std::env::var_os("SHARDSCALE_CAMPAIGN").expect("SHARDSCALE_CAMPAIGN names a folder"));
+    std::fs::create_dir_all(&folder).unwrap();
+    println!("{} runs: {}", campaign(&folder), report(&folder).display());
 }

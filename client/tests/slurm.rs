@@ -17,6 +17,7 @@ use slurm_support::{Case, Cluster, attempt, wait_for};
 const CASES: &[Case] = &[
     ("sbatch out/*.sh runs standard and colocated, and collect reports them", main_job),
     ("the database on named hosts, on nodes of a feature, in a job of its own, running already", database_elsewhere),
+    ("shardscale check asks Slurm once for each shape of job, and names what it would refuse", checked),
     ("scancel leaves a status, samples, and no server", cancelled),
     ("a rank killed with -9 ends the job and is named", killed_rank),
     ("a server killed with -9 ends the job and is named", killed_server),
@@ -109,6 +110,18 @@ fn main_job(cluster: &Cluster) {
     cluster.bash(&folder, "sbatch out/*.sh");
     cluster.wait_until_idle();
     assert!(scripts.iter().all(|script| !script.with_extension("").join("attempt-2").exists()));
+}
+
+fn checked(cluster: &Cluster) {
+    let folder = cluster.folder("check");
+    let scripts = cluster.generate(&folder, "");
+    cluster.shardscale(&folder, "check out/", 0);
+    let script = fs::read_to_string(&scripts[0]).unwrap();
+    let nodes = script.lines().find(|line| line.starts_with("#SBATCH --nodes=")).unwrap();
+    fs::write(&scripts[0], script.replace(nodes, "#SBATCH --nodes=60")).unwrap();
+    let findings = cluster.shardscale(&folder, "check out/", 3);
+    assert!(findings.contains(scripts[0].file_name().unwrap().to_str().unwrap()), "{findings}");
+    assert!(findings.to_lowercase().contains("node"), "{findings}");
 }
 
 /// Hosts of the servers and of the ranks of a finished run.

@@ -3,6 +3,8 @@
 #![allow(dead_code)] // each test binary uses its own part
 #![allow(clippy::needless_pass_by_value)] // json! makes values to be given away
 
+pub mod campaign;
+
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -100,8 +102,19 @@ impl Browser {
 
     /// Opens a file and waits until it is loaded.
     pub fn open(&mut self, file: &std::path::Path) {
+        self.open_at(file, "");
+    }
+
+    /// Opens a file anew at `hash`, which is empty or starts with `#`.
+    pub fn open_at(&mut self, file: &std::path::Path, hash: &str) {
+        // from another page: a new hash alone would not load anything
+        self.navigate("about:blank");
+        self.navigate(&format!("file://{}{hash}", file.display()));
+    }
+
+    fn navigate(&mut self, url: &str) {
         self.events.clear();
-        self.call("Page.navigate", json!({"url": format!("file://{}", file.display())}));
+        self.call("Page.navigate", json!({"url": url}));
         let deadline = Instant::now() + PATIENCE;
         while !self.events.iter().any(|event| event["method"] == "Page.loadEventFired") {
             self.receive(deadline).expect("the page loads");
@@ -122,6 +135,35 @@ impl Browser {
         self.call("Emulation.setDeviceMetricsOverride", screen);
         let features = json!([{"name": "prefers-color-scheme", "value": scheme}]);
         self.call("Emulation.setEmulatedMedia", json!({"features": features}));
+    }
+
+    /// Lets the page save files, into `folder`.
+    pub fn download_to(&mut self, folder: &std::path::Path) {
+        self.call("Browser.setDownloadBehavior", json!({"behavior": "allow", "downloadPath": folder}));
+    }
+
+    /// Waits for a saved file, and reads it.
+    pub fn downloaded(&mut self, file: &std::path::Path) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        while !file.is_file() {
+            assert!(Instant::now() < deadline, "{} was not saved", file.display());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        std::fs::read_to_string(file).unwrap()
+    }
+
+    /// Presses and releases a key.
+    pub fn press(&mut self, key: &str, code: &str) {
+        let virtual_code = match key {
+            "Tab" => 9,
+            "Escape" => 27,
+            "End" => 35,
+            _ => 0,
+        };
+        for kind in ["keyDown", "keyUp"] {
+            let event = json!({"type": kind, "key": key, "code": code, "windowsVirtualKeyCode": virtual_code});
+            self.call("Input.dispatchKeyEvent", event);
+        }
     }
 
     /// What the page complained of: exceptions, console errors and warnings, entries of the browser's log.

@@ -1,93 +1,239 @@
 //! What the page's script draws from, as JSON. Times are in us, bandwidths in GB/s, an absent value is null.
+//!
+//! Figures of an op stand in a row without names, in the order of [`FIELDS`], and the shape of its distribution in a string
+//! of one letter a bin: 500 runs have 11,000 of both. Nothing here grows with the number of samples.
 
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
 use serde::Serialize;
 
-use crate::collect::model::{OpResult, Run, SizeResult};
+use super::axes::{self, Axis, PREFER, WEAK, X};
+use super::baseline::{Comparison, comparison};
+use super::placement::{self, Node};
+use super::scaling::{self, Series};
+use crate::collect::model::{Collection, OpResult, Run, SizeResult, Standings};
 use crate::collect::params::Value;
-use crate::collect::report::groups::Groups;
+use crate::collect::stats::density::Density;
+
+/// What the row of an op holds.
+const FIELDS: [&str; 14] = [
+    "n",
+    "min",
+    "p5",
+    "p25",
+    "median",
+    "ci_low",
+    "ci_high",
+    "p75",
+    "p95",
+    "p99",
+    "p999",
+    "max",
+    "overlap",
+    "median_gb",
+];
+
+/// The letter of an empty bin; the fullest bin of a distribution is [`STEPS`] letters further.
+const ZERO: u8 = b'0';
+const STEPS: u64 = 63;
+
+/// Hosts, ranks of a run that are listed as slow.
+const SLOWEST: usize = 16;
 
 #[derive(Serialize)]
 struct Data<'a> {
-    /// Name of what plots stand against.
-    axis: String,
-    groups: &'a [String],
+    fields: [&'static str; FIELDS.len()],
+    prefer: [&'static str; PREFER.len()],
+    weak: [&'static str; WEAK.len()],
+    zero: u8,
+    x: X,
+    axes: Vec<Axis>,
     runs: Vec<RunData<'a>>,
+    /// Each once: most runs share theirs with others.
+    placements: Vec<Vec<Node>>,
+    scaling: Vec<Series<'a>>,
+    baseline: Option<Comparison<'a>>,
 }
 
 #[derive(Serialize)]
 struct RunData<'a> {
     name: &'a str,
-    group: usize,
     state: &'static str,
-    /// The run's place on that axis.
-    x: Option<&'a Value>,
+    comparable: bool,
+    ranks: Option<u32>,
     repeat: Option<&'a Value>,
+    /// For each axis the index of the run's value; -1 where it has none.
+    at: Vec<i32>,
+    notes: &'a [String],
     sizes: Vec<SizeData>,
+    /// Ranks of each shard.
+    shards: &'a [u32],
+    hosts: Option<Slow<'a>>,
+    slow_ranks: Option<Slow<'a>>,
+    /// Index into the placements.
+    placement: Option<usize>,
+}
+
+/// Who was slow in a run: the slowest first, as (name, ranks, times the median of all).
+#[derive(Serialize)]
+struct Slow<'a> {
+    total: usize,
+    /// From where one is a straggler, and how many are.
+    limit: Option<Figure>,
+    stragglers: usize,
+    slowest: Vec<(&'a str, u32, Rough)>,
 }
 
 #[derive(Serialize)]
 struct SizeData {
     bytes: u64,
-    overlap: Option<f64>,
-    classic: Option<f64>,
-    ops: BTreeMap<&'static str, OpData>,
+    overlap: Option<Figure>,
+    classic: Option<Figure>,
+    iteration: Option<Figure>,
+    /// GB/s of each shard.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    shards: Vec<Option<Rough>>,
+    ops: BTreeMap<&'static str, [Option<Cell>; FIELDS.len()]>,
+    /// Lower edge of the first bin, upper edge of the last one, a letter for each bin, samples above the last one.
+    densities: BTreeMap<&'static str, (Figure, Figure, String, u64)>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    flags: BTreeMap<&'static str, Vec<String>>,
 }
 
+/// A number with five digits, one more than the page shows.
+pub struct Figure(pub f64);
+
+impl Serialize for Figure {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        shortened(self.0, 4, to)
+    }
+}
+
+/// A number with three digits, for what stands in long lists.
+struct Rough(f64);
+
+impl Serialize for Rough {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        shortened(self.0, 2, to)
+    }
+}
+
+fn shortened<S: serde::Serializer>(number: f64, decimals: usize, to: S) -> Result<S::Ok, S::Error> {
+    let short: f64 = format!("{number:.decimals$e}").parse().unwrap_or(number);
+    if short.fract() == 0.0 && short.abs() < 1e15 { to.serialize_i64(short as i64) } else { to.serialize_f64(short) }
+}
+
+/// An entry of an op's row: the count of samples is exact.
 #[derive(Serialize)]
-struct OpData {
-    n: usize,
-    p5: Option<f64>,
-    median: f64,
-    p95: Option<f64>,
-    p99: Option<f64>,
-    max: f64,
-    overlap: Option<f64>,
-    at_median: Option<f64>,
+#[serde(untagged)]
+enum Cell {
+    Count(usize),
+    Figure(Figure),
 }
 
-/// The comparable runs as JSON that may stand in a script element.
-pub fn json(runs: &[Run], groups: &Groups) -> Result<String> {
-    let lines = runs.iter().zip(&groups.of_run).filter_map(|(run, group)| Some((run, (*group)?)));
-    let runs = lines.map(|(run, group)| run_data(run, group, groups.axis)).collect();
-    let data = Data { axis: groups.axis.replace('_', " "), groups: &groups.labels, runs };
+/// The runs as JSON that may stand in a script element.
+pub fn json(collection: &Collection) -> Result<String> {
+    let runs = &collection.runs;
+    let axes = axes::axes(runs);
+    let mut placements: Vec<Vec<Node>> = Vec::new();
+    let runs_data = runs.iter().map(|run| {
+        let placement = run.placement.as_ref().map(placement::nodes).filter(|nodes| !nodes.is_empty());
+        run_data(run, &axes, placement.map(|nodes| index_of(&mut placements, nodes)))
+    });
+    let runs_data = runs_data.collect();
+    let data = Data {
+        fields: FIELDS,
+        prefer: PREFER,
+        weak: WEAK,
+        zero: ZERO,
+        x: axes::x(runs),
+        axes,
+        runs: runs_data,
+        placements,
+        scaling: scaling::series(&collection.scaling),
+        baseline: collection.baseline.as_ref().map(comparison),
+    };
     let text = serde_json::to_string(&data).context("cannot encode the plots' data")?;
     // `</script>` and `<!--` in a name would end the element; no other character of JSON has a meaning there
     Ok(text.replace('<', "\\u003c"))
 }
 
-fn run_data<'a>(run: &'a Run, group: usize, axis: &str) -> RunData<'a> {
+/// Index of `one` in `all`, to which it is added where it is new.
+fn index_of<T: PartialEq>(all: &mut Vec<T>, one: T) -> usize {
+    all.iter().position(|known| *known == one).unwrap_or_else(|| {
+        all.push(one);
+        all.len() - 1
+    })
+}
+
+fn run_data<'a>(run: &'a Run, axes: &[Axis], placement: Option<usize>) -> RunData<'a> {
     RunData {
         name: &run.name,
-        group,
         state: run.state.as_str(),
-        x: run.params.get(axis),
+        comparable: run.state.is_comparable(),
+        ranks: run.measured.as_ref().map(|measured| measured.ranks),
         repeat: run.params.get("repeat"),
+        at: axes.iter().map(|axis| axis.index(run)).collect(),
+        notes: &run.notes,
         sizes: run.sizes().iter().map(size_data).collect(),
+        shards: run.measured.as_ref().map_or(&[], |measured| &measured.ranks_per_shard),
+        hosts: run.measured.as_ref().and_then(|measured| slow(&measured.hosts_standing)),
+        slow_ranks: run.measured.as_ref().and_then(|measured| slow(&measured.ranks_standing)),
+        placement,
     }
+}
+
+fn slow(standings: &Standings) -> Option<Slow<'_>> {
+    let slowest = standings.slowest.iter().take(SLOWEST);
+    (standings.total > 0).then(|| Slow {
+        total: standings.total,
+        limit: standings.limit.map(Figure),
+        stragglers: standings.stragglers,
+        slowest: slowest.map(|one| (one.name.as_str(), one.ranks, Rough(one.ratio))).collect(),
+    })
 }
 
 fn size_data(size: &SizeResult) -> SizeData {
     SizeData {
         bytes: size.payload_bytes,
-        overlap: size.overlap_gb_per_s,
-        classic: size.classic_gb_per_s,
+        overlap: size.overlap_gb_per_s.map(Figure),
+        classic: size.classic_gb_per_s.map(Figure),
+        iteration: size.iteration_gb_per_s.map(Figure),
+        shards: size.shard_gb_per_s.iter().map(|shard| shard.map(Rough)).collect(),
         ops: size.ops.iter().map(|op| (op.op.as_str(), op_data(op))).collect(),
+        densities: size.ops.iter().filter_map(|op| Some((op.op.as_str(), shape(op.density.as_ref()?)))).collect(),
+        flags: size.ops.iter().map(|op| (op.op.as_str(), op.flags())).filter(|(_, flags)| !flags.is_empty()).collect(),
     }
 }
 
-fn op_data(op: &OpResult) -> OpData {
+fn shape(density: &Density) -> (Figure, Figure, String, u64) {
+    let most = u64::from(density.counts.iter().copied().max().unwrap_or(0).max(1));
+    // a bin that holds anything is seen
+    let letter = |count: u32| char::from(ZERO + (u64::from(count) * STEPS).div_ceil(most) as u8);
+    let letters = density.counts.iter().map(|count| letter(*count)).collect();
+    (Figure(density.low_ns / 1e3), Figure(density.high_ns / 1e3), letters, density.above)
+}
+
+fn op_data(op: &OpResult) -> [Option<Cell>; FIELDS.len()] {
     let latency = &op.latency;
-    OpData {
-        n: latency.n,
-        p5: latency.p5.map(|ns| ns / 1e3),
-        median: latency.median / 1e3,
-        p95: latency.p95.map(|ns| ns / 1e3),
-        p99: latency.p99.map(|ns| ns / 1e3),
-        max: latency.max as f64 / 1e3,
-        overlap: op.overlap_gb_per_s,
-        at_median: op.median_gb_per_s,
-    }
+    let figure = |value: f64| Some(Cell::Figure(Figure(value)));
+    let us = |ns: f64| figure(ns / 1e3);
+    let interval = latency.median_ci95;
+    [
+        Some(Cell::Count(latency.n)),
+        us(latency.min as f64),
+        latency.p5.and_then(us),
+        latency.p25.and_then(us),
+        us(latency.median),
+        interval.and_then(|(low, _)| us(low as f64)),
+        interval.and_then(|(_, high)| us(high as f64)),
+        latency.p75.and_then(us),
+        latency.p95.and_then(us),
+        latency.p99.and_then(us),
+        latency.p999.and_then(us),
+        us(latency.max as f64),
+        op.overlap_gb_per_s.and_then(figure),
+        op.median_gb_per_s.and_then(figure),
+    ]
 }

@@ -1,0 +1,117 @@
+//! The parameters in which runs differ, as the page filters, colours and labels by them.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use crate::collect::model::Run;
+use crate::collect::params::{COLUMNS, Value};
+
+/// Columns that follow from others, or that make no other measurement: no reason to tell runs apart.
+const FOLLOWS: &[&str] = &[
+    "sweep_tensor_bytes",
+    "expected_nodes",
+    "expected_ranks",
+    "expected_servers",
+    "walltime_s",
+    "queue",
+    // what was used counts
+    "wire_asked",
+];
+
+/// Columns in the order in which they are likely to tell most: the first that differs gives plots their colours.
+pub const PREFER: [&str; 10] = [
+    "db_nodes",
+    "source",
+    "deployment",
+    "transport",
+    "cpu_bind",
+    "store",
+    "server",
+    "keys",
+    "io_threads",
+    "clients_per_node",
+];
+
+/// Columns that a label leaves out where the others tell runs apart without them.
+pub const WEAK: [&str; 8] =
+    ["net_ifname", "walltime_s", "launcher", "scheduler", "store", "wire", "transport", "db_cpus"];
+
+/// What a column is called in plots, and whether its values say by themselves what they are.
+pub fn title(column: &str) -> (String, bool) {
+    let bare = ["site", "scheduler", "launcher", "deployment", "net_ifname", "transport", "store", "server", "source"];
+    let label = match column {
+        "db_nodes" => "DB nodes".to_owned(),
+        "db_cpus" => "DB CPUs".to_owned(),
+        "cpu_bind" => "CPU binding".to_owned(),
+        "net_ifname" => "interface".to_owned(),
+        "io_threads" => "I/O threads".to_owned(),
+        other => other.replace('_', " "),
+    };
+    (label, bare.contains(&column))
+}
+
+/// What plots stand against.
+#[derive(Serialize)]
+pub struct X {
+    key: &'static str,
+    label: String,
+    /// The value of all runs, where they do not differ.
+    value: Option<Value>,
+}
+
+/// A parameter in which runs differ.
+#[derive(Serialize)]
+pub struct Axis {
+    pub key: &'static str,
+    label: String,
+    bare: bool,
+    follows: bool,
+    /// Some runs have no value.
+    absent: bool,
+    /// In order.
+    values: Vec<Value>,
+}
+
+impl Axis {
+    /// Index of the run's value; -1 where it has none.
+    pub fn index(&self, run: &Run) -> i32 {
+        let index = value(run, self.key).and_then(|value| self.values.binary_search(&value).ok());
+        index.map_or(-1, |index| index as i32)
+    }
+}
+
+/// A run's value in a column: what it was asked, or what it found out.
+fn value(run: &Run, column: &str) -> Option<Value> {
+    match (column, &run.measured) {
+        ("server", Some(measured)) => Some(Value::Text(measured.server.clone())),
+        ("wire", Some(measured)) => Some(Value::Text(measured.wire.clone())),
+        ("source", _) => Some(Value::Text(run.source.as_str().to_owned())),
+        _ => run.params.get(column).cloned(),
+    }
+}
+
+/// The columns in which `runs` differ, in the order of reports.
+pub fn axes(runs: &[Run]) -> Vec<Axis> {
+    let columns = COLUMNS.iter().map(|(column, _)| *column).chain(["wire", "server", "source"]);
+    let axis = |column| {
+        let is_measured = matches!(column, "wire" | "server");
+        let asked: Vec<_> = runs.iter().filter(|run| !is_measured || run.measured.is_some()).collect();
+        let values: BTreeSet<Value> = asked.iter().filter_map(|run| value(run, column)).collect();
+        let absent = asked.iter().any(|run| value(run, column).is_none());
+        let (label, bare) = title(column);
+        let follows = FOLLOWS.contains(&column);
+        let axis = Axis { key: column, label, bare, follows, absent, values: values.into_iter().collect() };
+        (axis.values.len() + usize::from(absent) > 1).then_some(axis)
+    };
+    columns.filter_map(axis).collect()
+}
+
+/// Client nodes; where all runs have the same number of those and differ in clients per node, these.
+pub fn x(runs: &[Run]) -> X {
+    let values = |column| runs.iter().filter_map(|run| run.params.get(column)).collect::<BTreeSet<_>>();
+    let (nodes, per_node) = (values("client_nodes"), values("clients_per_node"));
+    let (key, values) =
+        if nodes.len() <= 1 && per_node.len() > 1 { ("clients_per_node", per_node) } else { ("client_nodes", nodes) };
+    X { key, label: title(key).0, value: values.first().map(|value| (*value).clone()) }
+}

@@ -1,0 +1,105 @@
+// What became slower or faster than in the baseline. Ratios are new / old durations: above 1 is slower.
+
+const VERDICT_COLOURS = { slower: 1, faster: 2 };
+const verdictColour = (verdict) => (verdict in VERDICT_COLOURS ? colourAt(VERDICT_COLOURS[verdict]) : "var(--soft)");
+
+/** Changes of runs and sizes that the filter lets pass. */
+function changesInView() {
+  const names = new Set(filter.runs().map((run) => run.name));
+  const sizes = filter.chosen(SIZE_AXIS);
+  return DATA.baseline.changes.filter((change) => names.has(change.run) && (sizes.size === 0 || sizes.has(showBytes(change.bytes))));
+}
+
+const isCertain = (change) => change.verdict in VERDICT_COLOURS;
+const changeLines = (change) => [
+  `${change.verdict}: ${showPercent(change.ratio)}`,
+  `${change.op}, ${showBytes(change.bytes)}`,
+  `median ${showNumber(change.old)} us before, ${showNumber(change.new)} us now`,
+  change.low == null ? "too little was measured for an interval" : `99 % interval of the ratio ${showNumber(change.low)} to ${showNumber(change.high)}, from ${change.method}`,
+  `${showCount(change.runs[0], "run")} before, ${showCount(change.runs[1], "run")} now`,
+  change.run,
+];
+const CHANGE_COLUMNS = ["run", "baseline_run", "op", "tensor_bytes", "old_median_us", "new_median_us", "ratio", "ratio_low", "ratio_high", "old_runs", "new_runs", "interval_from", "verdict"];
+const changeRow = (change) => [change.run, change.baseline_run ?? change.run, change.op, change.bytes, change.old, change.new, change.ratio, change.low, change.high, ...change.runs, change.method, change.verdict];
+
+function changesSay(changes) {
+  const counts = [...grouped(changes, (change) => change.verdict)].map(([verdict, some]) => `${some.length} ${verdict}`);
+  return `${showCount(changes.length, "comparison")}: ${counts.join(", ")}.`;
+}
+
+if (DATA.baseline) {
+  figure("changes", {
+    title: "Change of the median duration by tensor size",
+    caption: "A mark is one set of parameters at one size; its bar is the 99 % interval of new / old. Above 1 is slower. Coloured only where the change is more than noise; definitions below.",
+    height: 320,
+    panelWidth: 420,
+    draw() {
+      const changes = changesInView();
+      if (changes.length === 0) return { note: "No run of this selection has a partner in the baseline." };
+      const domain = span([0.9, 1.1, ...changes.flatMap((change) => [change.ratio, change.low, change.high])].filter((value) => value > 0), 1.05);
+      const sizes = distinct(changes.map((change) => change.bytes));
+      const panels = [...grouped(changes, (change) => change.op)].map(([op, some]) => {
+        // marks of one size stand beside each other, the uncertain ones behind
+        const placed = [...grouped(some, (change) => change.bytes).values()].flatMap((same) => same.map((change, at) => ({ ...change, x: change.bytes * 1.25 ** ((at + 0.5) / same.length - 0.5) })));
+        placed.sort((a, b) => isCertain(a) - isCertain(b));
+        return {
+          title: op,
+          points: placed.map((change) => ({ x: change.x, y: change.ratio, lines: changeLines(change) })),
+          options: (width, height) => ({
+            x: sizeAxis(sizes, width - 66),
+            y: { ...logAxis(domain, "new / old", height - 60), tickFormat: showNumber },
+            marks: [
+              Plot.ruleY([1], { stroke: "var(--text)" }),
+              Plot.link(placed.filter((change) => change.low != null), { x1: "x", x2: "x", y1: "low", y2: "high", stroke: { value: ({ verdict }) => verdictColour(verdict), scale: null }, strokeOpacity: 0.6 }),
+              Plot.dot(placed, { x: "x", y: "ratio", r: 3, fill: { value: ({ verdict }) => verdictColour(verdict), scale: null }, symbol: ({ verdict }) => (verdict === "slower" ? "triangle" : verdict === "faster" ? "diamond" : "circle") }),
+            ],
+          }),
+        };
+      });
+      return { title: "New / old median duration", panels, note: changesSay(changes), legend: [{ label: "slower", colour: verdictColour("slower"), symbol: "triangle" }, { label: "faster", colour: verdictColour("faster"), symbol: "diamond" }, { label: "within noise, or too little to tell", colour: "var(--soft)" }], columns: CHANGE_COLUMNS, rows: changes.map(changeRow) };
+    },
+  });
+
+  figure("forest", {
+    title: "The largest changes that are more than noise",
+    caption: "Slowest first, at most 30; the bar is the 99 % interval.",
+    panelWidth: 600,
+    draw(get, width) {
+      const changes = changesInView().filter(isCertain).sort((a, b) => Math.abs(Math.log(b.ratio)) - Math.abs(Math.log(a.ratio))).slice(0, 30).sort((a, b) => b.ratio - a.ratio);
+      if (changes.length === 0) return { note: "Nothing in this selection changed by more than noise." };
+      const domain = span([0.95, 1.05, ...changes.flatMap((change) => [change.ratio, change.low ?? change.ratio, change.high ?? change.ratio])], 1.03);
+      // where there is no room beside the bars, names stand above them
+      const above = width < 560;
+      const nameRoom = (width) => (above ? 14 : Math.min(330, width * 0.45));
+      return {
+        title: "The largest changes that are more than noise",
+        panels: [{
+          title: "",
+          height: 70 + (above ? 36 : 22) * changes.length,
+          points: changes.map((change, at) => ({ x: change.ratio, y: at, lines: changeLines(change) })),
+          options: (width) => ({
+            marginLeft: nameRoom(width),
+            x: { ...logAxis(domain, "new / old", 1), ticks: thin(roundTicks(domain), domain, width - nameRoom(width) - 14, 40), tickFormat: showNumber, labelAnchor: "center" },
+            y: { type: "linear", domain: [changes.length - 0.4, -0.6], axis: null },
+            marks: [
+              above
+                ? Plot.text(changes, { x: domain[0], y: (_, at) => at, text: (change) => forestLabel(change, width), textAnchor: "start", dy: -13 })
+                : Plot.axisY(changes.map((_, at) => at), { text: (at) => forestLabel(changes[at], nameRoom(width)), tickSize: 0, label: null }),
+              Plot.ruleX([1], { stroke: "var(--text)" }),
+              Plot.link(changes.filter((change) => change.low != null), { x1: "low", x2: "high", y1: (change) => changes.indexOf(change), y2: (change) => changes.indexOf(change), stroke: { value: ({ verdict }) => verdictColour(verdict), scale: null }, strokeWidth: 2 }),
+              Plot.dot(changes, { x: "ratio", y: (_, at) => at, r: 4, fill: { value: ({ verdict }) => verdictColour(verdict), scale: null } }),
+            ],
+          }),
+        }],
+        columns: CHANGE_COLUMNS,
+        rows: changes.map(changeRow),
+      };
+    },
+  });
+}
+
+/** What fits before the axis: op and size in full, then as much of the run's name as there is room for. */
+function forestLabel(change, room) {
+  const what = `${change.op.replace("_tensor", "")} ${showBytes(change.bytes)}`;
+  return `${shorten(change.run, Math.max(6, Math.floor(room / 6.2) - what.length - 2))} ${what}`;
+}

@@ -1,0 +1,67 @@
+//! The series of runs along an axis and their fits, as the page draws them.
+
+use serde::Serialize;
+
+use super::data::Figure;
+use crate::collect::scaling::{Fit, Point, Scaling};
+
+#[derive(Serialize)]
+pub struct Series<'a> {
+    reading: &'static str,
+    describe: &'static str,
+    axis: String,
+    label: &'a str,
+    bytes: u64,
+    points: Vec<PointData>,
+    fit: Option<FitData>,
+    /// Why there is no fit.
+    why: Option<&'a str>,
+}
+
+/// (x, runs, GB/s, least, greatest); speed-up and efficiency follow.
+type PointData = (u64, usize, Figure, Figure, Figure);
+
+#[derive(Serialize)]
+struct FitData {
+    kind: &'static str,
+    lambda: Figure,
+    sigma: Figure,
+    kappa: Figure,
+    knee: Option<Figure>,
+    knee_is_measured: bool,
+    r_squared: Figure,
+}
+
+/// Each series at each size.
+pub fn series(scaling: &[Scaling]) -> Vec<Series<'_>> {
+    scaling.iter().map(one).collect()
+}
+
+fn one(scaling: &Scaling) -> Series<'_> {
+    Series {
+        reading: scaling.reading.as_str(),
+        describe: scaling.reading.describe(),
+        axis: super::axes::title(scaling.axis).0,
+        label: &scaling.label,
+        bytes: scaling.payload_bytes,
+        points: scaling.points.iter().map(point).collect(),
+        fit: scaling.fit.as_ref().ok().map(fit),
+        why: scaling.fit.as_ref().err().map(String::as_str),
+    }
+}
+
+fn point(point: &Point) -> PointData {
+    (point.x, point.runs, Figure(point.gb_per_s), Figure(point.low), Figure(point.high))
+}
+
+fn fit(fit: &Fit) -> FitData {
+    FitData {
+        kind: fit.kind.as_str(),
+        lambda: Figure(fit.lambda),
+        sigma: Figure(fit.sigma),
+        kappa: Figure(fit.kappa),
+        knee: fit.knee.map(Figure),
+        knee_is_measured: fit.knee_is_measured,
+        r_squared: Figure(fit.r_squared),
+    }
+}

@@ -1,0 +1,123 @@
+//! Scripts of schedulers and launchers that no shipped site combines, and of a database beside the allocation: clean bash,
+//! and honest about what never ran.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests may panic as tests may")]
+
+mod gen_support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use gen_support::{Cli, stderr};
+
+/// Runs `bash -n` and shellcheck, with every warning on, over scripts.
+fn assert_clean(scripts: &[PathBuf]) {
+    assert!(!scripts.is_empty());
+    for script in scripts {
+        let output = Command::new("bash").arg("-n").arg(script).output().unwrap();
+        assert!(output.status.success(), "{}: {}", script.display(), stderr(&output));
+    }
+    let output = Command::new("shellcheck").args(scripts).output();
+    let output = output.expect("shellcheck is needed: apt-get install shellcheck");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
+/// The virtual cluster's site under another scheduler and launcher.
+fn site(cli: &Cli, scheduler: &str, launcher: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/slurm/site.toml");
+    let text = fs::read_to_string(path).unwrap();
+    assert!(text.contains("kind = \"slurm\"") && text.contains("launcher = \"srun\""));
+    let text = text
+        .replace("kind = \"slurm\"", &format!("kind = \"{scheduler}\""))
+        .replace("launcher = \"srun\"", &format!("launcher = \"{launcher}\""));
+    fs::write(cli.folder.path().join("mine.toml"), text).unwrap();
+}
+
+#[test]
+fn every_scheduler_with_every_launcher_makes_clean_bash() {
+    let pairs = [
+        ("flux", "flux"),
+        ("lsf", "openmpi"),
+        ("pbs", "hydra"),
+        ("pbs", "openmpi"),
+        ("pbs", "pals"),
+        ("slurm", "hydra"),
+        ("slurm", "openmpi"),
+        ("slurm", "ibrun"),
+    ];
+    for (scheduler, launcher) in pairs {
+        let cli = Cli::new();
+        site(&cli, scheduler, launcher);
+        cli.ok(&["--site=./mine.toml", "--verify"]);
+        let scripts = cli.scripts();
+        assert_eq!(scripts.len(), 3, "{scheduler} with {launcher}");
+        assert_clean(&scripts);
+        let never_ran = fs::read_to_string(&scripts[0]).unwrap().contains("none has run under a real");
+        assert_eq!(never_ran, ["flux", "lsf"].contains(&scheduler), "{scheduler}");
+    }
+}
+
+#[test]
+fn a_database_of_its_own_has_a_script_that_sbatch_does_not_glob() {
+    for (site, ask, depend) in [
+        ("frontier", "#SBATCH --nodes=", "--dependency=after:"),
+        ("polaris", "#PBS -l select=", "depend=after:"),
+    ] {
+        let cli = Cli::new();
+        let site_flag = format!("--site={site}");
+        let args = [site_flag.as_str(), "--deployment=standard", "--client-nodes=10", "--db-nodes=4", "--account=abc"];
+        cli.ok(&[&args[..], &["--db-from=job"]].concat());
+        let script = cli.scripts().remove(0);
+        let db = script.with_extension("").join("db.sh");
+        assert_clean(&[script.clone(), db.clone()]);
+        let (client_text, db_text) = (fs::read_to_string(&script).unwrap(), fs::read_to_string(&db).unwrap());
+        assert!(client_text.contains(&format!("{ask}10")) && db_text.contains(&format!("{ask}4")), "{db_text}");
+        assert!(client_text.contains(depend) && client_text.contains("db.sh"), "{client_text}");
+        assert!(!client_text.contains(" serve ") && db_text.contains(" serve "));
+        // the pair is one permutation: generating again touches neither
+        let again = cli.ok(&[&args[..], &["--db-from=job"]].concat());
+        assert!(again.starts_with("unchanged "), "{again}");
+    }
+}
+
+#[test]
+fn hosts_addresses_and_features_reach_directives_and_scripts() {
+    let cli = Cli::new();
+    let args = ["--site=frontier", "--deployment=standard", "--client-nodes=4", "--db-nodes=3"];
+    cli.ok(&[&args[..], &["--out=hosts", "--db-hosts=n1,n2,n3"]].concat());
+    cli.ok(&[&args[..], &["--out=running", "--db-address=n1:6780,n2:6780"]].concat());
+    cli.ok(&[&args[..], &["--out=features", "--client-constraint=SK48", "--db-constraint=P100"]].concat());
+    let text = |out: &str| {
+        let mut scripts: Vec<PathBuf> =
+            fs::read_dir(cli.folder.path().join(out)).unwrap().map(|entry| entry.unwrap().path()).collect();
+        scripts.retain(|path| path.extension().is_some_and(|extension| extension == "sh"));
+        assert_clean(&scripts);
+        fs::read_to_string(&scripts[0]).unwrap()
+    };
+    let hosts = text("hosts");
+    assert!(hosts.contains("#SBATCH --nodelist=n1,n2,n3\n") && hosts.contains("store_nodes=(n1 n2 n3)"), "{hosts}");
+    let running = text("running");
+    assert!(running.contains("--address n1:6780,n2:6780") && running.contains("#SBATCH --nodes=4\n"), "{running}");
+    assert!(!running.contains(" serve ") && !running.contains("stop-store"));
+    let features = text("features");
+    assert!(features.contains("#SBATCH --constraint=[SK48*4&P100*3]\n"), "{features}");
+}
+
+#[test]
+fn what_cannot_be_is_refused_with_the_remedy() {
+    let cases: [(&[&str], &str); 6] = [
+        (&["--site=local", "--deployment=standard", "--db-from=job"], "possible with: slurm, pbs"),
+        (&["--site=frontier", "--deployment=standard", "--db-nodes=4", "--db-hosts=a,b"], "--db-hosts names 2 hosts, and there are 4 DB nodes"),
+        (&["--site=frontier", "--db-from=hosts", "--deployment=standard"], "--db-from hosts needs --db-hosts"),
+        (&["--site=frontier", "--db-hosts=a;b"], "is no host name"),
+        (&["--site=frontier", "--db-address=host"], "is not HOST:PORT"),
+        (&["--site=frontier", "--client-constraint=$(id)"], "is no feature of nodes"),
+    ];
+    for (args, needle) in cases {
+        let cli = Cli::new();
+        let error = cli.fails(1, args);
+        assert!(error.contains(needle), "{args:?} should say {needle:?}: {error}");
+        assert!(!cli.out().exists(), "{args:?} wrote something");
+    }
+}
