@@ -22,7 +22,7 @@ use rayon::prelude::*;
 
 use crate::record::files;
 use baseline::FailIf;
-use model::{Collection, Problem, Run, State};
+use model::{Collection, Problem, Run, Source, State};
 
 /// Name of the report's folder in the collected one.
 pub const REPORT: &str = "report";
@@ -124,7 +124,11 @@ pub fn gather(dir: &Path, report: &Path, progress: impl Fn(usize, usize)) -> Res
     let mut collection = Collection { problems: found.problems, ..Collection::default() };
     let mut read = 0;
     for some in found.runs.chunks(RUNS_AT_ONCE) {
-        let results: Vec<_> = some.par_iter().map(|path| (path, read::own::read(dir, path))).collect();
+        let read_one = |source, path: &Path| match source {
+            Source::ShardScale => read::own::read(dir, path),
+            Source::SmartSimScaling => read::smartsim::read(dir, path),
+        };
+        let results: Vec<_> = some.par_iter().map(|(path, source)| (path, read_one(*source, path))).collect();
         for (path, result) in results {
             match result {
                 Ok(run) => collection.runs.push(run),

@@ -1,20 +1,22 @@
-//! Finding runs: every folder with a manifest below the collected one, whatever its name.
+//! Finding runs: every folder with a manifest below the collected one, whatever its name, and every session of
+//! SmartSim-Scaling.
 //!
-//! Knows the record's file names only; reads no file.
+//! Knows the names of files only; reads none.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use walkdir::{DirEntry, WalkDir};
 
-use super::model::Problem;
+use super::model::{Problem, Source};
+use super::read::smartsim;
 use crate::record::{attempt, manifest};
 
 /// What lies below a folder.
 #[derive(Debug, Default)]
 pub struct Found {
-    /// Folders with a manifest, in the order in which people count.
-    pub runs: Vec<PathBuf>,
+    /// Folders with a manifest and whose they are, in the order in which people count.
+    pub runs: Vec<(PathBuf, Source)>,
     /// What could not be looked into, and results whose manifest is gone.
     pub problems: Vec<Problem>,
 }
@@ -36,7 +38,12 @@ pub fn find(root: &Path, report: &Path) -> Result<Found> {
                 walk.skip_current_dir();
                 note_orphan(root, &entry, &mut found.problems);
             }
-            Ok(entry) if entry.file_name() == manifest::FILE => found.runs.push(parent(&entry)),
+            Ok(entry) if is_session(&entry) => {
+                // thousands of files, which only their reader wants
+                walk.skip_current_dir();
+                found.runs.push((entry.into_path(), Source::SmartSimScaling));
+            }
+            Ok(entry) if entry.file_name() == manifest::FILE => found.runs.push((parent(&entry), Source::ShardScale)),
             Ok(_) => {}
             Err(error) => {
                 let path = relative(root, error.path().unwrap_or(root));
@@ -45,15 +52,16 @@ pub fn find(root: &Path, report: &Path) -> Result<Found> {
         }
     }
     // n4 before n16
-    found.runs.sort_by(|a, b| alphanumeric_sort::compare_path(a, b));
+    found.runs.sort_by(|a, b| alphanumeric_sort::compare_path(&a.0, &b.0));
     found.problems.sort();
     found.problems.dedup();
     if found.runs.is_empty() {
         let problems: Vec<_> = found.problems.iter().map(|p| format!("\n  {}: {}", p.path, p.what)).collect();
         bail!(
-            "no {} under {}: there is nothing to collect; give the folder that `shardscale gen` wrote (out by default){}",
+            "no {} under {}, nor a {} of SmartSim-Scaling: there is nothing to collect; give the folder that `shardscale gen` wrote (out by default){}",
             manifest::FILE,
             root.display(),
+            smartsim::FILE,
             problems.concat()
         );
     }
@@ -71,6 +79,12 @@ pub fn relative(root: &Path, path: &Path) -> String {
 
 fn is_attempt(entry: &DirEntry) -> bool {
     entry.depth() > 0 && entry.file_type().is_dir() && attempt::number_of(entry.file_name()).is_some()
+}
+
+fn is_session(entry: &DirEntry) -> bool {
+    entry.file_type().is_dir()
+        && entry.path().join(smartsim::FILE).is_file()
+        && !entry.path().join(manifest::FILE).exists()
 }
 
 fn note_orphan(root: &Path, attempt: &DirEntry, problems: &mut Vec<Problem>) {
@@ -98,7 +112,7 @@ mod tests {
     }
 
     fn runs(root: &Path) -> Vec<String> {
-        find(root, &root.join("report")).unwrap().runs.iter().map(|path| relative(root, path)).collect()
+        find(root, &root.join("report")).unwrap().runs.iter().map(|(path, _)| relative(root, path)).collect()
     }
 
     #[test]

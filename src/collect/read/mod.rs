@@ -5,4 +5,5 @@
 mod check;
 pub mod own;
 mod placement;
+pub mod smartsim;
 mod sweep;

@@ -1,0 +1,154 @@
+//! `rank_N_timing.csv`: lines `rank,function,seconds` without a header, read as bytes.
+//!
+//! A line counts if it is whole: three fields, the file's own rank, a function that the client times, a number of seconds,
+//! and a line feed. A torn last line has no line feed, and its digits may be some of the number's.
+
+use std::path::Path;
+
+use anyhow::Result;
+
+/// Nanoseconds of a century: above it a number is damage.
+const MOST_NS: f64 = 3.2e18;
+
+/// The timings of a rank.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct RankFile {
+    /// Durations in ns: put_tensor, unpack_tensor.
+    pub ops: [Vec<u64>; 2],
+    /// 0 where there is none.
+    pub loop_ns: u64,
+    /// Lines that are no timings.
+    pub odd_lines: u64,
+}
+
+/// Reads the file of `rank`.
+pub fn read(rank: u32, path: &Path) -> Result<RankFile> {
+    Ok(parse(rank, &std::fs::read(path)?))
+}
+
+/// Reads the bytes of a rank's file.
+pub fn parse(rank: u32, bytes: &[u8]) -> RankFile {
+    let prefix = format!("{rank},");
+    // a line has about 27 bytes, every second one is of one op
+    let room = bytes.len() / 50;
+    let mut file = RankFile { ops: [Vec::with_capacity(room), Vec::with_capacity(room)], ..RankFile::default() };
+    let mut rest = bytes;
+    while let Some(end) = memchr::memchr(b'\n', rest) {
+        let line = &rest[..end];
+        rest = &rest[end + 1..];
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if !line.is_empty() && file.take(line, prefix.as_bytes()).is_none() {
+            file.odd_lines += 1;
+        }
+    }
+    file.odd_lines += u64::from(!rest.is_empty());
+    file
+}
+
+impl RankFile {
+    fn take(&mut self, line: &[u8], prefix: &[u8]) -> Option<()> {
+        let rest = line.strip_prefix(prefix)?;
+        let comma = memchr::memchr(b',', rest)?;
+        let ns = nanoseconds(&rest[comma + 1..])?;
+        match &rest[..comma] {
+            b"put_tensor" => self.ops[0].push(ns),
+            b"unpack_tensor" => self.ops[1].push(ns),
+            b"loop_time" => self.loop_ns = ns,
+            b"client()" | b"main()" => {}
+            _ => return None,
+        }
+        Some(())
+    }
+}
+
+/// Seconds as C++ and Python print them, rounded to ns; `None` for what is no time.
+fn nanoseconds(text: &[u8]) -> Option<u64> {
+    plain(text).or_else(|| {
+        let seconds: f64 = std::str::from_utf8(text).ok()?.trim().parse().ok()?;
+        let ns = seconds * 1e9;
+        // NaN is in no range
+        (0.0..MOST_NS).contains(&ns).then(|| ns.round() as u64)
+    })
+}
+
+/// The usual form, digits with a point: exact, and much faster than the general one.
+fn plain(text: &[u8]) -> Option<u64> {
+    const DIGITS: usize = 18;
+    let (mut value, mut decimals) = (0u64, None);
+    if text.is_empty() || text.len() > DIGITS {
+        return None;
+    }
+    for byte in text {
+        match byte {
+            b'0'..=b'9' => {
+                value = value * 10 + u64::from(byte - b'0');
+                decimals = decimals.map(|n: u32| n + 1);
+            }
+            b'.' if decimals.is_none() => decimals = Some(0),
+            _ => return None,
+        }
+    }
+    let decimals = decimals?;
+    if text.len() == 1 {
+        return None;
+    }
+    match decimals {
+        0..=9 => value.checked_mul(10u64.pow(9 - decimals)).filter(|ns| (*ns as f64) < MOST_NS),
+        _ => {
+            let unit = 10u64.pow(decimals - 9);
+            Some((value + unit / 2) / unit)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn every_whole_line_counts_the_first_too() {
+        let text = b"3,put_tensor,0.5\n3,unpack_tensor,1e-06\r\n\n3,loop_time,2\n3,main(),9.5\n";
+        let file = parse(3, text);
+        assert_eq!(file, RankFile { ops: [vec![500_000_000], vec![1000]], loop_ns: 2_000_000_000, odd_lines: 0 });
+    }
+
+    #[test]
+    fn odd_lines_are_counted_and_a_torn_one_is_not_read() {
+        let text = b"rank,function,seconds\n4,put_tensor,1\n3,put_tensor,-1\n3,put_tensor,nan\n3,put_tensor,1e300\n\
+            3,launch,1\n3,put_tensor\n3,put_tensor,1,2\n\xff\xfe\n3,put_tensor,.\n3,put_tensor,0.00012";
+        let file = parse(3, text);
+        assert_eq!((file.ops[0].len(), file.odd_lines), (0, 11));
+    }
+
+    #[test]
+    fn more_digits_than_ns_are_rounded() {
+        assert_eq!(nanoseconds(b"0.00012345649"), Some(123_456));
+        assert_eq!(nanoseconds(b"0.0001234565"), Some(123_457));
+        assert_eq!(nanoseconds(b"0.00012345678901234567"), Some(123_457));
+        assert_eq!(nanoseconds(b" 5"), Some(5_000_000_000));
+        assert_eq!((nanoseconds(b""), nanoseconds(b"1.2.3")), (None, None));
+    }
+
+    proptest! {
+        #[test]
+        fn both_ways_to_a_number_agree(ns in 0u64..1 << 50, digits in 0usize..12) {
+            let text = format!("{:.*}", digits, ns as f64 / 1e9);
+            let exact = text.parse::<f64>().unwrap() * 1e9;
+            let ours = nanoseconds(text.as_bytes()).unwrap() as f64;
+            prop_assert!((ours - exact).abs() <= 0.5 + exact * 1e-15, "{} {} {}", text, ours, exact);
+        }
+
+        #[test]
+        fn no_bytes_make_the_reader_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            parse(0, &bytes);
+        }
+
+        #[test]
+        fn a_cut_anywhere_keeps_whole_lines(lines in 1usize..20, cut in 0usize..400) {
+            let text = "7,put_tensor,0.001000\n".repeat(lines);
+            let cut = cut.min(text.len());
+            prop_assert_eq!(parse(7, &text.as_bytes()[..cut]).ops[0].len(), cut / 22);
+        }
+    }
+}
