@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::collect::model::Run;
-use crate::collect::params::{COLUMNS, Value};
+use crate::collect::params::{COLUMNS, FOLLOWS, Value};
 
 const CLIENT_NODES: &str = "client_nodes";
 const CLIENTS_PER_NODE: &str = "clients_per_node";
@@ -17,12 +17,6 @@ const FREE: &[&str] = &[
     // which nodes: another set of them is the same measurement
     "db_hosts",
     "db_address",
-    "sweep_tensor_bytes",
-    "expected_nodes",
-    "expected_ranks",
-    "expected_servers",
-    "walltime_s",
-    "queue",
     // what was used counts
     "wire_asked",
 ];
@@ -78,8 +72,10 @@ fn is_drawn(run: &Run) -> bool {
 /// What a run shares with those of its line; the `free` columns may differ. Absent where it has nothing to compare.
 pub fn key(run: &Run, free: &[&str]) -> Option<Key> {
     let measured = run.measured.as_ref().filter(|_| is_drawn(run))?;
-    let asked =
-        COLUMNS.iter().map(|(column, _)| *column).filter(|column| !FREE.contains(column) && !free.contains(column));
+    let asked = COLUMNS
+        .iter()
+        .map(|(column, _)| *column)
+        .filter(|column| !FREE.contains(column) && !FOLLOWS.contains(column) && !free.contains(column));
     let mut key: Key = asked.map(|column| (column, run.params.get(column).cloned())).collect();
     key.push(("source", Some(Value::Text(run.source.as_str().to_owned()))));
     key.push(("wire", Some(Value::Text(measured.wire.clone()))));

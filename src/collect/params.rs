@@ -58,6 +58,10 @@ pub const COLUMNS: &[(&str, &str)] = &[
     ("queue", "expect.queue"),
 ];
 
+/// Columns that follow from others, or that make no other measurement: no reason to tell runs apart.
+pub const FOLLOWS: &[&str] =
+    &["sweep_tensor_bytes", "expected_nodes", "expected_ranks", "expected_servers", "walltime_s", "queue"];
+
 /// A parameter's value.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(untagged)]

@@ -141,6 +141,36 @@ pub struct Expect {
     pub queue: Option<String>,
 }
 
+impl Job {
+    /// One rank on one node and a server of one core with the usual settings, over the loopback.
+    pub fn usual(deployment: Deployment) -> Job {
+        Job {
+            deployment,
+            client_nodes: 1,
+            clients_per_node: 1,
+            client_cpus: 1,
+            db_nodes: None,
+            db_cpus: 1,
+            cpu_bind: CpuBind::None,
+            distribution: Distribution::Packed,
+            net_ifname: "lo".to_owned(),
+            transport: Transport::Tcp,
+            store: Store::Redis,
+            io_threads: 1,
+            malloc_conf: MallocConf::default(),
+            maxmemory: ByteCount(0),
+            keys: KeyPlacement::Hash,
+            repeat: 1,
+            db_from: DbFrom::Allocation,
+            db_hosts: Vec::new(),
+            db_address: Vec::new(),
+            client_node_type: None,
+            db_node_type: None,
+            workload: Workload::default(),
+        }
+    }
+}
+
 impl Manifest {
     /// The file's text.
     pub fn to_toml(&self) -> Result<String> {
@@ -181,28 +211,11 @@ pub fn example() -> Manifest {
         scheduler: "slurm".into(),
         launcher: "srun".into(),
         job: Job {
-            deployment: Deployment::Standard,
             client_nodes: 2,
             clients_per_node: 2,
-            client_cpus: 1,
             db_nodes: Some(3),
-            db_cpus: 1,
-            cpu_bind: CpuBind::None,
-            distribution: Distribution::Packed,
             net_ifname: "hsn0".into(),
-            transport: Transport::Tcp,
-            store: Store::Redis,
-            io_threads: 1,
-            malloc_conf: MallocConf::default(),
-            maxmemory: ByteCount(0),
-            keys: KeyPlacement::Hash,
-            repeat: 1,
-            db_from: DbFrom::Allocation,
-            db_hosts: Vec::new(),
-            db_address: Vec::new(),
-            client_node_type: None,
-            db_node_type: None,
-            workload: Workload::default(),
+            ..Job::usual(Deployment::Standard)
         },
         sweep: Sweep {
             wire: Wire::Auto,

@@ -6,12 +6,8 @@ use anyhow::{Context, Result, ensure};
 
 use super::rules::Rules;
 use super::{Axes, Study};
-use crate::record::binding::CpuBind;
-use crate::record::malloc_conf::MallocConf;
 use crate::record::manifest::{Job, Sweep};
-use crate::record::units::ByteCount;
-use crate::record::vocabulary::{DbFrom, Deployment, Distribution, KeyPlacement, Store, Transport};
-use crate::record::workload::Workload;
+use crate::record::vocabulary::{Deployment, Transport};
 
 /// More than a person meant: a slip of the keyboard, not a study.
 pub const MAX_PERMUTATIONS: usize = 100_000;
@@ -205,30 +201,7 @@ fn zipped<'a>(axes: Vec<Axis<'a>>, groups: &[Vec<String>]) -> Result<Vec<Dimensi
 
 /// Job `number` of the product of `dimensions`.
 fn job(deployment: Deployment, dimensions: &[Dimension<'_>], number: usize) -> Job {
-    let mut job = Job {
-        deployment,
-        client_nodes: 1,
-        clients_per_node: 1,
-        client_cpus: 1,
-        db_nodes: None,
-        db_cpus: 1,
-        cpu_bind: CpuBind::None,
-        distribution: Distribution::Packed,
-        net_ifname: "lo".to_owned(),
-        transport: Transport::Tcp,
-        store: Store::Redis,
-        io_threads: 1,
-        malloc_conf: MallocConf::default(),
-        maxmemory: ByteCount(0),
-        keys: KeyPlacement::Hash,
-        repeat: 1,
-        db_from: DbFrom::Allocation,
-        db_hosts: Vec::new(),
-        db_address: Vec::new(),
-        client_node_type: None,
-        db_node_type: None,
-        workload: Workload::default(),
-    };
+    let mut job = Job::usual(deployment);
     let mut below: usize = dimensions.iter().map(|dimension| dimension.values).product();
     for dimension in dimensions {
         below /= dimension.values;

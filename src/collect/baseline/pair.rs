@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::{Baseline, Change, Method, Verdict};
 use crate::collect::model::{OpResult, Run};
-use crate::collect::params::{COLUMNS, Value};
+use crate::collect::params::{COLUMNS, FOLLOWS, Value};
 use crate::collect::stats::interval;
 use crate::record::vocabulary::Op;
 
@@ -19,12 +19,6 @@ const FREE: &[&str] = &[
     "db_address",
     "iterations",
     "warmup",
-    "sweep_tensor_bytes",
-    "expected_nodes",
-    "expected_ranks",
-    "expected_servers",
-    "walltime_s",
-    "queue",
 ];
 
 type Key = Vec<Option<Value>>;
@@ -58,7 +52,8 @@ fn has_figures(run: &Run) -> bool {
 }
 
 fn key(run: &Run) -> Key {
-    let columns = COLUMNS.iter().map(|(column, _)| *column).filter(|column| !FREE.contains(column));
+    let columns =
+        COLUMNS.iter().map(|(column, _)| *column).filter(|column| !FREE.contains(column) && !FOLLOWS.contains(column));
     columns.map(|column| run.params.get(column).cloned()).collect()
 }
 

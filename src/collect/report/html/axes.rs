@@ -5,19 +5,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use crate::collect::model::Run;
-use crate::collect::params::{COLUMNS, Value};
-
-/// Columns that follow from others, or that make no other measurement: no reason to tell runs apart.
-const FOLLOWS: &[&str] = &[
-    "sweep_tensor_bytes",
-    "expected_nodes",
-    "expected_ranks",
-    "expected_servers",
-    "walltime_s",
-    "queue",
-    // what was used counts
-    "wire_asked",
-];
+use crate::collect::params::{COLUMNS, FOLLOWS, Value};
 
 /// Columns in the order in which they are likely to tell most: the first that differs gives plots their colours.
 pub const PREFER: [&str; 10] = [
@@ -100,7 +88,8 @@ pub fn axes(runs: &[Run]) -> Vec<Axis> {
         let values: BTreeSet<Value> = asked.iter().filter_map(|run| value(run, column)).collect();
         let absent = asked.iter().any(|run| value(run, column).is_none());
         let (label, bare) = title(column);
-        let follows = FOLLOWS.contains(&column);
+        // of the wire, what was used counts
+        let follows = FOLLOWS.contains(&column) || column == "wire_asked";
         let axis = Axis { key: column, label, bare, follows, absent, values: values.into_iter().collect() };
         (axis.values.len() + usize::from(absent) > 1).then_some(axis)
     };
