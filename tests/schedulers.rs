@@ -60,12 +60,21 @@ fn every_scheduler_with_every_launcher_makes_clean_bash() {
 
 #[test]
 fn a_database_of_its_own_has_a_script_that_sbatch_does_not_glob() {
-    for (site, ask, depend) in
-        [("frontier", "#SBATCH --nodes=", "--dependency=after:"), ("polaris", "#PBS -l select=", "depend=after:")]
-    {
+    for (site, db_queue, ask, depend) in [
+        ("frontier", "batch-1-91", "#SBATCH --nodes=", "--dependency=after:"),
+        // too small for prod, where the client is
+        ("polaris", "debug-scaling", "#PBS -l select=", "depend=after:"),
+    ] {
         let cli = Cli::new();
-        let site_flag = format!("--site={site}");
-        let args = [site_flag.as_str(), "--deployment=standard", "--client-nodes=10", "--db-nodes=4", "--account=abc"];
+        let (site_flag, queue_flag) = (format!("--site={site}"), format!("--db-queue={db_queue}"));
+        let args = [
+            site_flag.as_str(),
+            &queue_flag,
+            "--deployment=standard",
+            "--client-nodes=10",
+            "--db-nodes=4",
+            "--account=abc",
+        ];
         cli.ok(&[&args[..], &["--db-from=job"]].concat());
         let script = cli.scripts().remove(0);
         let db = script.with_extension("").join("db.sh");
@@ -105,7 +114,11 @@ fn hosts_addresses_and_features_reach_directives_and_scripts() {
 
 #[test]
 fn what_cannot_be_is_refused_with_the_remedy() {
-    let cases: [(&[&str], &str); 6] = [
+    let cases: [(&[&str], &str); 7] = [
+        (
+            &["--site=polaris", "--deployment=standard", "--db-nodes=4", "--db-from=job"],
+            "(--db-queue names its row): no queue of polaris admits 4 nodes",
+        ),
         (&["--site=local", "--deployment=standard", "--db-from=job"], "possible with: slurm, pbs"),
         (
             &["--site=frontier", "--deployment=standard", "--db-nodes=4", "--db-hosts=a,b"],

@@ -211,7 +211,7 @@ impl<'a> Planner<'a> {
         let own_nodes = matches!(job.db_from, DbFrom::Allocation | DbFrom::Hosts);
         let db_nodes = if own_nodes { job.db_nodes.unwrap_or(0) } else { 0 };
         let nodes = if node.single { 1 } else { job.client_nodes + db_nodes };
-        let queue = self.choose_queue(nodes, &[&node.name, &db_node.name])?;
+        let queue = self.choose_queue(self.settings.queue.as_deref(), nodes, &[&node.name, &db_node.name])?;
         let db_cost = match job.db_from {
             DbFrom::Job => self.cost(servers, self.db_queue(&job)?),
             _ => None,
@@ -237,15 +237,19 @@ impl<'a> Planner<'a> {
         Ok(Planned { cost, manifest })
     }
 
-    fn choose_queue(&self, nodes: u32, node_types: &[&str]) -> Result<Option<&Queue>> {
+    fn choose_queue(&self, queue: Option<&str>, nodes: u32, node_types: &[&str]) -> Result<Option<&Queue>> {
         let Some(walltime) = self.walltime else { return Ok(None) };
-        choose_queue(&self.site, Wish { queue: self.settings.queue.as_deref(), nodes, walltime, node_types })
+        choose_queue(&self.site, Wish { queue, nodes, walltime, node_types })
     }
 
     /// The row for the database's own job; `None` where it has none.
     fn db_queue(&self, job: &Job) -> Result<Option<&Queue>> {
         match job.db_from {
-            DbFrom::Job => self.choose_queue(job.db_nodes.unwrap_or(0), &[&fit::nodes(&self.site, job)?.1.name]),
+            DbFrom::Job => {
+                let (queue, kind) = (self.settings.db_queue.as_deref(), &fit::nodes(&self.site, job)?.1.name);
+                self.choose_queue(queue, job.db_nodes.unwrap_or(0), &[kind])
+                    .context("the database's own job (--db-queue names its row)")
+            }
             _ => Ok(None),
         }
     }

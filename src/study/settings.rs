@@ -17,6 +17,11 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub queue: Option<String>,
 
+    /// Row of the site's queues for the database's own job (--db-from job). Default: the first that admits it.
+    #[arg(long, value_name = "NAME")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub db_queue: Option<String>,
+
     /// Wall time of each job. Default: the site's.
     #[arg(long, value_name = "HH:MM:SS")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -86,6 +91,7 @@ impl Settings {
     pub fn or(self, fallback: Settings) -> Settings {
         Settings {
             queue: self.queue.or(fallback.queue),
+            db_queue: self.db_queue.or(fallback.db_queue),
             walltime: self.walltime.or(fallback.walltime),
             db_from: self.db_from.or(fallback.db_from),
             db_hosts: self.db_hosts.or(fallback.db_hosts),
