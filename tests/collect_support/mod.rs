@@ -4,11 +4,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use shardscale::record::SCHEMA;
 use shardscale::record::attempt::ClientError;
 use shardscale::record::files;
 use shardscale::record::manifest::{self, Manifest};
 use shardscale::record::progress::{self, Progress};
 use shardscale::record::samples::{self, Meta, RankInfo, Series};
+use shardscale::record::server::Server;
 use shardscale::record::vocabulary::{Deployment, Op, Transport, Wire};
 
 /// Model of a run: the manifest, and what the client is to have measured.
@@ -136,17 +138,49 @@ impl Model {
     fn ranks(&self, meta: &Meta) -> Vec<RankInfo> {
         let rank_info = |rank: u32| RankInfo {
             rank,
-            local_rank: None,
+            local_rank: self.manifest.placement.as_ref().map(|_| rank % self.manifest.job.clients_per_node),
             host: rank * meta.hosts.len() as u32 / self.world_size,
             shard: rank % self.manifest.expect.servers,
             key: format!("throughput_rank_{rank}"),
             shards: Vec::new(),
-            cpus: "0-7".into(),
+            cpus: self.cpus_of_rank(rank),
             connect_ns: 3_000_000 + u64::from(rank) * 1000,
             clock_offset_ns: 5,
             clock_error_ns: self.clock_error_ns,
         };
         (0..self.world_size).map(rank_info).collect()
+    }
+
+    /// Those that the manifest pins the rank to, if it does.
+    fn cpus_of_rank(&self, rank: u32) -> String {
+        let pinned =
+            self.manifest.placement.as_ref().map(|placement| &placement.ranks).filter(|ranks| !ranks.is_empty());
+        pinned.map_or("0-7".into(), |ranks| ranks[rank as usize % ranks.len()].to_list())
+    }
+
+    /// A server as it was asked for, on a node of its own or on the client's.
+    fn server(&self, index: u32) -> Server {
+        let job = &self.manifest.job;
+        let first = if job.deployment == Deployment::Standard { job.client_nodes } else { 0 };
+        let placement = self.manifest.placement.as_ref();
+        let is_socket = job.transport == Transport::Uds;
+        Server {
+            schema: SCHEMA,
+            index,
+            local_index: Some(0),
+            host: format!("cn{:04}", first + index),
+            address: (!is_socket).then(|| format!("10.78.0.{index}")),
+            port: (!is_socket).then_some(6780),
+            socket: is_socket.then(|| "/tmp/redis.sock".into()),
+            ifname: job.net_ifname.clone(),
+            pid: 1,
+            cpus: placement
+                .and_then(|placement| placement.servers.first())
+                .map_or("0-63".into(), |cpus| cpus.to_list()),
+            version: "redis 7.0.15".into(),
+            in_force: None,
+            exit: None,
+        }
     }
 
     /// Writes the run's folder and manifest below `out` and returns it; no attempt yet.
@@ -163,6 +197,10 @@ impl Model {
         fs::create_dir(&path).unwrap();
         fs::write(path.join("status"), status).unwrap();
         fs::write(path.join(samples::FILE), self.samples()).unwrap();
+        // a run that pins is held against what its servers recorded
+        if self.manifest.placement.is_some() {
+            (0..self.manifest.expect.servers).for_each(|index| self.server(index).write(&path).unwrap());
+        }
         let sizes = &self.manifest.sweep.tensor_bytes;
         let progress = Progress {
             schema: 1,
