@@ -1,6 +1,6 @@
 //! Whether a permutation fits its site: nodes, interfaces, binding, memory, and texts that schedulers can hold.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -138,8 +138,14 @@ pub fn placement(site: &Site, job: &Job, oversubscribe: bool) -> Result<Option<P
 pub fn notes(site: &Site, plan: &Plan) -> Vec<String> {
     let mut notes: Vec<String> = site.limits.iter().filter_map(|limit| limit_note(site, limit, plan)).collect();
     let mut keys = BTreeSet::new();
+    let mut asked = HashSet::new();
     for planned in &plan.planned {
         let Manifest { job, expect, .. } = &planned.manifest;
+        // what the keys depend on: thousands of permutations share it
+        let nodes = (&job.client_node_type, &job.db_node_type, &job.net_ifname);
+        if !asked.insert((job.deployment, &job.cpu_bind, job.distribution, nodes, &expect.queue)) {
+            continue;
+        }
         let queue = site.queues.iter().find(|row| Some(&row.name) == expect.queue.as_ref());
         keys.extend(site.keys_of(job, queue).unwrap_or_default());
     }
