@@ -11,14 +11,14 @@ use shardscale::collect::{self, CollectOptions, Collected};
 use shardscale::generate::{self, Outcome, Request};
 use shardscale::lint;
 
-use sites::sites;
-
 mod cli;
+mod sites;
+
+use sites::sites;
 
 /// Ten thousand scripts are mostly small texts that come and go: the C library's allocator took a third of the time.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-mod sites;
 
 /// Exit codes. clap itself ends with 2 on wrong usage.
 #[derive(Clone, Copy)]
