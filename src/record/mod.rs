@@ -6,9 +6,13 @@
 //! ```text
 //! out/NAME.sh                    the job script                                  gen
 //! out/NAME/run.toml              manifest: what is to be measured                gen            -> [`manifest`]
+//! out/pack-ID.sh                 a job script that runs several permutations     gen
+//! out/pack-ID/pack.toml          which ones, and in which order                  gen            -> [`pack`]
+//! out/NAME/job.sh                script of a permutation inside a pack           gen
 //! out/NAME/job-*.log, *.OU       what the scheduler caught of stdout and stderr  scheduler
 //! out/NAME/attempt-N/            one execution of the script, mode 0700          client begin   -> [`attempt`]
 //!     status                     one line an event, appended                     job script     -> [`status`]
+//!     pack.json                  its place in a pack                             client begin   -> [`pack`]
 //!     progress.json              how far rank 0 is, replaced as a whole          client run     -> [`progress`]
 //!     samples.bin                every sample of every rank                      client run     -> [`samples`]
 //!     environment.json           MPI, nodes, limits, interfaces, as found        client run     -> [`environment`]
@@ -32,6 +36,7 @@ pub mod files;
 pub mod host;
 pub mod malloc_conf;
 pub mod manifest;
+pub mod pack;
 pub mod placement;
 pub mod progress;
 pub mod samples;
