@@ -48,10 +48,24 @@ pub mod vocabulary;
 pub mod walltime;
 pub mod workload;
 
+use anyhow::Context;
+
 /// Version of every file in this record. It grows when a reader of the old version would misread or refuse the new one.
 ///
 /// - 2: the manifest has placement, cores a rank, distribution, node types and the origin of the database.
 pub const SCHEMA: u32 = 2;
+
+/// Reads a TOML file of this record; `what` names it in errors.
+fn parse_toml<T: serde::de::DeserializeOwned>(text: &str, what: &str) -> anyhow::Result<T> {
+    // the version first: a newer file may have fields that this reader would call unknown
+    #[derive(serde::Deserialize)]
+    struct Version {
+        schema: u32,
+    }
+    let version: Version = toml::from_str(text).with_context(|| format!("{what} is no manifest"))?;
+    check_schema(version.schema, what)?;
+    toml::from_str(text).with_context(|| format!("{what} is damaged"))
+}
 
 /// Refuses a file that a newer ShardScale wrote; `what` names the file for the message.
 pub fn check_schema(found: u32, what: &str) -> anyhow::Result<()> {

@@ -9,7 +9,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-use super::{check_schema, files};
+use super::{files, parse_toml};
 
 /// Name of a pack's manifest in the pack's folder.
 pub const FILE: &str = "pack.toml";
@@ -100,13 +100,7 @@ impl Pack {
 
     /// Reads the text of a `pack.toml`; `what` names it in errors.
     pub fn parse(text: &str, what: &str) -> Result<Pack> {
-        #[derive(Deserialize)]
-        struct Version {
-            schema: u32,
-        }
-        let version: Version = toml::from_str(text).with_context(|| format!("{what} is no pack's manifest"))?;
-        check_schema(version.schema, what)?;
-        toml::from_str(text).with_context(|| format!("{what} is damaged"))
+        parse_toml(text, what)
     }
 
     /// The place of the permutation `name`, for its attempt's record.
@@ -137,8 +131,7 @@ mod tests {
     use super::*;
 
     fn example() -> Pack {
-        let run =
-            |name: &str, nodes, block| PackedRun { name: name.to_owned(), nodes, walltime_s: Some(600), block };
+        let run = |name: &str, nodes, block| PackedRun { name: name.to_owned(), nodes, walltime_s: Some(600), block };
         Pack {
             schema: super::super::SCHEMA,
             name: "pack-n8".into(),
