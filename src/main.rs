@@ -53,7 +53,7 @@ fn gen_scripts(request: &Request) -> Result<Exit> {
         None => stdout.write_all(generate::dry_run(&plan, &arrangements, stdout.is_terminal()).as_bytes())?,
         Some(changes) => {
             for (name, change) in changes {
-                writeln!(stdout, "{:<9} {}", change.as_str(), request.out.join(format!("{name}.sh")).display())?;
+                writeln!(stdout, "{:<9} {}", change.as_str(), plan.script_path(&request.out, name).display())?;
             }
             eprintln!("{} in {}", generate::summary(changes), request.out.display());
             plan.refused.iter().for_each(|refusal| eprintln!("refused   {}: {}", refusal.name, refusal.reason));

@@ -2,6 +2,7 @@
 //!
 //! Knows neither files nor formats. A reader (`read/`) fills it, the renderers (`report/`) only look at it.
 
+use crate::record::pack::PackPlace;
 use crate::record::vocabulary::Op;
 
 use super::baseline::Baseline;
@@ -99,6 +100,8 @@ pub struct Run {
     pub notes: Vec<String>,
     /// The attempt whose figures are shown.
     pub attempt: Option<u32>,
+    /// Its place in a pack, if it ran in one.
+    pub pack: Option<PackPlace>,
     /// Tensor sizes that were to be measured.
     pub sizes_total: usize,
     pub measured: Option<Measured>,

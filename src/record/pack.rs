@@ -60,8 +60,12 @@ pub struct Pack {
 pub struct PackedRun {
     /// The permutation's name.
     pub name: String,
-    /// Nodes that it uses.
-    pub nodes: u32,
+    /// Nodes of the client: the first of the allocation.
+    pub client_nodes: u32,
+    /// Nodes of the database; 0 where it has none of its own.
+    pub db_nodes: u32,
+    /// Place of the first of them in the allocation, counted from 0.
+    pub db_at: u32,
     /// Seconds after which it is ended; absent where nothing ends it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub walltime_s: Option<u32>,
@@ -117,6 +121,13 @@ impl Pack {
     }
 }
 
+impl PackedRun {
+    /// Nodes that it uses.
+    pub fn nodes(&self) -> u32 {
+        self.client_nodes + self.db_nodes
+    }
+}
+
 impl PackPlace {
     pub const FILE: &str = "pack.json";
 
@@ -131,7 +142,14 @@ mod tests {
     use super::*;
 
     fn example() -> Pack {
-        let run = |name: &str, nodes, block| PackedRun { name: name.to_owned(), nodes, walltime_s: Some(600), block };
+        let run = |name: &str, client_nodes, block| PackedRun {
+            name: name.to_owned(),
+            client_nodes,
+            db_nodes: 0,
+            db_at: 8,
+            walltime_s: Some(600),
+            block,
+        };
         Pack {
             schema: super::super::SCHEMA,
             name: "pack-n8".into(),

@@ -45,6 +45,7 @@ pub fn read(root: &Path, dir: &Path) -> Result<Run> {
         reason: "there is no rank_N_timing.csv: the session did not end, or failed".to_owned(),
         notes: config.notes(),
         attempt: None,
+        pack: None,
         sizes_total: 1,
         measured: None,
     };
