@@ -12,6 +12,7 @@ use shardscale::generate::{self, Outcome, Request};
 use shardscale::lint;
 
 mod cli;
+mod jobs;
 mod sites;
 
 use sites::sites;
@@ -36,6 +37,8 @@ fn main() -> ExitCode {
     let exit = match cli::Cli::parse().command {
         cli::Command::Gen(args) => gen_scripts(&args.into_request()),
         cli::Command::Check(args) => check_scripts(&args.paths),
+        cli::Command::Submit(args) => jobs::submit(&args.into_request()),
+        cli::Command::Status(args) => jobs::status(&args),
         cli::Command::Collect(args) => collect_runs(&args.into_options()),
         cli::Command::Sites(args) => sites(&args),
     };

@@ -21,6 +21,7 @@ use anyhow::Result;
 pub use changes::{Change, Changes, summary};
 pub use plan::{Plan, Planned, PlannedPack, Refusal};
 pub use show::{Arrangement, dry_run};
+pub use study_file::FILE as STUDY_FILE;
 
 use crate::study::{Axes, Settings};
 

@@ -88,11 +88,16 @@ impl Cluster {
         folder
     }
 
-    pub fn shardscale(&self, folder: &Path, args: &str, code: i32) -> String {
+    /// Path of `shardscale`.
+    pub fn program(&self) -> String {
         let program = Path::new(CLIENT).with_file_name("shardscale");
         assert!(program.exists(), "{} is missing: cargo build --workspace makes it", program.display());
-        let output =
-            self.command("bash").args(["-c", &format!("\"$0\" {args}")]).arg(&program).current_dir(folder).output();
+        program.display().to_string()
+    }
+
+    pub fn shardscale(&self, folder: &Path, args: &str, code: i32) -> String {
+        let line = format!("\"$0\" {args}");
+        let output = self.command("bash").args(["-c", &line, &self.program()]).current_dir(folder).output();
         let output = output.unwrap();
         assert_eq!(output.status.code(), Some(code), "{args}: {}", text(&output));
         String::from_utf8_lossy(&output.stdout).into_owned()
