@@ -217,6 +217,9 @@ impl Look<'_> {
                 let (name, why) = one.detail.split_once(' ')?;
                 (one.word == event::RUN_LEFT && name == run.name).then(|| why.to_owned())
             });
+            if left.is_none() && is_unfinished(&attempt) && self.runs_still(&attempt) {
+                return standing(State::Queued, None, "waits for its turn in the pack".to_owned());
+            }
             let detail = left.unwrap_or_else(|| "the pack ended before its turn".to_owned());
             return standing(State::NotRun, None, detail);
         }

@@ -182,7 +182,8 @@ pub fn note(plan: &Plan) -> Option<String> {
         .charge_unit
         .as_ref()
         .map(|unit| format!(", which may cost up to {:.2} {unit} instead of {:.2}", plan.cost(), plan.cost_unpacked()));
-    Some(format!("packed: {jobs} jobs instead of {unpacked}{}", cost.unwrap_or_default()))
+    let jobs = format!("{jobs} job{}", if jobs == 1 { "" } else { "s" });
+    Some(format!("packed: {jobs} instead of {unpacked}{}", cost.unwrap_or_default()))
 }
 
 /// The texts of a pack's files.
