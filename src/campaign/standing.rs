@@ -197,15 +197,13 @@ impl Look<'_> {
         let Outcome::Failed { kind, detail } = attempt.outcome() else { return Default::default() };
         let id = job_of(attempt);
         let told = id.as_deref().and_then(|id| self.queue.endings.get(id)).and_then(|ending| ending.reason());
-        let logged = || id.as_deref().and_then(|id| reason_in_log(&self.job.dir, id));
+        let by_job = told.or_else(|| id.as_deref().and_then(|id| reason_in_log(&self.job.dir, id)));
+        // a job that has failed is often cancelled besides
+        let ended_from_outside = matches!(kind, FailureKind::Terminated | FailureKind::Unfinished);
+        let by_job = by_job.filter(|reason| ended_from_outside || *reason != Ending::Cancelled.as_str());
         let of_error = attempt.client_error.as_ref().filter(|error| error.op == "verify").map(|_| "verification wrong");
-        let by_scheduler = matches!(
-            kind,
-            FailureKind::Terminated | FailureKind::Unfinished | FailureKind::RankDied | FailureKind::StoreDied
-        );
-        let reason = of_error
-            .or_else(|| if by_scheduler { told.or_else(logged) } else { None })
-            .unwrap_or(if kind == FailureKind::Unfinished { "killed" } else { kind.as_str() });
+        let own = if kind == FailureKind::Unfinished { "killed" } else { kind.as_str() };
+        let reason = of_error.or(by_job).unwrap_or(own);
         (reason.to_owned(), format!("attempt-{}: {detail}", attempt.number))
     }
 
@@ -300,21 +298,24 @@ fn last_sign(attempt: &Attempt) -> String {
 
 /// What schedulers write at the end of a job's log when they end it.
 fn reason_in_log(dir: &Path, id: &str) -> Option<&'static str> {
-    const SIGNS: [(&str, &str); 9] = [
-        ("DUE TO TIME LIMIT", "time limit"),
-        ("job killed: walltime", "time limit"),
-        ("DUE TO NODE FAILURE", "node failure"),
-        ("oom_kill", "out of memory"),
-        ("oom-kill", "out of memory"),
-        ("Out Of Memory", "out of memory"),
-        ("job killed: mem", "out of memory"),
-        ("DUE TO PREEMPTION", "preempted"),
-        ("CANCELLED AT", "cancelled"),
+    // of Slurm only what it says of the whole job: steps are cancelled for many reasons
+    const SIGNS: [(&str, &str, Ending); 9] = [
+        ("*** JOB ", "DUE TO TIME LIMIT", Ending::TimeLimit),
+        ("*** JOB ", "DUE TO NODE FAILURE", Ending::NodeFailure),
+        ("*** JOB ", "DUE TO PREEMPTION", Ending::Preempted),
+        ("*** JOB ", "CANCELLED AT", Ending::Cancelled),
+        ("", "oom_kill", Ending::OutOfMemory),
+        ("", "oom-kill", Ending::OutOfMemory),
+        ("", "Out Of Memory", Ending::OutOfMemory),
+        ("PBS: ", "job killed: walltime", Ending::TimeLimit),
+        ("PBS: ", "job killed: mem", Ending::OutOfMemory),
     ];
     let number = id.split(['.', '_']).next().unwrap_or(id);
     let names = [format!("job-{number}.log"), format!("{id}.OU")];
     let text = names.iter().find_map(|name| tail(&dir.join(name)))?;
-    SIGNS.iter().find(|(sign, _)| text.contains(sign)).map(|(_, reason)| *reason)
+    let said =
+        |(start, sign, _): &&(&str, &str, Ending)| text.lines().any(|line| line.contains(start) && line.contains(sign));
+    SIGNS.iter().find(said).map(|(.., ending)| ending.as_str())
 }
 
 fn tail(path: &Path) -> Option<String> {

@@ -48,16 +48,21 @@ pub enum Ending {
 }
 
 impl Ending {
-    /// In a few words; `None` where the scheduler knows nothing that the record does not.
-    pub fn reason(self) -> Option<&'static str> {
+    /// In a few words.
+    pub fn as_str(self) -> &'static str {
         match self {
-            Ending::TimeLimit => Some("time limit"),
-            Ending::OutOfMemory => Some("out of memory"),
-            Ending::NodeFailure => Some("node failure"),
-            Ending::Cancelled => Some("cancelled"),
-            Ending::Preempted => Some("preempted"),
-            Ending::Ended => None,
+            Ending::TimeLimit => "time limit",
+            Ending::OutOfMemory => "out of memory",
+            Ending::NodeFailure => "node failure",
+            Ending::Cancelled => "cancelled",
+            Ending::Preempted => "preempted",
+            Ending::Ended => "ended",
         }
+    }
+
+    /// The same; `None` where the scheduler knows nothing that the record does not.
+    pub fn reason(self) -> Option<&'static str> {
+        (self != Ending::Ended).then(|| self.as_str())
     }
 }
 
