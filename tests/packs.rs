@@ -40,9 +40,9 @@ fn a_packed_study_is_as_it_was_approved() {
 #[test]
 fn every_site_makes_clean_bash_of_its_packs() {
     for name in site::builtin_names() {
-        for packing in ["--pack=nested", "--pack=same"] {
+        for (packing, store) in [("--pack=nested", "--pack-store=keep"), ("--pack=same", "--pack-store=restart")] {
             let cli = Cli::new();
-            cli.ok(&["--site", &name, packing, "--repeats=2", "--deployment=standard,colocated"]);
+            cli.ok(&["--site", &name, packing, store, "--repeats=2", "--deployment=standard,colocated"]);
             let mut scripts = cli.scripts();
             for pack in packs(&cli.out()) {
                 scripts.extend(pack.runs.iter().map(|run| cli.out().join(&run.name).join("job.sh")));
@@ -197,4 +197,31 @@ fn a_larger_study_renames_no_pack() {
         packs(&cli.out()).into_iter().map(|pack| pack.name).collect::<HashSet<_>>()
     };
     assert!(names("--db-nodes=4,8").is_subset(&names("--db-nodes=4,8,16")));
+}
+
+#[test]
+fn permutations_that_keep_a_store_follow_each_other() {
+    let cli = Cli::new();
+    cli.ok(&[
+        "--site=frontier",
+        "--account=a",
+        "--pack=nested",
+        "--pack-store=keep",
+        "--walltime=00:03:00",
+        "--repeats=2",
+        "--deployment=standard,colocated",
+        "--client-nodes=4,8",
+        "--db-nodes=4,8",
+    ]);
+    for pack in packs(&cli.out()) {
+        let stores: Vec<u32> = pack.runs.iter().map(|run| run.store).collect();
+        assert!(pack.keep_store && stores[0] == 1 && stores.is_sorted(), "{stores:?}");
+        for pair in pack.runs.windows(2) {
+            let jobs = [&pair[0], &pair[1]].map(|run| manifest(&cli.out(), &run.name).job);
+            let alike = jobs[0].deployment == jobs[1].deployment
+                && jobs[0].db_nodes == jobs[1].db_nodes
+                && (jobs[0].db_nodes.is_some() || jobs[0].client_nodes == jobs[1].client_nodes);
+            assert_eq!(pair[0].store == pair[1].store, alike, "{} {}", pair[0].name, pair[1].name);
+        }
+    }
 }

@@ -15,6 +15,7 @@ use slurm_support::{Case, Cluster, assert_nothing_left, attempt, wait_for};
 
 const CASES: &[Case] = &[
     ("a pack goes on behind a run that fails and one that takes too long, and heals when submitted again", healed),
+    ("a store that is kept serves the next run, and a failure ends it", kept),
     ("a cancelled pack ends its running permutation well and leaves the others", cancelled),
     ("what the wall time does not allow is left", out_of_time),
 ];
@@ -124,6 +125,28 @@ fn healed(cluster: &Cluster) {
 fn last_attempt(packed: &Packed, at: usize) -> PathBuf {
     let run = packed.out.join(&packed.pack.runs[at].name);
     shardscale::record::attempt::list(&run).unwrap().pop().unwrap().1
+}
+
+/// The second of three runs fails in the middle: the servers of the first, which it used, end with it.
+fn kept(cluster: &Cluster) {
+    let packed = Packed::generate(cluster, &cluster.folder("pack-kept"), "--pack-store keep");
+    let bad = packed.job_script(1);
+    let good = fs::read_to_string(&bad).unwrap();
+    fs::write(&bad, good.replace("--wire auto", "--wire redisai")).unwrap();
+    let said = packed.run(cluster, "", 1);
+    assert_eq!(said.last().map(String::as_str), Some("failed runs rc=1"), "{said:?}");
+    let from = |at: usize| PackPlace::read(&last_attempt(&packed, at)).unwrap().unwrap().store_from;
+    let first = format!("{}/attempt-1", packed.pack.runs[0].name);
+    assert_eq!((from(0), from(1), from(2)), (None, Some(first), None));
+    let outcomes: Vec<bool> = (0..3).map(|at| packed.attempt(at).outcome() == Outcome::Done).collect();
+    assert_eq!(outcomes, [true, false, true]);
+    for at in 0..3 {
+        assert!(!packed.attempt(at).path.join("password").exists());
+        assert!(
+            packed.attempt(at).servers.iter().all(|server| server.exit.as_ref().is_some_and(|exit| exit.asked))
+                || at == 2
+        );
+    }
 }
 
 fn cancelled(cluster: &Cluster) {

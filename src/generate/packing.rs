@@ -4,7 +4,7 @@
 //! queue's limits let them. Repeats are blocks that follow each other; within a block the order is drawn from a seed, so
 //! that what drifts during a job does not look like an effect of an axis. Drawing depends on seed, pack and block alone.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use anyhow::Result;
 use fastrand::Rng;
@@ -15,8 +15,9 @@ use super::planner::Planner;
 use crate::record::SCHEMA;
 use crate::record::manifest::{Job, Manifest};
 use crate::record::pack::{Pack, PackedRun};
-use crate::record::vocabulary::{DbFrom, Deployment, Packing};
+use crate::record::vocabulary::{DbFrom, Deployment, KeyPlacement, PackStore, Packing, Transport};
 use crate::record::walltime::Walltime;
+use crate::record::workload::Workload;
 use crate::script::PackScript;
 use crate::site::{Queue, Wish, choose_queue};
 
@@ -34,7 +35,7 @@ pub fn pack(planner: &Planner<'_>, plan: &mut Plan) -> Result<()> {
     }
     let mut packs = Vec::new();
     for kind in kinds(planner, plan, packing)? {
-        let mut builder = Builder { planner, plan, packing, open: Vec::new(), done: Vec::new() };
+        let mut builder = Builder { planner, plan, open: Vec::new(), done: Vec::new() };
         for series in series(plan, &kind) {
             builder.add_series(&series)?;
         }
@@ -42,7 +43,7 @@ pub fn pack(planner: &Planner<'_>, plan: &mut Plan) -> Result<()> {
         for members in builder.done {
             match members.len() {
                 1 => {} // a pack of one is a job
-                _ => packs.push(planned_pack(planner, plan, packing, &members)?),
+                _ => packs.push(planned_pack(planner, plan, &members)?),
             }
         }
     }
@@ -89,7 +90,6 @@ fn series(plan: &Plan, kind: &[usize]) -> Vec<Vec<usize>> {
 struct Builder<'a> {
     planner: &'a Planner<'a>,
     plan: &'a Plan,
-    packing: Packing,
     open: Vec<usize>,
     done: Vec<Vec<usize>>,
 }
@@ -120,7 +120,7 @@ impl Builder<'_> {
     /// Whether a queue row admits what is open together with `more`, running as long as it may.
     fn fits_with(&self, more: &[usize]) -> Result<bool> {
         let members = [&self.open, more].concat();
-        let runs = runs(self.plan, self.packing, &members);
+        let runs = runs(self.planner, self.plan, &members);
         let Some(seconds) = total_seconds(&runs) else { return Ok(true) };
         let most = self.planner.settings.pack_walltime.map_or(u32::MAX, |walltime| walltime.seconds);
         if seconds > most && !self.open.is_empty() {
@@ -131,15 +131,17 @@ impl Builder<'_> {
     }
 }
 
-fn planned_pack(planner: &Planner<'_>, plan: &Plan, packing: Packing, members: &[usize]) -> Result<PlannedPack> {
+fn planned_pack(planner: &Planner<'_>, plan: &Plan, members: &[usize]) -> Result<PlannedPack> {
     let first = &plan.planned[members[0]].manifest;
     let name = format!("{PREFIX}{}", first.name);
     let seed = planner.settings.pack_seed.unwrap_or(SEED);
-    let mut runs = runs(plan, packing, members);
+    let mut runs = runs(planner, plan, members);
     let most = planner.settings.pack_walltime.map_or(u32::MAX, |walltime| walltime.seconds);
     let walltime_s = total_seconds(&runs).map(|seconds| seconds.min(most));
     let nodes = nodes(&runs);
+    let keep_store = planner.settings.pack_store == Some(PackStore::Keep);
     draw(&mut runs, seed, &name);
+    number_stores(&mut runs, keep_store);
     let (queue, cost) = match walltime_s {
         None => (None, None),
         Some(seconds) => {
@@ -148,7 +150,7 @@ fn planned_pack(planner: &Planner<'_>, plan: &Plan, packing: Packing, members: &
         }
     };
     let Manifest { site, scheduler, job, .. } = first.clone();
-    let pack = Pack { schema: SCHEMA, name, site, scheduler, seed, nodes, walltime_s, queue, runs };
+    let pack = Pack { schema: SCHEMA, name, site, scheduler, seed, nodes, walltime_s, queue, keep_store, runs };
     Ok(PlannedPack { pack, like: job, cost })
 }
 
@@ -218,7 +220,9 @@ pub fn script(planner: &Planner<'_>, planned: &PlannedPack) -> Result<String> {
 
 /// The members with their places: the client first, the database behind the largest client, so that its shards sit on the
 /// same nodes whatever the client's size.
-fn runs(plan: &Plan, packing: Packing, members: &[usize]) -> Vec<PackedRun> {
+fn runs(planner: &Planner<'_>, plan: &Plan, members: &[usize]) -> Vec<PackedRun> {
+    let nested = planner.settings.pack == Some(Packing::Nested);
+    let keep = planner.settings.pack_store == Some(PackStore::Keep);
     let members: Vec<&Planned> = members.iter().map(|at| &plan.planned[*at]).collect();
     let own = |planned: &Planned| {
         let (all, job) = (planned.manifest.expect.nodes, &planned.manifest.job);
@@ -234,12 +238,69 @@ fn runs(plan: &Plan, packing: Packing, members: &[usize]) -> Vec<PackedRun> {
             name: planned.manifest.name.clone(),
             client_nodes,
             db_nodes,
-            db_at: if packing == Packing::Nested { largest.unwrap_or(client_nodes) } else { client_nodes },
+            db_at: if nested { largest.unwrap_or(client_nodes) } else { client_nodes },
             walltime_s: planned.manifest.expect.walltime_s,
             block: planned.manifest.job.repeat,
+            store: 0,
         }
     };
-    members.iter().map(run).collect()
+    let mut runs: Vec<PackedRun> = members.iter().map(run).collect();
+    if keep {
+        let mut stores: Vec<StoreKey> = Vec::new();
+        for (run, planned) in runs.iter_mut().zip(&members) {
+            let key = StoreKey::of(&planned.manifest.job, run);
+            let known = stores.iter().position(|other| *other == key && !key.out_of_reach);
+            run.store = known.unwrap_or(stores.len()) as u32;
+            if known.is_none() {
+                stores.push(key);
+            }
+        }
+    }
+    runs
+}
+
+/// What must agree for two permutations to use the same servers.
+#[derive(PartialEq)]
+struct StoreKey {
+    /// All that does not concern the store set to one value.
+    job: Job,
+    place: (u32, u32),
+    /// UNIX sockets on several hosts: nobody could empty the store from one of them.
+    out_of_reach: bool,
+}
+
+impl StoreKey {
+    fn of(job: &Job, run: &PackedRun) -> StoreKey {
+        let colocated = job.deployment == Deployment::Colocated;
+        let on = |nodes: u32| if colocated { nodes } else { 0 };
+        let place = if colocated { (0, run.client_nodes) } else { (run.db_at, run.db_nodes) };
+        StoreKey {
+            place,
+            out_of_reach: job.transport == Transport::Uds && run.client_nodes > 1,
+            job: Job {
+                client_nodes: on(job.client_nodes),
+                // masks of the servers depend on the ranks beside them; connections are limited by their number
+                clients_per_node: on(job.clients_per_node),
+                client_cpus: on(job.client_cpus),
+                repeat: 1,
+                keys: KeyPlacement::Hash,
+                workload: Workload::default(),
+                ..job.clone()
+            },
+        }
+    }
+}
+
+/// Numbers the stores in the order in which they are used: a new number with each change, or with each run.
+fn number_stores(runs: &mut [PackedRun], keep: bool) {
+    let (mut number, mut last) = (0, None);
+    for run in runs {
+        if !keep || last != Some(run.store) {
+            number += 1;
+        }
+        last = Some(run.store);
+        run.store = number;
+    }
 }
 
 fn nodes(runs: &[PackedRun]) -> u32 {
@@ -260,6 +321,12 @@ fn draw(runs: &mut [PackedRun], seed: u64, name: &str) {
     for block in runs.chunk_by_mut(|a, b| a.block == b.block) {
         // no hasher of the standard library: its values may change from release to release
         let mixed = u64::from(crc32fast::hash(format!("{name} {}", block[0].block).as_bytes()));
-        Rng::with_seed(seed ^ (mixed << 32 | mixed)).shuffle(block);
+        let mut rng = Rng::with_seed(seed ^ (mixed << 32 | mixed));
+        rng.shuffle(block);
+        // those that share a store follow each other, in the order in which the first of each was drawn
+        let mut stores: Vec<u32> = block.iter().map(|run| run.store).collect();
+        let mut seen = HashSet::new();
+        stores.retain(|store| seen.insert(*store));
+        block.sort_by_key(|run| stores.iter().position(|store| *store == run.store));
     }
 }

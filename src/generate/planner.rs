@@ -18,7 +18,7 @@ use crate::record::malloc_conf::MallocConf;
 use crate::record::manifest::{Expect, Job, Manifest};
 use crate::record::pack;
 use crate::record::units::ByteCount;
-use crate::record::vocabulary::{DbFrom, KeyPlacement};
+use crate::record::vocabulary::{DbFrom, KeyPlacement, PackStore};
 use crate::record::walltime::Walltime;
 use crate::record::workload::Workload;
 use crate::script::{JobScript, Library, Placed, Wanted, feature, shell_word};
@@ -177,6 +177,7 @@ impl<'a> Planner<'a> {
             server: self.settings.store_server.as_deref().or(self.site.store.server.as_deref()),
             port: self.settings.db_port.unwrap_or(self.site.network.db_port),
             packed,
+            keeps: packed && self.settings.pack_store == Some(PackStore::Keep),
         };
         let db_queue = self.db_queue(job)?;
         let db_script = JobScript { directives: &self.directives_with(db_queue), ..script }.render_db(&self.library)?;

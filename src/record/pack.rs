@@ -49,6 +49,8 @@ pub struct Pack {
     /// Name of the site's queue row; absent where there is no queue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queue: Option<String>,
+    /// Runs of one store group follow each other and share their servers.
+    pub keep_store: bool,
     /// In the order in which they run.
     #[serde(rename = "run")]
     pub runs: Vec<PackedRun>,
@@ -71,6 +73,8 @@ pub struct PackedRun {
     pub walltime_s: Option<u32>,
     /// Permutations of one block are one repetition of everything: order is drawn within a block. Counts from 1.
     pub block: u32,
+    /// Number of its store: that of its predecessor where both may use the same servers. Counts from 1.
+    pub store: u32,
 }
 
 /// `pack.json`: where an attempt ran, if that was inside a pack.
@@ -84,6 +88,9 @@ pub struct PackPlace {
     /// Permutations in the pack.
     pub of: u32,
     pub block: u32,
+    /// `NAME/attempt-N` that started the servers, if that was an earlier permutation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store_from: Option<String>,
 }
 
 impl Pack {
@@ -117,6 +124,7 @@ impl Pack {
             position: at as u32 + 1,
             of: self.runs.len() as u32,
             block: self.runs[at].block,
+            store_from: None,
         })
     }
 }
@@ -149,6 +157,7 @@ mod tests {
             db_at: 8,
             walltime_s: Some(600),
             block,
+            store: 1,
         };
         Pack {
             schema: super::super::SCHEMA,
@@ -159,6 +168,7 @@ mod tests {
             nodes: 8,
             walltime_s: Some(1260),
             queue: None,
+            keep_store: false,
             runs: vec![run("colocated-n8-r1", 8, 1), run("colocated-n4-r2", 4, 2)],
         }
     }

@@ -53,6 +53,8 @@ pub struct JobScript<'a> {
     pub port: u16,
     /// It runs inside a pack, whose script has directives and environment and says which nodes.
     pub packed: bool,
+    /// Inside a pack: its servers may be another permutation's, and may serve the next one.
+    pub keeps: bool,
 }
 
 /// One launch, as the launcher's template writes it.
@@ -109,6 +111,7 @@ impl JobScript<'_> {
         let tasks_per_node = library.part(&launcher, "tasks_per_node", &mut context)?;
         context.insert("tasks_per_node", tasks_per_node.trim());
         context.insert("packed", &self.packed);
+        context.insert("keeps", &self.keeps);
         let header = if self.packed { String::new() } else { library.part(&scheduler, "directives", &mut context)? };
         context.insert("header", &header);
         let by_feature = match self.wanted.differ(&self.manifest.job, half) {
@@ -146,6 +149,7 @@ impl JobScript<'_> {
 
     fn finish(&self, library: &Library, context: &tera::Context) -> Result<tera::Value> {
         let case = match self.manifest.job.db_from {
+            _ if self.keeps => "keeps",
             DbFrom::Job => "pair",
             DbFrom::Running => "running",
             DbFrom::Allocation | DbFrom::Hosts => "own",

@@ -5,7 +5,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::record::vocabulary::{DbFrom, Packing};
+use crate::record::vocabulary::{DbFrom, PackStore, Packing};
 use crate::record::walltime::Walltime;
 
 /// Settings from one source (flags, a study file); what is absent is open.
@@ -98,6 +98,12 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pack_walltime: Option<Walltime>,
 
+    /// What becomes of the store between two permutations of a pack: each starts its own (restart), or those whose stores are the
+    /// same follow each other and share one, which is emptied between them (keep). Default: restart.
+    #[arg(long, value_name = "WHAT", value_parser = PossibleValuesParser::new(PackStore::NAMES).try_map(|text| text.parse::<PackStore>()))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pack_store: Option<PackStore>,
+
     /// A further directive for the scheduler, without its prefix; may be given several times.
     #[arg(long = "directive", value_name = "TEXT", allow_hyphen_values = true)]
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -124,6 +130,7 @@ impl Settings {
             pack: self.pack.or(fallback.pack),
             pack_seed: self.pack_seed.or(fallback.pack_seed),
             pack_walltime: self.pack_walltime.or(fallback.pack_walltime),
+            pack_store: self.pack_store.or(fallback.pack_store),
             directives: [fallback.directives, self.directives].concat(),
         }
     }

@@ -12,6 +12,7 @@ use anyhow::{Context, Result, ensure};
 use shardscale::record::attempt::{self, Attempt, Outcome};
 use shardscale::record::manifest::Manifest;
 use shardscale::record::pack::{self, Pack, PackPlace, PackedRun};
+use shardscale::record::server::Server;
 use shardscale::record::{files, status};
 
 /// Set to 1 to measure again what is measured already.
@@ -28,6 +29,9 @@ pub struct Args {
     /// Folder of the pack that the run is a part of
     #[arg(long, value_name = "DIR")]
     pack: Option<PathBuf>,
+    /// Attempt whose servers serve this run too
+    #[arg(long, value_name = "DIR")]
+    store: Option<PathBuf>,
     /// Identifier of the scheduler's job, for the status line
     #[arg(long, value_name = "ID")]
     job: Option<String>,
@@ -50,12 +54,33 @@ pub fn run(args: &Args) -> Result<()> {
             .place(&manifest.name),
     };
     let attempt = prepare(args)?;
-    create(&attempt.join(attempt::PASSWORD_FILE), 0o600, &format!("{}\n", new_password()?))?;
+    match &args.store {
+        None => create(&attempt.join(attempt::PASSWORD_FILE), 0o600, &format!("{}\n", new_password()?))?,
+        Some(origin) => take_over(origin, &attempt, manifest.expect.servers)?,
+    }
     if let Some(place) = place {
-        files::replace_json(&attempt.join(PackPlace::FILE), &place)?;
+        let store_from = args.store.as_deref().map(run_and_attempt);
+        files::replace_json(&attempt.join(PackPlace::FILE), &PackPlace { store_from, ..place })?;
     }
     println!("{}", attempt.display());
     Ok(())
+}
+
+/// The records and the password of servers that another attempt started.
+fn take_over(origin: &Path, attempt: &Path, servers: u32) -> Result<()> {
+    let what = || format!("the servers of {} cannot serve this run", origin.display());
+    for index in 0..servers {
+        let server = Server::read(origin, index)?.with_context(|| format!("{}: there is no server {index}", what()))?;
+        ensure!(server.exit.is_none(), "{}: server {index} on {} has ended", what(), server.host);
+        server.write(attempt)?;
+    }
+    create(&attempt.join(attempt::PASSWORD_FILE), 0o600, &format!("{}\n", super::read_password(origin)?))
+}
+
+/// `NAME/attempt-N`
+fn run_and_attempt(path: &Path) -> String {
+    let names: Vec<_> = path.iter().rev().take(2).map(|name| name.to_string_lossy()).collect();
+    names.into_iter().rev().collect::<Vec<_>>().join("/")
 }
 
 /// A pack has something to do while one of its runs is not measured.

@@ -82,7 +82,7 @@ pub fn runs(collection: &Collection) -> Result<Vec<u8>> {
         "started_utc",
     ];
     let start = ["run", "path", "state", "reason", "notes", "attempt", "sizes_done", "sizes_total", "source"];
-    const PACK: &[&str] = &["pack", "pack_position", "pack_block", "pack_seed"];
+    const PACK: &[&str] = &["pack", "pack_position", "pack_block", "pack_seed", "store_kept_from"];
     let mut table = vec![header(&start, &[PACK, MEASURED, FACTS])];
     let width = table[0].len();
     for run in &collection.runs {
@@ -115,9 +115,10 @@ fn attempt(run: &Run) -> String {
 }
 
 /// Where the run's job was one of several permutations, which job and which place in it.
-fn pack(run: &Run) -> [String; 4] {
+fn pack(run: &Run) -> [String; 5] {
     let Some(place) = &run.pack else { return Default::default() };
-    [place.pack.clone(), place.position.to_string(), place.block.to_string(), place.seed.to_string()]
+    let from = place.store_from.clone().unwrap_or_default();
+    [place.pack.clone(), place.position.to_string(), place.block.to_string(), place.seed.to_string(), from]
 }
 
 fn parameters(run: &Run) -> impl Iterator<Item = String> + '_ {
