@@ -131,13 +131,6 @@ const FAULTS: &[Fault] = &[
         inject: |cluster| on_the_job(cluster, "scancel JOB"),
         reasons: &["cancelled"],
     },
-    Fault {
-        what: "the job's time",
-        stage: Stage::Looping,
-        command: "scontrol update JobId=JOB EndTime=now+1",
-        inject: |cluster| on_the_job(cluster, "scontrol update JobId=JOB EndTime=now+1"),
-        reasons: &["time limit"],
-    },
 ];
 
 /// A run of 3 shards and 4 ranks over two sizes that takes some seconds.
@@ -150,7 +143,7 @@ struct Subject<'a> {
 impl<'a> Subject<'a> {
     fn generate(cluster: &'a Cluster, name: &str) -> Subject<'a> {
         let folder = cluster.folder(name);
-        let scripts = cluster.generate(&folder, "--deployment standard --transport tcp --iterations 25000");
+        let scripts = cluster.generate(&folder, "--deployment standard --transport tcp --iterations 12000");
         let [script] = &scripts[..] else { panic!("one script is due: {scripts:?}") };
         Subject { cluster, run_dir: script.with_extension(""), folder }
     }
