@@ -1,8 +1,8 @@
 //! Reading and writing the record's small files: whole or not at all, with errors that name the file.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -59,6 +59,13 @@ pub fn create_json_once<T: Serialize>(path: &Path, value: &T) -> Result<bool> {
         .and_then(|()| file.write_all(b"\n"))
         .with_context(|| format!("cannot write {}", path.display()))?;
     Ok(true)
+}
+
+/// Makes a folder, and those above it, that others cannot write into whatever the umask: who can replace a job script in it
+/// has its next run done in the owner's name. A group may, where the umask lets it.
+pub fn create_folders(path: &Path) -> Result<()> {
+    let made = DirBuilder::new().recursive(true).mode(0o775).create(path);
+    made.with_context(|| format!("cannot create the folder {}", path.display()))
 }
 
 /// Reads a JSON file; `Ok(None)` where there is none.
