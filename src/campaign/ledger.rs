@@ -5,6 +5,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -107,6 +108,7 @@ impl Ledger {
         OpenOptions::new()
             .create(true)
             .append(true)
+            .mode(0o644)
             .open(&self.path)
             .and_then(|mut file| write(&mut file))
             .with_context(|| format!("cannot write {}", self.path.display()))?;

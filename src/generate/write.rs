@@ -21,7 +21,7 @@ const LOCK_FILE: &str = ".shardscale-gen.lock";
 /// # Errors
 /// See [`super::run`].
 pub fn write(planner: &Planner<'_>, plan: &Plan, prune: bool) -> Result<Changes> {
-    fs::create_dir_all(&plan.out).with_context(|| format!("cannot create the folder {}", plan.out.display()))?;
+    files::create_folders(&plan.out)?;
     let _lock = lock(&plan.out)?;
     let folder = Folder::list(&plan.out)?;
     refuse_conflicts(&folder, planner, plan)?;
@@ -75,7 +75,7 @@ fn lock(out: &Path) -> Result<File> {
 
 fn write_pack(out: &Path, name: &str, texts: &PackFiles) -> Result<()> {
     let folder = out.join(name);
-    create_folder(&folder)?;
+    files::create_folders(&folder)?;
     files::replace(&folder.join(pack::FILE), texts.manifest.as_bytes(), 0o644)?;
     files::replace(&script_path(out, name), texts.script.as_bytes(), 0o755)
 }
@@ -83,7 +83,7 @@ fn write_pack(out: &Path, name: &str, texts: &PackFiles) -> Result<()> {
 /// The manifest first: a script never lacks its manifest.
 fn write_one(out: &Path, name: &str, texts: &Files) -> Result<()> {
     let run_dir = out.join(name);
-    create_folder(&run_dir)?;
+    files::create_folders(&run_dir)?;
     files::replace(&run_dir.join(manifest::FILE), texts.manifest.as_bytes(), 0o644)?;
     if let Some(script) = &texts.db_script {
         files::replace(&run_dir.join(DB_SCRIPT), script.as_bytes(), 0o755)?;
@@ -113,15 +113,6 @@ fn remove_script(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             Err(error).with_context(|| format!("cannot remove {}", path.display()))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn create_folder(path: &Path) -> Result<()> {
-    match fs::create_dir(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
-            Err(error).with_context(|| format!("cannot create {}", path.display()))
         }
         _ => Ok(()),
     }
