@@ -109,7 +109,6 @@ fn ephemeral(root: &Root) -> Option<std::ops::RangeInclusive<u16>> {
 
 #[cfg(test)]
 mod tests {
-
     use super::super::finding::Level;
     use super::*;
     use crate::node::root;
