@@ -80,14 +80,16 @@ mod tests {
     /// run to run, blocks within a run by a hundredth around the run's own level.
     fn false_verdicts((repeats, comparisons): (usize, usize)) -> (usize, usize) {
         let mut random = fastrand::Rng::with_seed(7);
-        let mut normal = move || (-2.0 * (1.0 - random.f64()).ln()).sqrt() * (std::f64::consts::TAU * random.f64()).cos();
+        let mut normal =
+            move || (-2.0 * (1.0 - random.f64()).ln()).sqrt() * (std::f64::consts::TAU * random.f64()).cos();
         let mut verdicts = Vec::new();
         for _ in 0..comparisons {
             let mut levels = || (0..repeats).map(|_| 1e5 * (0.1 * normal()).exp()).collect::<Vec<f64>>();
             let (old, new) = (levels(), levels());
             verdicts.push(match repeats {
                 1 => {
-                    let mut blocks = |level: f64| (0..32).map(|_| level * (0.01 * normal()).exp()).collect::<Vec<f64>>();
+                    let mut blocks =
+                        |level: f64| (0..32).map(|_| level * (0.01 * normal()).exp()).collect::<Vec<f64>>();
                     Verdict::of(interval::block_ratio(&blocks(old[0]), &blocks(new[0])), Method::Blocks)
                 }
                 _ => Verdict::of(interval::welch_ratio(&old, &new), Method::Repeats),

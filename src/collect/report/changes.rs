@@ -9,7 +9,8 @@ use crate::record::units::show_bytes;
 const LISTED: usize = 20;
 const NAME_WIDTH: usize = 34;
 /// What to do about them, in lines no wider than the table's.
-const UNCONFIRMED: &str = "unconfirmed: these differ, but one run on a side does not show how much runs differ by chance; repeat
+const UNCONFIRMED: &str =
+    "unconfirmed: these differ, but one run on a side does not show how much runs differ by chance; repeat
 both sides (gen --repeats 3) before believing it. Each is in baseline.csv; --fail-if does not count them.
 ";
 
