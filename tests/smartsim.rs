@@ -75,6 +75,8 @@ fn a_whole_session_gives_the_figures_done_by_hand() {
     // 6 ranks x 1024 bytes x 40 / 20 ms
     assert!((size.classic_gb_per_s.unwrap() - 6.0 * 1024.0 * 40.0 / 20e6).abs() < 1e-12);
     assert_eq!((size.overlap_gb_per_s, size.window_ns), (None, None));
+    let best = run.best().unwrap();
+    assert_eq!((best.payload_bytes, Some(best.gb_per_s), best.is_classic), (1024, size.classic_gb_per_s, true));
 }
 
 #[test]
@@ -134,6 +136,7 @@ fn old_and_new_stand_in_one_report_which_is_the_same_twice() {
         let collected = collect::run(&CollectOptions::of(root.path().to_owned()), |_, _| {}).unwrap();
         assert!(collected.all_good, "{}", collected.summary);
         assert!(collected.summary.lines().all(|line| line.chars().count() <= 100), "{}", collected.summary);
+        assert!(collected.summary.contains("64 KiB classic\n"), "{}", collected.summary);
         passes.push(names.map(report));
     }
     assert!(passes[0] == passes[1], "the second report differs");
