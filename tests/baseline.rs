@@ -83,8 +83,9 @@ fn single_runs_decide_only_when_asked_to() {
     let (old, new) = (old.to_str().unwrap(), new.to_str().unwrap());
     let careful = shardscale(&[new, "--baseline", old, "--fail-if", "slower=5%"]);
     let text = String::from_utf8(careful.stdout).unwrap();
-    assert!(careful.status.code() == Some(0) && text.contains("6 comparisons: 6 unconfirmed"), "{text}");
-    assert!(text.contains("repeat\nboth sides") && text.lines().all(|line| line.chars().count() <= 100), "{text}");
+    assert_eq!(careful.status.code(), Some(0), "{}", String::from_utf8_lossy(&careful.stderr));
+    assert!(text.contains("6 comparisons: 6 unconfirmed"), "{text}");
+    assert!(text.contains("repeat both sides") && text.lines().all(|line| line.chars().count() <= 100), "{text}");
     let eager = shardscale(&[new, "--baseline", old, "--fail-if", "slower=5%,unconfirmed"]);
     assert_eq!(eager.status.code(), Some(4));
 }

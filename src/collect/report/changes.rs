@@ -9,10 +9,9 @@ use crate::record::units::show_bytes;
 const LISTED: usize = 20;
 const NAME_WIDTH: usize = 34;
 /// What to do about them, in lines no wider than the table's.
-const UNCONFIRMED: &str =
-    "unconfirmed: these differ, but one run on a side does not show how much runs differ by chance; repeat
-both sides (gen --repeats 3) before believing it. Each is in baseline.csv; --fail-if does not count them.
-";
+const UNCONFIRMED: &str = "unconfirmed: these differ, but one run on a side does not show how much runs differ by chance:\n\
+     repeat both sides (gen --repeats 3) before believing it. Each is in baseline.csv; --fail-if does\n\
+     not count them.\n";
 
 /// `24 comparisons: 2 slower, 22 noise`.
 pub fn headline(baseline: &Baseline) -> String {
