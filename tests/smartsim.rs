@@ -72,6 +72,9 @@ fn a_whole_session_gives_the_figures_done_by_hand() {
     // the middle of 100 .. 139 us, and twice that
     assert_eq!(size.ops.iter().map(|op| op.latency.median).collect::<Vec<_>>(), [119_500.0, 239_000.0]);
     assert_eq!(size.ops[0].latency.min, 100_000);
+    // six keys by name on 16 shards
+    let per_shard = &run.measured.as_ref().unwrap().ranks_per_shard;
+    assert_eq!((per_shard.len(), per_shard.iter().sum::<u32>()), (16, RANKS));
     // 6 ranks x 1024 bytes x 40 / 20 ms
     assert!((size.classic_gb_per_s.unwrap() - 6.0 * 1024.0 * 40.0 / 20e6).abs() < 1e-12);
     assert_eq!((size.overlap_gb_per_s, size.window_ns), (None, None));
@@ -120,6 +123,17 @@ fn sessions_without_timings_and_other_tests_are_named() {
     assert_eq!(problems.len(), 2, "{problems:?}");
     assert!(problems[0].contains("it has batch_size, which is another of its tests"), "{problems:?}");
     assert!(problems[1].contains("tensor_bytes = \"lots\" is not a whole number"), "{problems:?}");
+}
+
+#[test]
+fn sessions_of_the_same_are_numbered() {
+    let root = tempfile::tempdir().unwrap();
+    for (name, bytes) in [("a", 1024), ("b", 4096), ("c", 1024)] {
+        standard(root.path(), name, bytes);
+    }
+    let runs = gather(root.path()).runs;
+    let numbers: Vec<_> = runs.iter().map(|run| (run.name.as_str(), run.params.text("repeat"))).collect();
+    assert_eq!(numbers, [("a", "1".to_owned()), ("b", "1".to_owned()), ("c", "2".to_owned())]);
 }
 
 #[test]

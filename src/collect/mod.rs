@@ -138,6 +138,7 @@ pub fn gather(dir: &Path, report: &Path, progress: impl Fn(usize, usize)) -> Res
         read += some.len();
         progress(read, found.runs.len());
     }
+    read::smartsim::number(&mut collection.runs);
     collection.problems.extend(shared_names(&collection.runs));
     collection.problems.sort();
     collection.scaling = scaling::of_runs(&collection.runs);
