@@ -232,8 +232,11 @@ fn every_fault(cluster: &Cluster) {
         };
         assert_eq!(kept, u32::from(matches!(fault.stage, Stage::Looping)), "{}", fault.what);
         let folders = scratch(cluster);
-        let left =
-            if folders.is_empty() { "nothing".to_owned() } else { format!("{} empty scratch folder(s)", folders.len()) };
+        let left = if folders.is_empty() {
+            "nothing".to_owned()
+        } else {
+            format!("{} empty scratch folder(s)", folders.len())
+        };
         subject.heals_after(&folders);
         println!("| {} | {stage} | `{}` | {reason} | {kept} of 2 | {left} | done |", fault.what, fault.command);
     }

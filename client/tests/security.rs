@@ -269,13 +269,15 @@ fn full_disks(cluster: &Cluster) {
     let script = cluster.generate(&folder, &format!("{STUDY} --iterations 8000")).remove(0);
     // scratch of the first of the servers' nodes: nothing goes in there any more
     let pid = fs::read_to_string(cluster.lab.join("pid/cn3")).unwrap();
-    let mount = |options: &str| {
-        let options = format!("remount,{options}");
-        let done =
-            Command::new("nsenter").args(["--target", pid.trim(), "--mount", "mount", "-o", &options, "/tmp"]).output();
-        assert!(done.as_ref().unwrap().status.success(), "{}", text(&done.unwrap()));
+    let there = |command: &[&str]| {
+        let done = Command::new("nsenter").args(["--target", pid.trim(), "--mount"]).args(command).output().unwrap();
+        assert!(done.status.success(), "{command:?}: {}", text(&done));
+        String::from_utf8_lossy(&done.stdout).into_owned()
     };
-    mount("nr_inodes=1");
+    let mount = |options: &str| there(&["mount", "-o", &format!("remount,{options}"), "/tmp"]);
+    // what is there already (the shared folder may lie below /tmp) and not one file more
+    let used = there(&["df", "--output=iused", "/tmp"]);
+    mount(&format!("nr_inodes={}", used.split_whitespace().last().unwrap()));
     cluster.shardscale(&folder, "submit out", 0);
     cluster.wait_until_idle();
     mount("nr_inodes=100000");
