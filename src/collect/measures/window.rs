@@ -1,5 +1,7 @@
 //! Spans on the ranks' common clock.
 
+use crate::record::samples::SeriesView;
+
 /// A span on the ranks' common clock, in ns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
@@ -65,6 +67,36 @@ impl Iterations {
         for (window, (start, duration)) in self.windows.iter_mut().zip(samples) {
             *window = window.with(start, duration);
             all = all.with(start, duration);
+        }
+        all
+    }
+
+    /// Takes a series whose steps and durations fit 32 bits, as [`SeriesView::narrow`] gives them; the common window of the
+    /// timed samples.
+    pub fn push_steps(&mut self, view: &SeriesView<'_>, samples: impl ExactSizeIterator<Item = (u32, u32)>) -> Window {
+        const FAR: i64 = 1 << 62;
+        let (n, warmup) = (samples.len(), view.warmup as usize);
+        if view.base_ns.abs() > FAR || n > 1 << 28 {
+            // a damaged start: as slow and as careful as need be
+            return self.push(view.samples().skip(warmup).collect::<Vec<_>>().into_iter());
+        }
+        let timed = n.saturating_sub(warmup);
+        self.make_room(timed);
+        self.series_of_length[timed] += 1;
+        let mut all = Window::EMPTY;
+        // how much of a sample the next step leaves behind: nothing where steps count from starts
+        let behind = if view.from_start { 0 } else { i64::MAX };
+        let mut before = view.base_ns;
+        let mut samples = samples.map(|(step, duration)| {
+            let start = before + i64::from(step);
+            before = start + (i64::from(duration) & behind);
+            (start, start + i64::from(duration))
+        });
+        samples.by_ref().take(warmup).for_each(drop);
+        for (window, (start, end)) in self.windows.iter_mut().zip(samples) {
+            let one = Window { first_start_ns: start, last_end_ns: end };
+            *window = window.and(one);
+            all = all.and(one);
         }
         all
     }
