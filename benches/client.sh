@@ -3,7 +3,7 @@
 # machine: (a) bare sockets that move the same bytes (the floor), (b) redis-benchmark, (c) the redis crate's ordinary path.
 #
 # One rank: client and server share one CPU, over TCP and over a UNIX socket; medians of put + get, and CPU time of the pair.
-# Several ranks: 4 of them and 1 or 3 shards, nobody pinned; GB/s of all together. A ratio is taken within a round; the table
+# Several ranks: 4 processes and 1 or 3 shards, nobody pinned; GB/s of all together. A ratio is taken within a round; the table
 # shows the median of the rounds (default 11), in Markdown. Needs redis-server, redis-benchmark, mpirun and two CPUs.
 set -euo pipefail
 cd "$(dirname "$0")/.."

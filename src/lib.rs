@@ -9,10 +9,12 @@
 //! - [`placement`]: who sits on which CPU
 //! - [`script`]: a permutation's job script
 //! - [`generate`]: `shardscale gen`
+//! - [`campaign`]: `shardscale submit` and `shardscale status`
 //! - [`lint`]: `shardscale check`
 //! - [`catalogue`] and [`survey`]: `shardscale sites`
 //! - [`collect`]: `shardscale collect`
 
+pub mod campaign;
 pub mod catalogue;
 pub mod collect;
 pub mod generate;

@@ -11,14 +11,15 @@ use shardscale::collect::{self, CollectOptions, Collected};
 use shardscale::generate::{self, Outcome, Request};
 use shardscale::lint;
 
-use sites::sites;
-
 mod cli;
+mod jobs;
+mod sites;
+
+use sites::sites;
 
 /// Ten thousand scripts are mostly small texts that come and go: the C library's allocator took a third of the time.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-mod sites;
 
 /// Exit codes. clap itself ends with 2 on wrong usage.
 #[derive(Clone, Copy)]
@@ -36,6 +37,8 @@ fn main() -> ExitCode {
     let exit = match cli::Cli::parse().command {
         cli::Command::Gen(args) => gen_scripts(&args.into_request()),
         cli::Command::Check(args) => check_scripts(&args.paths),
+        cli::Command::Submit(args) => jobs::submit(&args.into_request()),
+        cli::Command::Status(args) => jobs::status(&args),
         cli::Command::Collect(args) => collect_runs(&args.into_options()),
         cli::Command::Sites(args) => sites(&args),
     };
@@ -53,7 +56,7 @@ fn gen_scripts(request: &Request) -> Result<Exit> {
         None => stdout.write_all(generate::dry_run(&plan, &arrangements, stdout.is_terminal()).as_bytes())?,
         Some(changes) => {
             for (name, change) in changes {
-                writeln!(stdout, "{:<9} {}", change.as_str(), request.out.join(format!("{name}.sh")).display())?;
+                writeln!(stdout, "{:<9} {}", change.as_str(), plan.script_path(&request.out, name).display())?;
             }
             eprintln!("{} in {}", generate::summary(changes), request.out.display());
             plan.refused.iter().for_each(|refusal| eprintln!("refused   {}: {}", refusal.name, refusal.reason));

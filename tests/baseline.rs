@@ -47,12 +47,16 @@ fn the_same_again_is_noise_and_slower_is_slower() {
         assert_eq!(verdicts(&same), [Verdict::Noise; 6], "{same:?}");
         assert!(same.changes.iter().all(|change| change.method == method));
         let slower = compared(&old, &slow);
-        assert_eq!(verdicts(&slower), [Verdict::Slower; 6], "{slower:?}");
+        let [is_slower, is_faster] = match method {
+            Method::Repeats => [Verdict::Slower, Verdict::Faster],
+            Method::Blocks => [Verdict::Unconfirmed; 2],
+        };
+        assert_eq!(verdicts(&slower), [is_slower; 6], "{slower:?}");
         for change in &slower.changes {
             let (low, high) = change.interval.unwrap();
             assert!(low < change.ratio && change.ratio < high && (change.ratio - 1.5).abs() < 0.1, "{change:?}");
         }
-        assert_eq!(verdicts(&compared(&slow, &old)), [Verdict::Faster; 6]);
+        assert_eq!(verdicts(&compared(&slow, &old)), [is_faster; 6]);
     }
 }
 
@@ -68,6 +72,22 @@ fn runs_pair_by_parameters_and_the_others_are_named() {
     assert_eq!(baseline.changes[0].baseline_run, "as-it-was-called-then");
     assert_eq!((baseline.only_old.len(), baseline.only_new.len()), (0, 1));
     assert!(baseline.only_new[0].starts_with("standard-n8x4"));
+}
+
+#[test]
+fn single_runs_decide_only_when_asked_to() {
+    let tree = tempfile::tempdir().unwrap();
+    let [old, new] = ["old", "new"].map(|name| tree.path().join(name));
+    runs(&old, 1, |_| {});
+    runs(&new, 1, |model| (model.seed, model.slowdown) = (2, 1.5));
+    let (old, new) = (old.to_str().unwrap(), new.to_str().unwrap());
+    let careful = shardscale(&[new, "--baseline", old, "--fail-if", "slower=5%"]);
+    let text = String::from_utf8(careful.stdout).unwrap();
+    assert_eq!(careful.status.code(), Some(0), "{}", String::from_utf8_lossy(&careful.stderr));
+    assert!(text.contains("6 comparisons: 6 unconfirmed"), "{text}");
+    assert!(text.contains("repeat both sides") && text.lines().all(|line| line.chars().count() <= 100), "{text}");
+    let eager = shardscale(&[new, "--baseline", old, "--fail-if", "slower=5%,unconfirmed"]);
+    assert_eq!(eager.status.code(), Some(4));
 }
 
 fn shardscale(args: &[&str]) -> Output {

@@ -351,6 +351,24 @@ fn hostile_names_stay_text() {
 }
 
 #[test]
+fn damaged_and_hostile_small_files_hide_no_samples() {
+    let binary: Vec<u8> = (0..100_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let deep = b"[".repeat(1_000_000);
+    let long = format!("1 started\n9 failed client {}\n", "x".repeat(10_000_000)).into_bytes();
+    for bytes in [&binary, &deep, &long, &b"{\"schema\":1e999}".to_vec(), &vec![0; 10_000_000]] {
+        let tree = Tree::new();
+        let attempt = model().execute(tree.path(), 1, DONE);
+        for name in ["client-error.json", "progress.json", "store.json", "server-0.json", "status"] {
+            fs::write(attempt.join(name), bytes).unwrap();
+        }
+        let run = tree.only();
+        assert_eq!((run.state, run.sizes().len()), (State::Partial, 6), "{}", run.reason);
+        tree.collect();
+        assert!(tree.report("report.html").len() < 5_000_000);
+    }
+}
+
+#[test]
 fn nothing_to_collect_is_an_error() {
     let tree = Tree::new();
     let options = |dir: &Path| CollectOptions::of(dir.to_owned());

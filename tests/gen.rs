@@ -213,15 +213,17 @@ fn hostile_values_reach_neither_shell_nor_directives() {
     let error = cli.fails(1, &["--site=frontier", "--out=a b"]);
     assert!(error.contains("a scheduler's directives can hold only paths"), "{error}");
 
+    let error = cli.fails(1, &["--site=local", "--out=a\ntouch pwned"]);
+    assert!(error.contains("has a line break or control character"), "{error}");
+
     // where nothing but bash reads them, they are quoted: the script runs and creates no file but its own
-    let hostile = "o'ut $(touch pwned) `touch pwned`";
+    let hostile = "-o'ut $(touch pwned) `touch pwned`";
     let client = "./$(touch pwned);touch pwned";
     cli.ok(&[
         "--site=local",
         "--deployment=standard",
         "--clients-per-node=1",
-        "--out",
-        hostile,
+        &format!("--out={hostile}"),
         "--client",
         client,
         "--store-server",
@@ -232,6 +234,28 @@ fn hostile_values_reach_neither_shell_nor_directives() {
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("does not start"), "{}", stderr(&output));
     assert!(!cli.folder.path().join("pwned").exists());
+}
+
+/// Who can replace a job script has its next run done in the owner's name.
+#[test]
+fn others_cannot_write_what_is_generated_whatever_the_umask() {
+    use std::os::unix::fs::PermissionsExt;
+    let cli = Cli::new();
+    let line =
+        "umask 000; \"$0\" gen --site=frontier --deployment=colocated --client-nodes=1,2 --pack=nested --out=a/out";
+    let mut command = Command::new("bash");
+    command.args(["-c", line, env!("CARGO_BIN_EXE_shardscale")]).current_dir(cli.folder.path());
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    let mut looked_at = 0;
+    for entry in walkdir::WalkDir::new(cli.folder.path().join("a")) {
+        let entry = entry.unwrap();
+        let mode = entry.metadata().unwrap().permissions().mode();
+        let lock = entry.file_name() == ".shardscale-gen.lock"; // empty, and read by nobody
+        assert!(lock || mode & 0o002 == 0, "{} has mode {mode:o}", entry.path().display());
+        looked_at += 1;
+    }
+    assert!(looked_at > 8, "{looked_at}");
 }
 
 #[test]

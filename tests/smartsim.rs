@@ -72,9 +72,14 @@ fn a_whole_session_gives_the_figures_done_by_hand() {
     // the middle of 100 .. 139 us, and twice that
     assert_eq!(size.ops.iter().map(|op| op.latency.median).collect::<Vec<_>>(), [119_500.0, 239_000.0]);
     assert_eq!(size.ops[0].latency.min, 100_000);
+    // six keys by name on 16 shards
+    let per_shard = &run.measured.as_ref().unwrap().ranks_per_shard;
+    assert_eq!((per_shard.len(), per_shard.iter().sum::<u32>()), (16, RANKS));
     // 6 ranks x 1024 bytes x 40 / 20 ms
     assert!((size.classic_gb_per_s.unwrap() - 6.0 * 1024.0 * 40.0 / 20e6).abs() < 1e-12);
     assert_eq!((size.overlap_gb_per_s, size.window_ns), (None, None));
+    let best = run.best().unwrap();
+    assert_eq!((best.payload_bytes, Some(best.gb_per_s), best.is_classic), (1024, size.classic_gb_per_s, true));
 }
 
 #[test]
@@ -121,6 +126,17 @@ fn sessions_without_timings_and_other_tests_are_named() {
 }
 
 #[test]
+fn sessions_of_the_same_are_numbered() {
+    let root = tempfile::tempdir().unwrap();
+    for (name, bytes) in [("a", 1024), ("b", 4096), ("c", 1024)] {
+        standard(root.path(), name, bytes);
+    }
+    let runs = gather(root.path()).runs;
+    let numbers: Vec<_> = runs.iter().map(|run| (run.name.as_str(), run.params.text("repeat"))).collect();
+    assert_eq!(numbers, [("a", "1".to_owned()), ("b", "1".to_owned()), ("c", "2".to_owned())]);
+}
+
+#[test]
 fn old_and_new_stand_in_one_report_which_is_the_same_twice() {
     let root = tempfile::tempdir().unwrap();
     standard(root.path(), "throughput-sess-cpp-1k", 1024);
@@ -134,6 +150,7 @@ fn old_and_new_stand_in_one_report_which_is_the_same_twice() {
         let collected = collect::run(&CollectOptions::of(root.path().to_owned()), |_, _| {}).unwrap();
         assert!(collected.all_good, "{}", collected.summary);
         assert!(collected.summary.lines().all(|line| line.chars().count() <= 100), "{}", collected.summary);
+        assert!(collected.summary.contains("64 KiB classic\n"), "{}", collected.summary);
         passes.push(names.map(report));
     }
     assert!(passes[0] == passes[1], "the second report differs");

@@ -5,16 +5,16 @@
 //!   header, the caller's buffer and CRLF come in by readv; nothing is allocated in the loop.
 //! - `redis-crate`: the ordinary path of the redis crate, SET and GET with vectors of bytes.
 //!
-//! Each target is a thread (a single one the main thread) with a connection of its own. For each size a line goes to stdout: size in bytes, median put and
-//! get in us, CPU time of a put+get pair in us, GB/s of all threads together.
+//! Each target is a process with a connection of its own, as a rank is. For each size a line goes to stdout: size in bytes,
+//! median put and get in us, CPU time of a put+get pair in us (of several processes their means), GB/s of all together.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark ends by panicking")]
 
-use std::io::{IoSlice, IoSliceMut, Read, Write};
+use std::io::{BufRead, BufReader, IoSlice, IoSliceMut, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
+use std::process::{Child, Command, Stdio};
 use std::str::FromStr;
-use std::sync::Barrier;
 
 use clap::{Parser, ValueEnum};
 use shardscale_client::buffer::Buffer;
@@ -25,7 +25,7 @@ use shardscale_client::effort::Meter;
 struct Args {
     #[arg(long)]
     way: Way,
-    /// HOST:PORT=KEY or /SOCKET=KEY; one thread each
+    /// HOST:PORT=KEY or /SOCKET=KEY; one process each
     #[arg(long, required = true)]
     target: Vec<Target>,
     #[arg(long, value_delimiter = ',', required = true)]
@@ -34,6 +34,9 @@ struct Args {
     iterations: usize,
     #[arg(long)]
     warmup: usize,
+    /// Measure one target and one size when standard input says so, for a parent that has several
+    #[arg(long, hide = true)]
+    one_of_several: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -156,21 +159,23 @@ fn connect(way: Way, target: &Target, bytes: usize) -> Box<dyn Pair> {
     }
 }
 
-/// What a thread measured, in ns.
+/// What one process measured.
 struct Measured {
-    put: Vec<i64>,
-    get: Vec<i64>,
-    window: (i64, i64),
+    put_us: f64,
+    get_us: f64,
     cpu_us_a_pair: f64,
+    /// Start and end of the loop on the host's clock in ns.
+    window: (i64, i64),
 }
 
-fn measure(pair: &mut dyn Pair, args: &Args, together: &Barrier) -> Measured {
+/// Waits for `together` between warm-up and loop.
+fn measure(pair: &mut dyn Pair, args: &Args, together: impl FnOnce()) -> Measured {
     let (mut put, mut get) = (vec![1; args.iterations], vec![1; args.iterations]);
     (0..args.warmup).for_each(|_| {
         pair.put();
         pair.get();
     });
-    together.wait();
+    together();
     let meter = Meter::start().unwrap();
     let first = now_ns();
     for iteration in 0..args.iterations {
@@ -182,7 +187,8 @@ fn measure(pair: &mut dyn Pair, args: &Args, together: &Barrier) -> Measured {
         get[iteration] = now_ns() - start;
     }
     let window = (first, now_ns());
-    Measured { put, get, window, cpu_us_a_pair: meter.read().unwrap().cpu_us as f64 / args.iterations as f64 }
+    let cpu_us_a_pair = meter.read().unwrap().cpu_us as f64 / args.iterations as f64;
+    Measured { put_us: median_us(put), get_us: median_us(get), cpu_us_a_pair, window }
 }
 
 fn median_us(mut values: Vec<i64>) -> f64 {
@@ -190,27 +196,63 @@ fn median_us(mut values: Vec<i64>) -> f64 {
     *values.select_nth_unstable(middle).1 as f64 / 1000.0
 }
 
+/// One of several: says that it is ready, starts when a line comes, tells what it measured.
+fn be_one_of_several(pair: &mut dyn Pair, args: &Args) {
+    let Measured { put_us, get_us, cpu_us_a_pair, window } = measure(pair, args, || {
+        println!("ready");
+        std::io::stdin().read_line(&mut String::new()).unwrap();
+    });
+    println!("{put_us} {get_us} {cpu_us_a_pair} {} {}", window.0, window.1);
+}
+
+/// A process for each target, as ranks are; all start their loops together.
+fn measure_several(args: &Args, bytes: usize) -> Vec<Measured> {
+    let way = args.way.to_possible_value().unwrap();
+    let start = |target: &Target| {
+        Command::new(std::env::current_exe().unwrap())
+            .args(["--one-of-several", "--way", way.get_name(), "--sizes", &bytes.to_string()])
+            .args(["--iterations", &args.iterations.to_string(), "--warmup", &args.warmup.to_string()])
+            .args(["--target", &format!("{}={}", target.address, target.key)])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap()
+    };
+    let mut children: Vec<Child> = args.target.iter().map(start).collect();
+    let mut answers: Vec<_> =
+        children.iter_mut().map(|child| BufReader::new(child.stdout.take().unwrap()).lines()).collect();
+    answers.iter_mut().for_each(|lines| assert_eq!(lines.next().unwrap().unwrap(), "ready"));
+    children.iter_mut().for_each(|child| child.stdin.take().unwrap().write_all(b"go\n").unwrap());
+    let measured = answers.iter_mut().map(|lines| parse_measured(&lines.next().unwrap().unwrap())).collect();
+    children.iter_mut().for_each(|child| assert!(child.wait().unwrap().success()));
+    measured
+}
+
+fn parse_measured(line: &str) -> Measured {
+    let mut words = line.split(' ').map(|word| word.parse::<f64>().unwrap());
+    let mut next = || words.next().unwrap();
+    Measured {
+        put_us: next(),
+        get_us: next(),
+        cpu_us_a_pair: next(),
+        // a double holds 104 days in ns
+        window: (next() as i64, next() as i64),
+    }
+}
+
 fn main() {
     let args = Args::parse();
     for bytes in args.sizes.iter().copied() {
-        let together = Barrier::new(args.target.len());
-        // a single one in the main thread, as a rank runs: allocators treat other threads otherwise
-        let measured: Vec<Measured> = match &args.target[..] {
-            [alone] => vec![measure(&mut *connect(args.way, alone, bytes), &args, &together)],
-            targets => std::thread::scope(|scope| {
-                let (args, together) = (&args, &together);
-                let thread =
-                    |target| scope.spawn(move || measure(&mut *connect(args.way, target, bytes), args, together));
-                let threads: Vec<_> = targets.iter().map(thread).collect();
-                threads.into_iter().map(|thread| thread.join().unwrap()).collect()
-            }),
+        let measured = match &args.target[..] {
+            [one] if args.one_of_several => return be_one_of_several(&mut *connect(args.way, one, bytes), &args),
+            [alone] => vec![measure(&mut *connect(args.way, alone, bytes), &args, || ())],
+            _ => measure_several(&args, bytes),
         };
+        let mean = |of: fn(&Measured) -> f64| measured.iter().map(of).sum::<f64>() / measured.len() as f64;
         let first = measured.iter().map(|one| one.window.0).min().unwrap();
         let last = measured.iter().map(|one| one.window.1).max().unwrap();
         let moved = (2 * measured.len() * args.iterations * bytes) as f64;
-        let cpu = measured.iter().map(|one| one.cpu_us_a_pair).sum::<f64>() / measured.len() as f64;
-        let put = median_us(measured.iter().flat_map(|one| one.put.iter().copied()).collect());
-        let get = median_us(measured.iter().flat_map(|one| one.get.iter().copied()).collect());
+        let (put, get, cpu) = (mean(|one| one.put_us), mean(|one| one.get_us), mean(|one| one.cpu_us_a_pair));
         println!("{bytes} {put:.2} {get:.2} {cpu:.2} {:.4}", moved / (last - first) as f64);
     }
 }

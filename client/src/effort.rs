@@ -17,13 +17,7 @@ impl Meter {
 
     /// What it cost since.
     pub fn read(&self) -> Result<RankEffort> {
-        let (before, now) = (self.before, now()?);
-        Ok(RankEffort {
-            cpu_us: now.cpu_us.saturating_sub(before.cpu_us),
-            page_faults: now.page_faults.saturating_sub(before.page_faults),
-            preempted: now.preempted.saturating_sub(before.preempted),
-            waited: now.waited.saturating_sub(before.waited),
-        })
+        Ok(now()?.without(self.before))
     }
 }
 

@@ -25,6 +25,7 @@ type Case = (&'static str, fn(&Hosts));
 const CASES: &[Case] = &[
     ("qsub runs standard and colocated over several hosts, and collect reports them", main_job),
     ("the database as a job of its own: qsub of one script runs both, and both end", pair),
+    ("submit makes waves, finds a lost answer in the queue, and status tells what qstat does", campaign),
     ("qdel leaves a status, samples, and no server, within the 10 s before KILL", deleted),
 ];
 
@@ -225,4 +226,35 @@ fn deleted(hosts: &Hosts) {
     assert_eq!(kind, FailureKind::Terminated, "{detail}");
     let series = SamplesFile::open(&attempt.samples()).unwrap().unwrap().contents().unwrap().series.len();
     assert_eq!(series, 4 * 2, "ranks x ops of the size that was finished");
+}
+
+/// `shardscale submit` and `status`: the answer of the second submission is lost, the last run is deleted.
+fn campaign(hosts: &Hosts) {
+    let study =
+        "--deployment colocated --transport tcp --client-nodes 1 --clients-per-node 1 --repeats 3 --iterations 20000";
+    let (folder, scripts) = hosts.generate("campaign", study);
+    let said = hosts.bash(&folder, "USER=root shardscale submit out --at-once 1");
+    assert_eq!(said.lines().count(), 3, "{said}");
+    let id = |line: usize| said.lines().nth(line).unwrap().split_whitespace().next().unwrap().to_owned();
+    assert!(said.lines().nth(2).unwrap().ends_with(&format!("behind {}", id(1))), "{said}");
+    let ledger = folder.join("out/submitted.jsonl");
+    let text = fs::read_to_string(&ledger).unwrap();
+    let lines = text.lines().enumerate().filter(|(at, _)| *at != 3).map(|(_, line)| format!("{line}\n"));
+    fs::write(&ledger, lines.collect::<String>()).unwrap();
+    let table = hosts.bash(&folder, "USER=root shardscale status out");
+    assert!(table.contains("queued") && !table.contains("not submitted"), "{table}");
+    assert_eq!(hosts.bash(&folder, "USER=root shardscale submit out"), "", "all are in the queue");
+    assert!(fs::read_to_string(&ledger).unwrap().contains(&format!("\"id\":\"{}\"", id(1))));
+
+    let last = attempt(scripts.last().unwrap(), 1);
+    wait_for("the client of the last run", || last.path.join("progress.json").exists());
+    hosts.bash(&folder, &format!("qdel {}", id(2)));
+    hosts.end_of(&id(2));
+    let table = hosts.bash(&folder, "USER=root shardscale status out || [ $? = 3 ]");
+    println!("$ shardscale status out\n{table}");
+    assert!(table.contains("3 runs: 2 done, 1 failed") && table.contains("cancelled; attempt-1"), "{table}");
+    assert_eq!(hosts.bash(&folder, "USER=root shardscale submit out --failed").lines().count(), 1);
+    wait_for("the rerun", || {
+        hosts.bash(&folder, "USER=root shardscale status out || [ $? = 3 ]").contains("3 runs: 3 done")
+    });
 }

@@ -12,7 +12,7 @@ use shardscale::record::cpus::CpuSet;
 use shardscale::record::samples::SamplesFile;
 
 mod slurm_support;
-use slurm_support::{Case, Cluster, attempt, wait_for};
+use slurm_support::{Case, Cluster, assert_nothing_left, attempt, processes, processes_with, wait_for};
 
 const CASES: &[Case] = &[
     ("sbatch out/*.sh runs standard and colocated, and collect reports them", main_job),
@@ -27,30 +27,6 @@ const CASES: &[Case] = &[
 
 fn main() -> ExitCode {
     slurm_support::run(CASES, &[("NODES", "6"), ("FEATURES", "cpu fat cpu fat cpu fat")])
-}
-
-/// Process ids of all programs of that name on the virtual nodes, which this machine sees all; a node is told from the
-/// machine itself by its network namespace.
-fn processes(name: &str) -> Vec<i32> {
-    let network = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/net")).ok();
-    let own = network("self");
-    let pids = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
-    pids.filter(|pid| fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|comm| comm.trim() == name))
-        .filter(|pid| network(&pid.to_string()).is_some_and(|its| Some(its) != own))
-        .collect()
-}
-
-/// Of the processes of that name those with `part` in their command line.
-fn processes_with(name: &str, part: &str) -> Vec<i32> {
-    let has = |pid: &i32| {
-        fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| String::from_utf8_lossy(&line).contains(part))
-    };
-    processes(name).into_iter().filter(has).collect()
-}
-
-fn assert_nothing_left() {
-    let left = [processes("redis-server"), processes("shardscale-clie")].concat();
-    assert!(left.is_empty(), "processes are left: {left:?}");
 }
 
 fn failure(attempt: &Attempt) -> (FailureKind, String) {

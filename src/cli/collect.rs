@@ -18,13 +18,15 @@ pub struct CollectArgs {
     out: Option<PathBuf>,
 
     /// Compare with the runs in this earlier folder. Runs are paired by their parameters, whatever their names; the
-    /// answer is slower, faster or noise for each operation and tensor size, on stdout, in baseline.csv and on the page.
+    /// answer is slower, faster or noise for each operation and tensor size, on stdout, in baseline.csv and on the page;
+    /// unconfirmed where two single runs differ, which says nothing yet: measure three repeats on both sides.
     #[arg(long, value_name = "DIR")]
     baseline: Option<PathBuf>,
 
     /// End with exit code 4 if an operation became slower than the baseline by this much and by more than noise, such as
-    /// slower=5%. Default: the comparison is shown and decides nothing.
-    #[arg(long, value_name = "slower=PERCENT%", requires = "baseline")]
+    /// slower=5%. slower=5%,unconfirmed counts single runs as well, which fails often by chance. Default: the comparison is
+    /// shown and decides nothing.
+    #[arg(long, value_name = "slower=PERCENT%[,unconfirmed]", requires = "baseline")]
     fail_if: Option<FailIf>,
 
     /// What goes to stdout.

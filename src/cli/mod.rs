@@ -1,5 +1,6 @@
 //! What the user typed. No logic: flags, their help, and their translation into requests; a file for each subcommand.
 
+mod campaign;
 mod check;
 mod collect;
 mod generate;
@@ -7,6 +8,7 @@ mod sites;
 
 use clap::{Parser, Subcommand};
 
+pub use campaign::{StatusArgs, StatusFormat, SubmitArgs};
 pub use check::CheckArgs;
 pub use collect::CollectArgs;
 pub use generate::GenArgs;
@@ -31,6 +33,16 @@ pub enum Command {
     /// Also runs `bash -n`, shellcheck where there is one, and, where a Slurm answers, `sbatch --test-only` once for each
     /// distinct request of resources. Nothing is submitted. Ends with exit code 0 when nothing was found, 3 otherwise.
     Check(CheckArgs),
+    /// Submit what is not measured yet, each job once, within the site's limits; where there is no scheduler, run it.
+    ///
+    /// It may be repeated at any time: what is queued, running or measured is left alone. Nothing of it stays behind. Ends with
+    /// exit code 0 when all that is left was submitted, 3 when a limit keeps some of it for later or a run failed here.
+    Submit(SubmitArgs),
+    /// Say how each run stands: not submitted, queued, running and how far, done, failed and why.
+    ///
+    /// It asks the scheduler where one is, and works on a copied folder without. Ends with exit code 0, or 3 when a run failed or
+    /// its state cannot be known.
+    Status(StatusArgs),
     /// Read all runs below a folder and write the report: CSV files, an HTML page, a Markdown summary.
     ///
     /// Ends with exit code 0 when every run was measured as asked, 3 when some are missing, failed, partial or invalid.

@@ -116,6 +116,7 @@ mod tests {
             reason: String::new(),
             notes: Vec::new(),
             attempt: Some(1),
+            pack: None,
             sizes_total: 0,
             measured: Some(Measured {
                 ranks: 1,

@@ -85,7 +85,7 @@ pub fn run(options: &CollectOptions, progress: impl Fn(usize, usize)) -> Result<
         let old = gather(folder, &folder.join(REPORT), &progress).context("cannot use the baseline")?;
         collection.baseline = Some(baseline::compare(folder.display().to_string(), &old.runs, &collection.runs));
     }
-    std::fs::create_dir_all(&report).with_context(|| format!("cannot create {}", report.display()))?;
+    files::create_folders(&report)?;
     for (name, bytes) in report::files(&collection)? {
         files::replace(&report.join(name), &bytes, 0o644)?;
     }
@@ -138,6 +138,7 @@ pub fn gather(dir: &Path, report: &Path, progress: impl Fn(usize, usize)) -> Res
         read += some.len();
         progress(read, found.runs.len());
     }
+    read::smartsim::number(&mut collection.runs);
     collection.problems.extend(shared_names(&collection.runs));
     collection.problems.sort();
     collection.scaling = scaling::of_runs(&collection.runs);

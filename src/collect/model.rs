@@ -2,6 +2,7 @@
 //!
 //! Knows neither files nor formats. A reader (`read/`) fills it, the renderers (`report/`) only look at it.
 
+use crate::record::pack::PackPlace;
 use crate::record::vocabulary::Op;
 
 use super::baseline::Baseline;
@@ -99,6 +100,8 @@ pub struct Run {
     pub notes: Vec<String>,
     /// The attempt whose figures are shown.
     pub attempt: Option<u32>,
+    /// Its place in a pack, if it ran in one.
+    pub pack: Option<PackPlace>,
     /// Tensor sizes that were to be measured.
     pub sizes_total: usize,
     pub measured: Option<Measured>,
@@ -110,12 +113,32 @@ impl Run {
         self.measured.as_ref().map_or(&[], |measured| &measured.sizes)
     }
 
-    /// The size at which both operations together moved most, and how much.
-    pub fn best(&self) -> Option<(u64, f64)> {
-        self.sizes()
-            .iter()
-            .filter_map(|size| Some((size.payload_bytes, size.overlap_gb_per_s?)))
-            .max_by(|a, b| a.1.total_cmp(&b.1))
+    /// The size at which most was moved, and how much: both operations by overlap, or by the classic sum where the ranks have
+    /// no common clock.
+    pub fn best(&self) -> Option<Best> {
+        let by = |figure: fn(&SizeResult) -> Option<f64>, is_classic| {
+            let figures = self.sizes().iter().filter_map(move |size| Some((size.payload_bytes, figure(size)?)));
+            let most = figures.max_by(|a, b| a.1.total_cmp(&b.1));
+            most.map(|(payload_bytes, gb_per_s)| Best { payload_bytes, gb_per_s, is_classic })
+        };
+        by(|size| size.overlap_gb_per_s, false).or_else(|| by(|size| size.classic_gb_per_s, true))
+    }
+}
+
+/// The most that a run moved.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Best {
+    pub payload_bytes: u64,
+    pub gb_per_s: f64,
+    /// Sum of size x iterations / loop time: the bytes count once while the loop has both operations.
+    pub is_classic: bool,
+}
+
+impl Best {
+    /// (figure, size) as they are shown: a classic one is marked.
+    pub fn shown(&self, number: impl Fn(f64) -> String) -> (String, String) {
+        let mark = if self.is_classic { " classic" } else { "" };
+        (number(self.gb_per_s), format!("{}{mark}", crate::record::units::show_bytes(self.payload_bytes)))
     }
 }
 

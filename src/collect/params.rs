@@ -82,7 +82,7 @@ impl std::fmt::Display for Value {
 }
 
 /// Column name -> value; an absent value is not in it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Params(BTreeMap<&'static str, Value>);
 
 impl Params {

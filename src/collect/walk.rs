@@ -10,7 +10,7 @@ use walkdir::{DirEntry, WalkDir};
 
 use super::model::{Problem, Source};
 use super::read::smartsim;
-use crate::record::{attempt, manifest};
+use crate::record::{attempt, manifest, pack};
 
 /// What lies below a folder.
 #[derive(Debug, Default)]
@@ -89,7 +89,8 @@ fn is_session(entry: &DirEntry) -> bool {
 
 fn note_orphan(root: &Path, attempt: &DirEntry, problems: &mut Vec<Problem>) {
     let folder = parent(attempt);
-    if !folder.join(manifest::FILE).exists() {
+    // the attempts of a pack hold no results: its permutations have run directories of their own
+    if !folder.join(manifest::FILE).exists() && !folder.join(pack::FILE).exists() {
         let what =
             format!("holds results without a {}: `shardscale gen` with the same study makes it again", manifest::FILE);
         problems.push(Problem { path: relative(root, &folder), what, is_run: false });

@@ -6,11 +6,11 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
+use super::packing::PackFiles;
 use super::plan::Plan;
 use super::planner::{Files, Planner, script_path};
 use crate::record::attempt::{self, Attempt, Outcome};
-use crate::record::manifest;
-use crate::record::{files, samples};
+use crate::record::{files, manifest, pack, samples};
 
 /// What became, or would become, of one permutation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -81,10 +81,15 @@ impl<'a> Folder<'a> {
         let run_dir = self.out.join(name);
         let is_there = self.runs.contains(name);
         let old_manifest = if is_there { files::read_text(&run_dir.join(manifest::FILE))? } else { None };
-        let old_script = files::read_text(&script_path(self.out, name))?;
+        let old_script = files::read_text(&planned.script_path(self.out, name))?;
         let same_manifest = old_manifest.as_deref() == Some(&planned.manifest);
         let old_db_script = if is_there { files::read_text(&run_dir.join(DB_SCRIPT))? } else { None };
-        if same_manifest && old_script.as_deref() == Some(&planned.script) && old_db_script == planned.db_script {
+        let moved = planned.stale_script_path(self.out, name).exists();
+        if same_manifest
+            && !moved
+            && old_script.as_deref() == Some(&planned.script)
+            && old_db_script == planned.db_script
+        {
             return Ok(Change::Unchanged);
         }
         if is_there {
@@ -96,6 +101,19 @@ impl<'a> Folder<'a> {
             }
         }
         Ok(if old_manifest.is_none() && old_script.is_none() { Change::New } else { Change::Changed })
+    }
+
+    /// How a pack stands to what is there. A pack holds no results: its script may always be replaced.
+    pub fn compare_pack(&self, name: &str, files: &PackFiles) -> Result<Change> {
+        let old_script = files::read_text(&script_path(self.out, name))?;
+        let old_manifest = files::read_text(&self.out.join(name).join(pack::FILE))?;
+        Ok(match (&old_manifest, &old_script) {
+            (None, None) => Change::New,
+            (Some(manifest), Some(script)) if *manifest == files.manifest && *script == files.script => {
+                Change::Unchanged
+            }
+            _ => Change::Changed,
+        })
     }
 
     /// Whether a run has results of another manifest than `planned`.
@@ -110,7 +128,8 @@ impl<'a> Folder<'a> {
 
     /// Runs of an earlier `gen` that the plan does not have, sorted.
     pub fn orphans(&self, plan: &Plan) -> Result<Changes> {
-        let planned: HashSet<&str> = plan.planned.iter().map(|planned| planned.manifest.name.as_str()).collect();
+        let runs = plan.planned.iter().map(|planned| planned.manifest.name.as_str());
+        let planned: HashSet<&str> = runs.chain(plan.packs.iter().map(|planned| planned.pack.name.as_str())).collect();
         let mut orphans = Changes::new();
         for name in self.runs.iter().filter(|name| !planned.contains(name.as_str())) {
             let run_dir = self.out.join(name);
@@ -118,6 +137,8 @@ impl<'a> Folder<'a> {
             if run_dir.join(manifest::FILE).is_file() {
                 let measured = !matches!(results(&run_dir)?, Results::None);
                 orphans.push((name.clone(), if measured { Change::OrphanedMeasured } else { Change::Orphaned }));
+            } else if run_dir.join(pack::FILE).is_file() {
+                orphans.push((name.clone(), Change::Orphaned));
             }
         }
         orphans.sort_by(|a, b| a.0.cmp(&b.0));
@@ -146,7 +167,11 @@ pub fn find(planner: &Planner<'_>, plan: &Plan) -> Result<Changes> {
     let mut changes = Changes::new();
     for planned in &plan.planned {
         let name = &planned.manifest.name;
-        changes.push((name.clone(), folder.compare(name, &planner.files(&planned.manifest)?)?));
+        changes.push((name.clone(), folder.compare(name, &planner.files(plan, &planned.manifest)?)?));
+    }
+    for planned in &plan.packs {
+        let name = &planned.pack.name;
+        changes.push((name.clone(), folder.compare_pack(name, &PackFiles::of(planner, planned)?)?));
     }
     changes.extend(folder.orphans(plan)?);
     Ok(changes)

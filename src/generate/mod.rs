@@ -6,6 +6,7 @@
 mod answers;
 mod changes;
 mod fit;
+mod packing;
 mod plan;
 mod planner;
 mod show;
@@ -18,8 +19,9 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 pub use changes::{Change, Changes, summary};
-pub use plan::{Plan, Planned, Refusal};
+pub use plan::{Plan, Planned, PlannedPack, Refusal};
 pub use show::{Arrangement, dry_run};
+pub use study_file::FILE as STUDY_FILE;
 
 use crate::study::{Axes, Settings};
 

@@ -1,11 +1,13 @@
 //! A plan: every permutation with its manifest, or the reason why it cannot run, and what all of them cost.
 
-use std::path::PathBuf;
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail, ensure};
 
-use super::Request;
-use crate::record::manifest::Manifest;
+use super::{Request, planner};
+use crate::record::manifest::{Job, Manifest};
+use crate::record::pack::Pack;
 
 /// What would be written.
 #[derive(Debug)]
@@ -13,6 +15,10 @@ pub struct Plan {
     /// The folder, absolute.
     pub out: PathBuf,
     pub planned: Vec<Planned>,
+    /// Jobs that run several of them.
+    pub packs: Vec<PlannedPack>,
+    /// Names of the permutations in these.
+    pub packed: HashSet<String>,
     pub refused: Vec<Refusal>,
     /// What the user should know although it is no error.
     pub notes: Vec<String>,
@@ -28,6 +34,16 @@ pub struct Planned {
     pub cost: Option<f64>,
 }
 
+/// One job that runs several permutations.
+#[derive(Debug, Clone)]
+pub struct PlannedPack {
+    pub pack: Pack,
+    /// The first permutation's: all want nodes like that one.
+    pub like: Job,
+    /// As a permutation's.
+    pub cost: Option<f64>,
+}
+
 /// A permutation that cannot run, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
@@ -38,7 +54,31 @@ pub struct Refusal {
 impl Plan {
     /// What all jobs together cost at most.
     pub fn cost(&self) -> f64 {
+        let alone = self.alone().filter_map(|planned| planned.cost);
+        alone.chain(self.packs.iter().filter_map(|pack| pack.cost)).sum()
+    }
+
+    /// What they would cost if each permutation had a job of its own.
+    pub fn cost_unpacked(&self) -> f64 {
         self.planned.iter().filter_map(|planned| planned.cost).sum()
+    }
+
+    /// Permutations that are jobs of their own.
+    fn alone(&self) -> impl Iterator<Item = &Planned> {
+        self.planned.iter().filter(|planned| !self.packed.contains(&planned.manifest.name))
+    }
+
+    /// Path below `out` of the script of a permutation or pack.
+    pub fn script_path(&self, out: &Path, name: &str) -> PathBuf {
+        match self.packed.contains(name) {
+            true => planner::packed_script_path(out, name),
+            false => planner::script_path(out, name),
+        }
+    }
+
+    /// Number of jobs.
+    pub fn jobs(&self) -> usize {
+        self.alone().count() + self.packs.len()
     }
 
     /// Refuses a plan with permutations that cannot run, or above the budget, unless the request says otherwise.
@@ -52,7 +92,7 @@ impl Plan {
             self.cost() <= budget,
             "{} jobs may cost up to {:.1} {unit}, above --budget {budget}, and nothing was written; shorten the lists, lower \
              --walltime, or raise the budget (--dry-run shows what each job costs)",
-            self.planned.len(),
+            self.jobs(),
             self.cost()
         );
         Ok(())

@@ -9,14 +9,16 @@ use anyhow::{Context, Result, bail};
 
 use super::answers::Answers;
 use super::fit;
+use super::packing;
 use super::plan::{Plan, Planned, Refusal};
 use super::study_file;
 use super::{Mode, Request};
 use crate::record::SCHEMA;
 use crate::record::malloc_conf::MallocConf;
 use crate::record::manifest::{Expect, Job, Manifest};
+use crate::record::pack;
 use crate::record::units::ByteCount;
-use crate::record::vocabulary::{DbFrom, KeyPlacement};
+use crate::record::vocabulary::{DbFrom, KeyPlacement, PackStore};
 use crate::record::walltime::Walltime;
 use crate::record::workload::Workload;
 use crate::script::{JobScript, Library, Placed, Wanted, feature, shell_word};
@@ -30,14 +32,14 @@ pub struct Planner<'a> {
     pub study: Study,
     pub rules: Rules,
     pub settings: Settings,
-    library: Library,
+    pub library: Library,
     walltime: Option<Walltime>,
     /// The folder, absolute.
     pub out: PathBuf,
-    client: String,
+    pub client: String,
     /// The site's directives and environment with the user's values in them.
     directives: Vec<String>,
-    environment: Vec<String>,
+    pub environment: Vec<String>,
     /// Values that the site asks for, that nobody gave, and that scripts do without.
     left_out: Vec<String>,
     /// Placements with their texts, by the axes that they depend on.
@@ -51,10 +53,23 @@ pub struct Planner<'a> {
 pub struct Files {
     /// `run.toml`.
     pub manifest: String,
-    /// The job script.
+    /// The job script, or the permutation's part of a pack.
     pub script: String,
+    pub packed: bool,
     /// Script of the database's own job, where it has one.
     pub db_script: Option<String>,
+}
+
+impl Files {
+    /// Where the script goes.
+    pub fn script_path(&self, out: &Path, name: &str) -> PathBuf {
+        if self.packed { packed_script_path(out, name) } else { script_path(out, name) }
+    }
+
+    /// Where a script of an earlier `gen` would be wrong now: it would measure what another script measures as well.
+    pub fn stale_script_path(&self, out: &Path, name: &str) -> PathBuf {
+        if self.packed { script_path(out, name) } else { packed_script_path(out, name) }
+    }
 }
 
 impl<'a> Planner<'a> {
@@ -102,6 +117,8 @@ impl<'a> Planner<'a> {
         let mut plan = Plan {
             out: self.out.clone(),
             planned: Vec::new(),
+            packs: Vec::new(),
+            packed: HashSet::new(),
             refused: Vec::new(),
             notes: Vec::new(),
             charge_unit: self.site.charge.as_ref().map(|charge| charge.unit.clone()),
@@ -115,6 +132,7 @@ impl<'a> Planner<'a> {
                 Err(reason) => plan.refused.push(Refusal { name: point.name, reason: format!("{reason:#}") }),
             }
         }
+        packing::pack(self, &mut plan)?;
         plan.notes = self.notes(&plan);
         Ok(plan)
     }
@@ -125,10 +143,10 @@ impl<'a> Planner<'a> {
         let mut tried = HashSet::new();
         for planned in &plan.planned {
             if tried.insert((planned.manifest.job.deployment, planned.manifest.job.cpu_bind.clone())) {
-                self.files(&planned.manifest)?;
+                self.files(plan, &planned.manifest)?;
             }
         }
-        Ok(())
+        plan.packs.first().map_or(Ok(()), |planned| packing::script(self, planned).map(|_| ()))
     }
 
     /// The resolved study: a study file that generates the same again.
@@ -137,15 +155,13 @@ impl<'a> Planner<'a> {
     }
 
     /// The texts of a permutation's files.
-    pub fn files(&self, manifest: &Manifest) -> Result<Files> {
+    pub fn files(&self, plan: &Plan, manifest: &Manifest) -> Result<Files> {
+        let packed = plan.packed.contains(&manifest.name);
         let job = &manifest.job;
         let placed = self.placed(job)?;
         let (node, db_node) = fit::nodes(&self.site, job)?;
         let run_dir = fit::text(&self.out.join(&manifest.name), "--out")?;
-        let wanted = Wanted {
-            client: feature(node, self.settings.client_constraint.as_deref()),
-            db: feature(db_node, self.settings.db_constraint.as_deref().or_else(|| self.client_constraint_for_db(job))),
-        };
+        let wanted = self.wanted(job)?;
         let queue = self.site.queues.iter().find(|row| Some(&row.name) == manifest.expect.queue.as_ref());
         let script = JobScript {
             manifest,
@@ -160,10 +176,22 @@ impl<'a> Planner<'a> {
             client: &self.client,
             server: self.settings.store_server.as_deref().or(self.site.store.server.as_deref()),
             port: self.settings.db_port.unwrap_or(self.site.network.db_port),
+            packed,
+            keeps: packed && self.settings.pack_store == Some(PackStore::Keep),
         };
         let db_queue = self.db_queue(job)?;
         let db_script = JobScript { directives: &self.directives_with(db_queue), ..script }.render_db(&self.library)?;
-        Ok(Files { script: script.render(&self.library)?, db_script, manifest: self.manifest_text(manifest)? })
+        let (script, manifest) = (script.render(&self.library)?, self.manifest_text(manifest)?);
+        Ok(Files { script, packed, db_script, manifest })
+    }
+
+    /// What the nodes of both sides must be.
+    pub fn wanted(&self, job: &Job) -> Result<Wanted> {
+        let (node, db_node) = fit::nodes(&self.site, job)?;
+        Ok(Wanted {
+            client: feature(node, self.settings.client_constraint.as_deref()),
+            db: feature(db_node, self.settings.db_constraint.as_deref().or_else(|| self.client_constraint_for_db(job))),
+        })
     }
 
     /// The text of `run.toml`. Plans hold manifests without their placement, which many share.
@@ -254,7 +282,8 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn directives_with<'b>(&'b self, queue: Option<&'b Queue>) -> Vec<&'b str> {
+    /// All directives of a job in that queue row.
+    pub fn directives_with<'b>(&'b self, queue: Option<&'b Queue>) -> Vec<&'b str> {
         let of_queue = queue.map_or(&[][..], |queue| &queue.submit_as);
         of_queue.iter().chain(&self.directives).chain(&self.settings.directives).map(String::as_str).collect()
     }
@@ -265,8 +294,13 @@ impl<'a> Planner<'a> {
     }
 
     fn cost(&self, nodes: u32, queue: Option<&Queue>) -> Option<f64> {
+        self.cost_of(nodes, self.walltime?.seconds, queue)
+    }
+
+    /// What a job costs if it takes all of `seconds`; `None` where the site charges nothing.
+    pub fn cost_of(&self, nodes: u32, seconds: u32, queue: Option<&Queue>) -> Option<f64> {
         let charge = self.site.charge.as_ref()?;
-        Some(charge.cost(nodes, self.walltime?.seconds, queue.map_or(1.0, |queue| queue.charge_factor)))
+        Some(charge.cost(nodes, seconds, queue.map_or(1.0, |queue| queue.charge_factor)))
     }
 
     fn notes(&self, plan: &Plan) -> Vec<String> {
@@ -277,6 +311,7 @@ impl<'a> Planner<'a> {
                 self.site.name, self.site.ask[name].question
             ));
         }
+        notes.extend(packing::note(plan));
         notes.extend(fit::notes(&self.site, plan));
         if self.request.mode == Mode::DryRun {
             return notes;
@@ -294,7 +329,12 @@ impl<'a> Planner<'a> {
     }
 }
 
-/// Path of a permutation's script in `out`.
+/// Path of a job script in `out`: a permutation's, or a pack's.
 pub fn script_path(out: &Path, name: &str) -> PathBuf {
     out.join(format!("{name}.sh"))
+}
+
+/// Path of the script of a permutation that runs inside a pack: not among those that `sbatch out/*.sh` submits.
+pub fn packed_script_path(out: &Path, name: &str) -> PathBuf {
+    out.join(name).join(pack::JOB_SCRIPT)
 }

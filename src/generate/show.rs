@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use anyhow::Result;
 
-use super::plan::{Plan, Planned};
+use super::plan::{Plan, Planned, PlannedPack};
 use super::planner::Planner;
 use crate::placement::{Drawing, draw};
 use crate::record::manifest::Manifest;
@@ -13,6 +13,7 @@ use crate::record::walltime::Walltime;
 /// What `gen --dry-run` prints on stdout; `colour` is for terminals.
 pub fn dry_run(plan: &Plan, arrangements: &[Arrangement], colour: bool) -> String {
     let mut text = table(plan);
+    text.push_str(&packs(plan));
     text.push_str(&totals(plan));
     for refusal in &plan.refused {
         let _ = writeln!(text, "refused   {}: {}", refusal.name, refusal.reason);
@@ -54,8 +55,24 @@ fn queue(planned: &Planned) -> &str {
     planned.manifest.expect.queue.as_deref().unwrap_or("-")
 }
 
+/// The packs, and what packing changes.
+fn packs(plan: &Plan) -> String {
+    if plan.packs.is_empty() {
+        return String::new();
+    }
+    let width = plan.packs.iter().map(|planned| planned.pack.name.len()).max().unwrap_or(0);
+    let mut text = format!("\n{:<width$}  NODES    RUNS  WALLTIME\n", "PACK");
+    for PlannedPack { pack, cost, .. } in &plan.packs {
+        let walltime = pack.walltime_s.map_or_else(|| "-".to_owned(), |seconds| Walltime { seconds }.to_string());
+        let cost = cost.map(|cost| format!("  {cost:>7.2}")).unwrap_or_default();
+        let _ = writeln!(text, "{:<width$}  {:>5}  {:>6}  {walltime:>8}{cost}", pack.name, pack.nodes, pack.runs.len());
+    }
+    text.push('\n');
+    text
+}
+
 fn totals(plan: &Plan) -> String {
-    let jobs = plan.planned.len();
+    let jobs = plan.jobs();
     let cost = match &plan.charge_unit {
         Some(unit) => format!(", at most {:.2} {unit} if each takes its whole wall time", plan.cost()),
         None => String::new(),

@@ -6,10 +6,11 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 
 use super::changes::{Change, Changes, DB_SCRIPT, Folder, refuse_conflicts};
+use super::packing::PackFiles;
 use super::plan::Plan;
 use super::planner::{Files, Planner, script_path};
 use super::study_file;
-use crate::record::{files, manifest};
+use crate::record::{files, manifest, pack};
 
 /// Held while a folder is written to.
 const LOCK_FILE: &str = ".shardscale-gen.lock";
@@ -20,17 +21,25 @@ const LOCK_FILE: &str = ".shardscale-gen.lock";
 /// # Errors
 /// See [`super::run`].
 pub fn write(planner: &Planner<'_>, plan: &Plan, prune: bool) -> Result<Changes> {
-    fs::create_dir_all(&plan.out).with_context(|| format!("cannot create the folder {}", plan.out.display()))?;
+    files::create_folders(&plan.out)?;
     let _lock = lock(&plan.out)?;
     let folder = Folder::list(&plan.out)?;
     refuse_conflicts(&folder, planner, plan)?;
     let mut changes = Changes::with_capacity(plan.planned.len());
     for planned in &plan.planned {
         let name = &planned.manifest.name;
-        let texts = planner.files(&planned.manifest)?;
+        let texts = planner.files(plan, &planned.manifest)?;
         let change = folder.compare(name, &texts)?;
         if matches!(change, Change::New | Change::Changed) {
             write_one(&plan.out, name, &texts)?;
+        }
+        changes.push((name.clone(), change));
+    }
+    for planned in &plan.packs {
+        let (name, texts) = (&planned.pack.name, PackFiles::of(planner, planned)?);
+        let change = folder.compare_pack(name, &texts)?;
+        if change != Change::Unchanged {
+            write_pack(&plan.out, name, &texts)?;
         }
         changes.push((name.clone(), change));
     }
@@ -38,6 +47,11 @@ pub fn write(planner: &Planner<'_>, plan: &Plan, prune: bool) -> Result<Changes>
     for (name, change) in folder.orphans(plan)? {
         let change = match change {
             Change::Orphaned if prune => remove(&plan.out, &name)?,
+            // its permutations have other scripts now, and would be measured twice
+            Change::Orphaned if plan.out.join(&name).join(pack::FILE).exists() => {
+                remove_script(&script_path(&plan.out, &name))?;
+                Change::Orphaned
+            }
             other => other,
         };
         changes.push((name, change));
@@ -59,20 +73,23 @@ fn lock(out: &Path) -> Result<File> {
     }
 }
 
+fn write_pack(out: &Path, name: &str, texts: &PackFiles) -> Result<()> {
+    let folder = out.join(name);
+    files::create_folders(&folder)?;
+    files::replace(&folder.join(pack::FILE), texts.manifest.as_bytes(), 0o644)?;
+    files::replace(&script_path(out, name), texts.script.as_bytes(), 0o755)
+}
+
 /// The manifest first: a script never lacks its manifest.
 fn write_one(out: &Path, name: &str, texts: &Files) -> Result<()> {
     let run_dir = out.join(name);
-    match fs::create_dir(&run_dir) {
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
-            return Err(error).with_context(|| format!("cannot create {}", run_dir.display()));
-        }
-        _ => {}
-    }
+    files::create_folders(&run_dir)?;
     files::replace(&run_dir.join(manifest::FILE), texts.manifest.as_bytes(), 0o644)?;
     if let Some(script) = &texts.db_script {
         files::replace(&run_dir.join(DB_SCRIPT), script.as_bytes(), 0o755)?;
     }
-    files::replace(&script_path(out, name), texts.script.as_bytes(), 0o755)
+    remove_script(&texts.stale_script_path(out, name))?;
+    files::replace(&texts.script_path(out, name), texts.script.as_bytes(), 0o755)
 }
 
 fn write_study(planner: &Planner<'_>, out: &Path) -> Result<()> {
@@ -86,13 +103,17 @@ fn write_study(planner: &Planner<'_>, out: &Path) -> Result<()> {
 /// Removes what `gen` made for a permutation that was never measured: its script, and its folder with all that attempts
 /// without samples and the scheduler left there.
 fn remove(out: &Path, name: &str) -> Result<Change> {
-    let (script, run_dir) = (script_path(out, name), out.join(name));
-    match fs::remove_file(&script) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            return Err(error).with_context(|| format!("cannot remove {}", script.display()));
-        }
-        _ => {}
-    }
+    let run_dir = out.join(name);
+    remove_script(&script_path(out, name))?;
     fs::remove_dir_all(&run_dir).with_context(|| format!("cannot remove {}", run_dir.display()))?;
     Ok(Change::Removed)
+}
+
+fn remove_script(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {}", path.display()))
+        }
+        _ => Ok(()),
+    }
 }

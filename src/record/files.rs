@@ -1,13 +1,19 @@
 //! Reading and writing the record's small files: whole or not at all, with errors that name the file.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
 use anyhow::{Context, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+/// Larger than any small file of the record: an environment of 16,384 hosts has some tens of MB.
+const MOST_BYTES: u64 = 256 << 20;
+
+/// `open` returns at once where the file is a pipe that nobody writes to; the value of Linux.
+const O_NONBLOCK: i32 = 0o4000;
 
 /// Replaces `path` by `bytes` in one step: a reader sees the old file or the new one, never a part.
 ///
@@ -55,6 +61,13 @@ pub fn create_json_once<T: Serialize>(path: &Path, value: &T) -> Result<bool> {
     Ok(true)
 }
 
+/// Makes a folder, and those above it, that others cannot write into whatever the umask: who can replace a job script in it
+/// has its next run done in the owner's name. A group may, where the umask lets it.
+pub fn create_folders(path: &Path) -> Result<()> {
+    let made = DirBuilder::new().recursive(true).mode(0o775).create(path);
+    made.with_context(|| format!("cannot create the folder {}", path.display()))
+}
+
 /// Reads a JSON file; `Ok(None)` where there is none.
 pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
     let Some(text) = read_text(path)? else { return Ok(None) };
@@ -62,12 +75,29 @@ pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
 }
 
 /// Reads a text file; `Ok(None)` where there is none.
+///
+/// # Errors
+/// It cannot be read, is no regular file (a pipe would be waited for for ever), or is larger than any of the record can be.
 pub fn read_text(path: &Path) -> Result<Option<String>> {
-    match fs::read(path) {
+    match read_regular(path) {
         Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
     }
+}
+
+fn read_regular(path: &Path) -> std::io::Result<Vec<u8>> {
+    let file = OpenOptions::new().read(true).custom_flags(O_NONBLOCK).open(path)?;
+    let facts = file.metadata()?;
+    if !facts.is_file() {
+        return Err(std::io::Error::other("it is no regular file"));
+    }
+    if facts.len() > MOST_BYTES {
+        return Err(std::io::Error::other(format!("it has {} bytes, at most {MOST_BYTES} make sense", facts.len())));
+    }
+    let mut bytes = Vec::new();
+    file.take(MOST_BYTES).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 #[cfg(test)]
@@ -93,5 +123,17 @@ mod tests {
         assert!(create_json_once(&path, &1).unwrap());
         assert!(!create_json_once(&path, &2).unwrap());
         assert_eq!(read_json::<u32>(&path).unwrap(), Some(1));
+    }
+
+    #[test]
+    fn pipes_folders_and_huge_files_are_refused_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        assert!(format!("{:#}", read_text(&pipe).unwrap_err()).contains("no regular file"));
+        assert!(read_text(Path::new("/dev/zero")).is_err() && read_text(folder.path()).is_err());
+        let huge = folder.path().join("huge");
+        File::create(&huge).unwrap().set_len(MOST_BYTES + 1).unwrap();
+        assert!(format!("{:#}", read_text(&huge).unwrap_err()).contains("bytes, at most"));
     }
 }

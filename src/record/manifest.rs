@@ -14,7 +14,7 @@ use super::placement::Placement;
 use super::units::ByteCount;
 use super::vocabulary::{Barrier, DbFrom, Deployment, Distribution, KeyPlacement, Store, Transport, Wire};
 use super::workload::Workload;
-use super::{check_schema, files};
+use super::{files, parse_toml};
 
 /// Name of the manifest in a run directory.
 pub const FILE: &str = "run.toml";
@@ -190,14 +190,7 @@ impl Manifest {
 
     /// Reads the text of a `run.toml`; `what` names it in errors.
     pub fn parse(text: &str, what: &str) -> Result<Manifest> {
-        // the version first: a newer file may have fields that this reader would call unknown
-        #[derive(Deserialize)]
-        struct Version {
-            schema: u32,
-        }
-        let version: Version = toml::from_str(text).with_context(|| format!("{what} is no manifest"))?;
-        check_schema(version.schema, what)?;
-        toml::from_str(text).with_context(|| format!("{what} is damaged"))
+        parse_toml(text, what)
     }
 }
 

@@ -6,9 +6,13 @@
 //! ```text
 //! out/NAME.sh                    the job script                                  gen
 //! out/NAME/run.toml              manifest: what is to be measured                gen            -> [`manifest`]
+//! out/pack-ID.sh                 a job script that runs several permutations     gen
+//! out/pack-ID/pack.toml          which ones, and in which order                  gen            -> [`pack`]
+//! out/NAME/job.sh                script of a permutation inside a pack           gen
 //! out/NAME/job-*.log, *.OU       what the scheduler caught of stdout and stderr  scheduler
 //! out/NAME/attempt-N/            one execution of the script, mode 0700          client begin   -> [`attempt`]
 //!     status                     one line an event, appended                     job script     -> [`status`]
+//!     pack.json                  its place in a pack                             client begin   -> [`pack`]
 //!     progress.json              how far rank 0 is, replaced as a whole          client run     -> [`progress`]
 //!     samples.bin                every sample of every rank                      client run     -> [`samples`]
 //!     environment.json           MPI, nodes, limits, interfaces, as found        client run     -> [`environment`]
@@ -32,6 +36,7 @@ pub mod files;
 pub mod host;
 pub mod malloc_conf;
 pub mod manifest;
+pub mod pack;
 pub mod placement;
 pub mod progress;
 pub mod samples;
@@ -43,10 +48,24 @@ pub mod vocabulary;
 pub mod walltime;
 pub mod workload;
 
+use anyhow::Context;
+
 /// Version of every file in this record. It grows when a reader of the old version would misread or refuse the new one.
 ///
 /// - 2: the manifest has placement, cores a rank, distribution, node types and the origin of the database.
 pub const SCHEMA: u32 = 2;
+
+/// Reads a TOML file of this record; `what` names it in errors.
+fn parse_toml<T: serde::de::DeserializeOwned>(text: &str, what: &str) -> anyhow::Result<T> {
+    // the version first: a newer file may have fields that this reader would call unknown
+    #[derive(serde::Deserialize)]
+    struct Version {
+        schema: u32,
+    }
+    let version: Version = toml::from_str(text).with_context(|| format!("{what} is no manifest"))?;
+    check_schema(version.schema, what)?;
+    toml::from_str(text).with_context(|| format!("{what} is damaged"))
+}
 
 /// Refuses a file that a newer ShardScale wrote; `what` names the file for the message.
 pub fn check_schema(found: u32, what: &str) -> anyhow::Result<()> {

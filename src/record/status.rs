@@ -16,6 +16,9 @@ pub const CLIENT_ENDED: &str = "client-ended";
 pub const DONE: &str = "done";
 pub const FAILED: &str = "failed";
 
+/// In bytes; what is longer no script wrote.
+const LONGEST_LINE: usize = 4096;
+
 /// One line of `status`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
@@ -33,6 +36,9 @@ pub fn parse(text: &str) -> Vec<Event> {
 }
 
 fn parse_line(line: &str) -> Option<Event> {
+    if line.len() > LONGEST_LINE {
+        return None;
+    }
     let mut words = line.splitn(3, ' ');
     let unix_s = words.next()?.parse().ok()?;
     let word = words.next()?.to_owned();

@@ -69,6 +69,28 @@ pub(crate) use schema_of_text;
 pub(crate) use vocabulary;
 
 vocabulary! {
+    /// What becomes of the store between two permutations of a pack.
+    PackStore, "store between permutations" {
+        /// It ends, and the next one starts its own.
+        Restart = "restart",
+        /// Emptied and used again where the next one's store is the same.
+        Keep = "keep",
+    }
+}
+
+vocabulary! {
+    /// Which permutations share an allocation.
+    Packing, "packing" {
+        /// Each has a job of its own.
+        None = "none",
+        /// Those that need the same number of nodes.
+        Same = "same",
+        /// The largest and all that fit into its nodes.
+        Nested = "nested",
+    }
+}
+
+vocabulary! {
     /// Where the store runs.
     Deployment, "deployment" {
         /// Sharded over nodes of its own.

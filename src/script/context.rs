@@ -4,7 +4,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::JobScript;
-use super::nodes::{Chunk, Half};
+use super::nodes::{self, Chunk, Half};
 use crate::record::manifest::{Expect, Job, Manifest, Sweep};
 use crate::record::vocabulary::{DbFrom, Deployment, Store};
 use crate::record::walltime::Walltime;
@@ -72,6 +72,7 @@ impl JobScript<'_> {
         let (client_side, db_side) = (side(&self.wanted.client), side(&self.wanted.db));
         let db_name = format!("{name}-db");
         let seconds = expect.walltime_s;
+        let node = if half == Half::Db { self.db_node } else { self.node };
         let values = Values {
             name,
             job_name: if half == Half::Db { &db_name } else { name },
@@ -98,7 +99,11 @@ impl JobScript<'_> {
             constraint: self.wanted.constraint(job, half)?,
             client_constraint: client_side.as_deref(),
             db_constraint: db_side.as_deref(),
-            chunks: self.wanted.chunks(job, half, Chunk { text: &self.chunk(half), db_hosts: &job.db_hosts }),
+            chunks: self.wanted.chunks(
+                job,
+                half,
+                Chunk { text: &nodes::chunk(self.site, node), db_hosts: &job.db_hosts },
+            ),
             db_hosts: if half == Half::Client { &job.db_hosts } else { &[] },
             db_address: job.db_address.join(","),
             server: self.server.unwrap_or(usual_server(job.store)),
@@ -107,14 +112,6 @@ impl JobScript<'_> {
             tensor_bytes: sizes.join(","),
         };
         tera::Context::from_serialize(&values).map_err(Into::into)
-    }
-
-    /// What every PBS chunk has: all CPUs of a node, unless the site says otherwise.
-    fn chunk(&self, half: Half) -> String {
-        let node = if half == Half::Db { self.db_node } else { self.node };
-        let all = node.cores.map_or(1, |cores| cores * node.threads_per_core);
-        let scheduler = &self.site.scheduler;
-        format!(":ncpus={}:mpiprocs=1{}", scheduler.select_ncpus.unwrap_or(all), scheduler.select_suffix)
     }
 
     fn summary(&self) -> String {

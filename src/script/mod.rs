@@ -6,12 +6,14 @@
 mod context;
 mod library;
 mod nodes;
+mod pack;
 mod placed;
 mod shell;
 mod step;
 
 pub use library::Library;
 pub use nodes::{Half, Wanted, feature};
+pub use pack::PackScript;
 pub use placed::Placed;
 pub use shell::shell_word;
 
@@ -22,6 +24,9 @@ use crate::record::manifest::Manifest;
 use crate::record::vocabulary::DbFrom;
 use crate::site::{Node, Site};
 use step::Step;
+
+/// Parts of a scheduler's template that are the same for all scripts of a site.
+const SCHEDULER_PARTS: &[&str] = &["others", "submit", "job_id", "stop_seconds", "nodes"];
 
 /// Everything that a permutation's scripts depend on.
 pub struct JobScript<'a> {
@@ -46,6 +51,10 @@ pub struct JobScript<'a> {
     pub server: Option<&'a str>,
     /// First port of the servers.
     pub port: u16,
+    /// It runs inside a pack, whose script has directives and environment and says which nodes.
+    pub packed: bool,
+    /// Inside a pack: its servers may be another permutation's, and may serve the next one.
+    pub keeps: bool,
 }
 
 /// One launch, as the launcher's template writes it.
@@ -97,12 +106,13 @@ impl JobScript<'_> {
         let mut context = self.context(half)?;
         let setup = library.fixed_parts(&launcher, &["setup"], &mut context)?;
         context.insert_value("launcher", setup);
-        let parts = ["others", "submit", "job_id", "stop_seconds", "nodes"];
-        let parts = library.fixed_parts(&scheduler, &parts, &mut context)?;
+        let parts = library.fixed_parts(&scheduler, SCHEDULER_PARTS, &mut context)?;
         context.insert_value("scheduler", parts);
         let tasks_per_node = library.part(&launcher, "tasks_per_node", &mut context)?;
         context.insert("tasks_per_node", tasks_per_node.trim());
-        let header = library.part(&scheduler, "directives", &mut context)?;
+        context.insert("packed", &self.packed);
+        context.insert("keeps", &self.keeps);
+        let header = if self.packed { String::new() } else { library.part(&scheduler, "directives", &mut context)? };
         context.insert("header", &header);
         let by_feature = match self.wanted.differ(&self.manifest.job, half) {
             true => library.part(&scheduler, "by_feature", &mut context)?,
@@ -130,14 +140,16 @@ impl JobScript<'_> {
     fn environment(&self, library: &Library, context: &mut tera::Context) -> Result<tera::Value> {
         // once for all permutations: the lines are many and the same for all
         const TEMPLATE: &str = "parts/environment.sh.tera";
-        if !library.knows(TEMPLATE, "") {
-            context.insert("environment_lines", self.environment);
+        let case = if self.packed { "packed" } else { "" };
+        if !library.knows(TEMPLATE, case) {
+            context.insert("environment_lines", if self.packed { &[][..] } else { self.environment });
         }
-        library.fixed(TEMPLATE, "", context)
+        library.fixed(TEMPLATE, case, context)
     }
 
     fn finish(&self, library: &Library, context: &tera::Context) -> Result<tera::Value> {
         let case = match self.manifest.job.db_from {
+            _ if self.keeps => "keeps",
             DbFrom::Job => "pair",
             DbFrom::Running => "running",
             DbFrom::Allocation | DbFrom::Hosts => "own",

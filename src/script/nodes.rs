@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 
 use crate::record::manifest::Job;
 use crate::record::vocabulary::{DbFrom, Deployment};
-use crate::site::Node;
+use crate::site::{Node, Site};
 
 /// Which of a run's jobs a script is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,11 +62,7 @@ impl Wanted {
 
     /// PBS's `select`: chunks of `ncpus` with `suffix`, the client's first.
     pub fn chunks(&self, job: &Job, half: Half, chunk: Chunk<'_>) -> String {
-        let of = |count: u32, feature: &Option<String>| {
-            let feature = feature.as_deref().unwrap_or_default();
-            let colon = if feature.is_empty() || feature.starts_with(':') { "" } else { ":" };
-            format!("{count}{}{colon}{feature}", chunk.text)
-        };
+        let of = |count: u32, feature: &Option<String>| chunks(count, chunk.text, feature.as_deref());
         let db_nodes = job.db_nodes.unwrap_or(0);
         match half {
             Half::Db => of(db_nodes, &self.db),
@@ -79,6 +75,19 @@ impl Wanted {
             Half::Client => format!("{}+{}", of(job.client_nodes, &self.client), of(db_nodes, &self.db)),
         }
     }
+}
+
+/// What every PBS chunk has: all CPUs of a node, unless the site says otherwise.
+pub(super) fn chunk(site: &Site, node: &Node) -> String {
+    let all = node.cores.map_or(1, |cores| cores * node.threads_per_core);
+    format!(":ncpus={}:mpiprocs=1{}", site.scheduler.select_ncpus.unwrap_or(all), site.scheduler.select_suffix)
+}
+
+/// So many chunks of PBS's `select`, each with `chunk` and the feature.
+pub(super) fn chunks(count: u32, chunk: &str, feature: Option<&str>) -> String {
+    let feature = feature.unwrap_or_default();
+    let colon = if feature.is_empty() || feature.starts_with(':') { "" } else { ":" };
+    format!("{count}{chunk}{colon}{feature}")
 }
 
 /// What every chunk of a PBS job has.

@@ -5,7 +5,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::record::vocabulary::DbFrom;
+use crate::record::vocabulary::{DbFrom, PackStore, Packing};
 use crate::record::walltime::Walltime;
 
 /// Settings from one source (flags, a study file); what is absent is open.
@@ -80,6 +80,30 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub store_server: Option<String>,
 
+    /// Run several permutations in one job, one after another: those that need the same number of nodes (same), or the largest
+    /// and its sub-sizes on subsets of the same nodes (nested), so that scaling points share hardware. Their order is drawn.
+    /// Default: none, a job for each permutation.
+    #[arg(long, value_name = "HOW", value_parser = PossibleValuesParser::new(Packing::NAMES).try_map(|text| text.parse::<Packing>()))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pack: Option<Packing>,
+
+    /// From what the order inside packs is drawn. Default: 1.
+    #[arg(long, value_name = "NUMBER")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pack_seed: Option<u64>,
+
+    /// Longest wall time of a pack. What has not run by then is left for the next submission of the same script. Default: as
+    /// long as its permutations may take together, within the limits of the queue.
+    #[arg(long, value_name = "HH:MM:SS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pack_walltime: Option<Walltime>,
+
+    /// What becomes of the store between two permutations of a pack: each starts its own (restart), or those whose stores are the
+    /// same follow each other and share one, which is emptied between them (keep). Default: restart.
+    #[arg(long, value_name = "WHAT", value_parser = PossibleValuesParser::new(PackStore::NAMES).try_map(|text| text.parse::<PackStore>()))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pack_store: Option<PackStore>,
+
     /// A further directive for the scheduler, without its prefix; may be given several times.
     #[arg(long = "directive", value_name = "TEXT", allow_hyphen_values = true)]
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -103,6 +127,10 @@ impl Settings {
             oversubscribe: self.oversubscribe.or(fallback.oversubscribe),
             db_port: self.db_port.or(fallback.db_port),
             store_server: self.store_server.or(fallback.store_server),
+            pack: self.pack.or(fallback.pack),
+            pack_seed: self.pack_seed.or(fallback.pack_seed),
+            pack_walltime: self.pack_walltime.or(fallback.pack_walltime),
+            pack_store: self.pack_store.or(fallback.pack_store),
             directives: [fallback.directives, self.directives].concat(),
         }
     }

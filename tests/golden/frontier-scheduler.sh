@@ -89,7 +89,7 @@ mark store-ready
 # --- client: 192 MPI ranks, all tensor sizes in one launch
 stage=client
 mark client-started
-srun --nodelist="$(IFS=,; echo "${client_nodes[*]}")" --nodes=4 --ntasks=192 --ntasks-per-node=48 \
+srun --nodelist="$(IFS=,; echo "${client_nodes[*]}")" --nodes=4 --ntasks=192 --ntasks-per-node=48 --kill-on-bad-exit \
   --exact --cpus-per-task=1 --cpu-bind=cores \
   "$client" run --attempt "$attempt" --ranks 192 --colocated \
   --tensor-bytes 1024,8192,16384,32768,65536,131072,262144,524288,1024000,2048000,4096000 --iterations 100 --warmup 10 \

@@ -47,14 +47,14 @@ def sample(kind, n):
 def trend(slope, n):
     values = 1000 + slope * np.arange(n) + rng.normal(0, 20, n)
     values = np.rint(values)
-    tau = scipy.stats.theilslopes(values)
+    tau = scipy.stats.theilslopes(np.log(values))
     # Mann-Kendall with correction for ties and continuity
     s = sum(np.sign(values[j] - values[i]) for i in range(n) for j in range(i + 1, n))
     ties = sum(c * (c - 1) * (2 * c + 5) for c in np.unique(values, return_counts=True)[1])
     z = max(abs(s) - 1, 0) / np.sqrt((n * (n - 1) * (2 * n + 5) - ties) / 18)
     return {
         "values": values.tolist(),
-        "change": float(tau.slope * (n - 1) / np.median(values)),
+        "change": float(np.expm1(tau.slope * (n - 1))),
         "p": float(2 * scipy.stats.norm.sf(z)),
     }
 

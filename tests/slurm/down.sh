@@ -14,7 +14,9 @@ stop "$RUN/pid/munged" munged TERM
 for bridge in "$MGT" "$HSN"; do
   ! ip link show "$bridge" >/dev/null 2>&1 || ip link del "$bridge"
 done
-# the kernel takes dead namespaces apart in the background
+# the kernel takes dead namespaces apart in the background, and late where a connection died in the middle
+mapfile -t interfaces < <(ip -o link | grep -oE '\bls[mh][0-9]+\b')
+for interface in "${interfaces[@]}"; do ip link del "$interface" 2>/dev/null; done
 for _ in $(seq 50); do
   ip -o link | grep -qE '^[0-9]+: ls[mh][0-9]+@' || exit 0
   sleep 0.1

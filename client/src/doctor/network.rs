@@ -109,10 +109,9 @@ fn ephemeral(root: &Root) -> Option<std::ops::RangeInclusive<u16>> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::super::finding::Level;
     use super::*;
+    use crate::node::root;
 
     fn interfaces() -> Interfaces {
         Interfaces::from([
@@ -120,17 +119,6 @@ mod tests {
             ("eth0".to_owned(), vec![Ipv4Addr::new(10, 0, 0, 4)]),
             ("hsn1".to_owned(), vec![]),
         ])
-    }
-
-    fn root(files: &[(&str, &str)]) -> (tempfile::TempDir, Root) {
-        let folder = tempfile::tempdir().unwrap();
-        for (path, text) in files {
-            let path = folder.path().join(path);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, text).unwrap();
-        }
-        let root = Root::at(folder.path());
-        (folder, root)
     }
 
     #[test]

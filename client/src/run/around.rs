@@ -1,10 +1,12 @@
 //! What a rank does between its timed calls: wait for the others where that is asked for, and report.
 
+use shardscale::record::samples::RankEffort;
 use shardscale::record::vocabulary::{Barrier, Op, Order};
 use shardscale::record::workload::Workload;
 
 use crate::clock::{self, CommonClock};
 use crate::comm::Comm;
+use crate::effort::Meter;
 use crate::progress::Reports;
 use crate::timed_loop::Around;
 
@@ -17,6 +19,8 @@ pub struct Surroundings<'a> {
     pub reports: Option<Reports>,
     /// Bytes that an iteration of each pass moves.
     pub bytes_of_pass: std::vec::IntoIter<u64>,
+    /// What it cost this rank to wait for the others, which is no part of what the size costs.
+    pub waiting: RankEffort,
 }
 
 /// Bytes that an iteration of each pass moves on `rank`, in the order of passes.
@@ -31,8 +35,12 @@ pub fn bytes_of_passes(workload: &Workload, rank: u32, payload_bytes: u64) -> Ve
 impl Around for Surroundings<'_> {
     fn before_pass(&mut self) {
         if self.barrier != Barrier::None {
+            let meter = Meter::start();
             self.comm.barrier();
             clock::start_together(self.comm, self.clock);
+            // whoever reads the meter of the whole size says so if the kernel does not count
+            let cost = meter.and_then(|meter| meter.read()).unwrap_or_default();
+            self.waiting = self.waiting.and(cost);
         }
         if let Some(reports) = &mut self.reports {
             reports.begin_pass(self.bytes_of_pass.next().unwrap_or(0));

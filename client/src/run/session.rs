@@ -1,6 +1,6 @@
 //! One rank with everything that it needs: its tensors' places, its connections, and the sweep over the sizes.
 
-use shardscale::record::samples::RankInfo;
+use shardscale::record::samples::{RankEffort, RankInfo};
 use shardscale::record::units::show_bytes;
 use shardscale::record::vocabulary::{Access, Barrier};
 use shardscale::record::workload::Workload;
@@ -122,6 +122,7 @@ impl<'a> Session<'a> {
             clock: self.clock,
             reports: self.reports(plan),
             bytes_of_pass: bytes_of_passes(plan.workload, self.own.rank, plan.payload_bytes).into_iter(),
+            waiting: RankEffort::default(),
         };
         let mut measurement = Measurement {
             plan,
@@ -144,7 +145,7 @@ impl<'a> Session<'a> {
         }
         let meter = Meter::start().during("count what it costs")?;
         measurement.run()?;
-        let effort = meter.read().during("count what it costs")?;
+        let effort = meter.read().during("count what it costs")?.without(surroundings.waiting);
         let origin = Origin { rank: self.own.rank, shard: self.own.shard, clock_offset_ns: self.clock.offset_ns };
         Ok(recorder::encode(samples, plan, origin, effort))
     }

@@ -30,6 +30,9 @@ pub struct Args {
     /// Process that starts the servers, such as the launcher: when it has ended, the wait is over
     #[arg(long, value_name = "PID")]
     watch_pid: Option<i32>,
+    /// Empty the servers: an earlier run may have used them
+    #[arg(long)]
+    flush: bool,
     /// Longest wait for all of it
     #[arg(long, value_name = "SECONDS", default_value_t = 180)]
     timeout: u64,
@@ -48,7 +51,12 @@ pub fn run(args: &Args) -> Result<()> {
     for server in &servers {
         // a socket on another host is out of reach: its supervisor saw the PONG before it announced the server
         if let Some(link) = Link::to(server, &here, &password) {
-            link.open().with_context(|| format!("server {} on {}", server.index, server.host))?;
+            let opened = link.open();
+            let mut connection = opened.with_context(|| format!("server {} on {}", server.index, server.host))?;
+            if args.flush {
+                let flushed: redis::RedisResult<()> = redis::cmd("FLUSHALL").query(&mut connection);
+                flushed.with_context(|| format!("server {} on {} cannot be emptied", server.index, server.host))?;
+            }
         }
     }
     if args.cluster {

@@ -11,7 +11,9 @@ use std::time::SystemTime;
 use anyhow::{Context, Result, ensure};
 use shardscale::record::attempt::{self, Attempt, Outcome};
 use shardscale::record::manifest::Manifest;
-use shardscale::record::status;
+use shardscale::record::pack::{self, Pack, PackPlace, PackedRun};
+use shardscale::record::server::Server;
+use shardscale::record::{files, status};
 
 /// Set to 1 to measure again what is measured already.
 const RERUN: &str = "SHARDSCALE_RERUN";
@@ -21,9 +23,15 @@ const PASSWORD_BYTES: usize = 32;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Run folder, the one with run.toml in it
+    /// Run folder, the one with run.toml in it, or a pack's, the one with pack.toml
     #[arg(long, value_name = "DIR")]
     run_dir: PathBuf,
+    /// Folder of the pack that the run is a part of
+    #[arg(long, value_name = "DIR")]
+    pack: Option<PathBuf>,
+    /// Attempt whose servers serve this run too
+    #[arg(long, value_name = "DIR")]
+    store: Option<PathBuf>,
     /// Identifier of the scheduler's job, for the status line
     #[arg(long, value_name = "ID")]
     job: Option<String>,
@@ -31,16 +39,65 @@ pub struct Args {
 
 /// Prints the path of the new attempt on stdout, or nothing where the run is measured already.
 pub fn run(args: &Args) -> Result<()> {
+    if let Some(pack) = Pack::read(&args.run_dir)? {
+        return begin_pack(args, &pack);
+    }
     let manifest = Manifest::read(&args.run_dir)?;
-    if let Some(number) = measured_in(&args.run_dir, manifest.expect.servers)? {
-        let rerun = std::env::var_os(RERUN).is_some_and(|value| value == "1");
-        if !rerun {
-            eprintln!("{}: already measured in attempt-{number}; set {RERUN}=1 to measure it again", manifest.name);
-            return Ok(());
-        }
+    if let Some(number) = measured_in(&args.run_dir, manifest.expect.servers)?.filter(|_| !again()) {
+        eprintln!("{}: already measured in attempt-{number}; set {RERUN}=1 to measure it again", manifest.name);
+        return Ok(());
+    }
+    let place = match &args.pack {
+        None => None,
+        Some(folder) => Pack::read(folder)?
+            .with_context(|| format!("{} has no {}", folder.display(), pack::FILE))?
+            .place(&manifest.name),
+    };
+    let attempt = prepare(args)?;
+    match &args.store {
+        None => create(&attempt.join(attempt::PASSWORD_FILE), 0o600, &format!("{}\n", new_password()?))?,
+        Some(origin) => take_over(origin, &attempt, manifest.expect.servers)?,
+    }
+    if let Some(place) = place {
+        let store_from = args.store.as_deref().map(run_and_attempt);
+        files::replace_json(&attempt.join(PackPlace::FILE), &PackPlace { store_from, ..place })?;
+    }
+    println!("{}", attempt.display());
+    Ok(())
+}
+
+/// The records and the password of servers that another attempt started.
+fn take_over(origin: &Path, attempt: &Path, servers: u32) -> Result<()> {
+    let what = || format!("the servers of {} cannot serve this run", origin.display());
+    for index in 0..servers {
+        let server = Server::read(origin, index)?.with_context(|| format!("{}: there is no server {index}", what()))?;
+        ensure!(server.exit.is_none(), "{}: server {index} on {} has ended", what(), server.host);
+        server.write(attempt)?;
+    }
+    create(&attempt.join(attempt::PASSWORD_FILE), 0o600, &format!("{}\n", super::read_password(origin)?))
+}
+
+/// `NAME/attempt-N`
+fn run_and_attempt(path: &Path) -> String {
+    let names: Vec<_> = path.iter().rev().take(2).map(|name| name.to_string_lossy()).collect();
+    names.into_iter().rev().collect::<Vec<_>>().join("/")
+}
+
+/// A pack has something to do while one of its runs is not measured.
+fn begin_pack(args: &Args, pack: &Pack) -> Result<()> {
+    let out = args.run_dir.parent().with_context(|| format!("--run-dir {} lies nowhere", args.run_dir.display()))?;
+    let measured = |run: &PackedRun| Ok(measured_in(&out.join(&run.name), 0)?.is_some());
+    let left = pack.runs.iter().map(measured).collect::<Result<Vec<bool>>>()?.iter().filter(|done| !**done).count();
+    if left == 0 && !again() {
+        eprintln!("{}: all {} runs are measured; set {RERUN}=1 to measure them again", pack.name, pack.runs.len());
+        return Ok(());
     }
     println!("{}", prepare(args)?.display());
     Ok(())
+}
+
+fn again() -> bool {
+    std::env::var_os(RERUN).is_some_and(|value| value == "1")
 }
 
 /// The latest attempt that ended well.
@@ -57,7 +114,6 @@ fn prepare(args: &Args) -> Result<PathBuf> {
     let run_dir =
         std::path::absolute(&args.run_dir).with_context(|| format!("cannot resolve {}", args.run_dir.display()))?;
     let attempt = attempt::create_next(&run_dir)?;
-    create(&attempt.join(attempt::PASSWORD_FILE), 0o600, &format!("{}\n", new_password()?))?;
     create(&attempt.join(status::FILE), 0o644, &started_line(job)?)?;
     Ok(attempt)
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use nix::errno::Errno;
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{Signal, killpg};
 use nix::unistd::{Pid, getpid, getppid};
 use shardscale::record::vocabulary::Store;
 
@@ -46,6 +46,8 @@ pub struct Start<'a> {
 /// A running server.
 pub struct Daemon {
     child: Child,
+    /// It has ended, and so has what it left.
+    swept: bool,
     tail: Tail,
     copier: Option<JoinHandle<()>>,
 }
@@ -109,7 +111,7 @@ impl Program {
             }
             _ => {}
         }
-        Ok(Daemon { child, tail, copier: Some(copier) })
+        Ok(Daemon { child, swept: false, tail, copier: Some(copier) })
     }
 }
 
@@ -138,7 +140,12 @@ impl Daemon {
 
     /// How it ended, or `None` while it runs.
     pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
-        self.child.try_wait().context("cannot watch the server")
+        let status = self.child.try_wait().context("cannot watch the server")?;
+        // once: later the group's number may belong to others
+        if status.is_some() && !std::mem::replace(&mut self.swept, true) {
+            self.end_the_rest();
+        }
+        Ok(status)
     }
 
     /// TERM, and KILL where that does not end it within `grace`.
@@ -146,7 +153,7 @@ impl Daemon {
         if let Some(status) = self.ended()? {
             return Ok(status);
         }
-        kill(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGTERM).context("cannot stop the server")?;
+        self.signal(Signal::SIGTERM).context("cannot stop the server")?;
         let deadline = Instant::now() + grace;
         while Instant::now() < deadline {
             if let Some(status) = self.ended()? {
@@ -155,8 +162,27 @@ impl Daemon {
             thread::sleep(Duration::from_millis(10));
         }
         eprintln!("server process {} does not end within {} s of TERM: killing it", self.child.id(), grace.as_secs());
-        self.child.kill().context("cannot kill the server")?;
+        self.signal(Signal::SIGKILL).context("cannot kill the server")?;
         self.child.wait().context("cannot watch the server")
+    }
+
+    /// To all of the server's group: where the program is a wrapper that started the server as a child, the wrapper's end is
+    /// not the server's.
+    fn signal(&self, signal: Signal) -> nix::Result<()> {
+        killpg(Pid::from_raw(self.child.id().cast_signed()), signal)
+    }
+
+    /// The program has ended: what it left of its group has a moment, then it is killed.
+    fn end_the_rest(&self) {
+        let deadline = Instant::now() + Duration::from_secs(2);
+        let group = Pid::from_raw(self.child.id().cast_signed());
+        while killpg(group, None).is_ok() {
+            if Instant::now() > deadline {
+                let _ = killpg(group, Signal::SIGKILL);
+                return;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// Its last lines of output, complete once it has ended, and what can be done about an end with `status`.
@@ -182,7 +208,7 @@ impl Drop for Daemon {
     /// An error on the way must not leave a server behind.
     fn drop(&mut self) {
         if let Ok(None) = self.child.try_wait() {
-            let _ = self.child.kill();
+            let _ = self.signal(Signal::SIGKILL);
             let _ = self.child.wait();
         }
     }

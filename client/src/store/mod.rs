@@ -35,7 +35,7 @@ use shardscale::record::{attempt, files};
 /// In the attempt folder from the moment in which an end of the servers is wanted.
 const STOPPING_FILE: &str = "stopping";
 
-fn host_name() -> Result<String> {
+pub fn host_name() -> Result<String> {
     let name = nix::unistd::gethostname().context("cannot learn the name of this host")?;
     Ok(name.to_string_lossy().into_owned())
 }

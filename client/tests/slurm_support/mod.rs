@@ -88,11 +88,16 @@ impl Cluster {
         folder
     }
 
-    pub fn shardscale(&self, folder: &Path, args: &str, code: i32) -> String {
+    /// Path of `shardscale`.
+    pub fn program(&self) -> String {
         let program = Path::new(CLIENT).with_file_name("shardscale");
         assert!(program.exists(), "{} is missing: cargo build --workspace makes it", program.display());
-        let output =
-            self.command("bash").args(["-c", &format!("\"$0\" {args}")]).arg(&program).current_dir(folder).output();
+        program.display().to_string()
+    }
+
+    pub fn shardscale(&self, folder: &Path, args: &str, code: i32) -> String {
+        let line = format!("\"$0\" {args}");
+        let output = self.command("bash").args(["-c", &line, &self.program()]).current_dir(folder).output();
         let output = output.unwrap();
         assert_eq!(output.status.code(), Some(code), "{args}: {}", text(&output));
         String::from_utf8_lossy(&output.stdout).into_owned()
@@ -141,4 +146,28 @@ pub fn wait_for(what: &str, mut ready: impl FnMut() -> bool) {
 /// What the first attempt of a script left.
 pub fn attempt(script: &Path, servers: u32) -> Attempt {
     Attempt::read(1, &script.with_extension("").join("attempt-1"), servers)
+}
+
+/// Process ids of all programs of that name on the virtual nodes, which this machine sees all; a node is told from the
+/// machine itself by its network namespace.
+pub fn processes(name: &str) -> Vec<i32> {
+    let network = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/net")).ok();
+    let own = network("self");
+    let pids = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
+    pids.filter(|pid| fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|comm| comm.trim() == name))
+        .filter(|pid| network(&pid.to_string()).is_some_and(|its| Some(its) != own))
+        .collect()
+}
+
+/// Of the processes of that name those with `part` in their command line.
+pub fn processes_with(name: &str, part: &str) -> Vec<i32> {
+    let has = |pid: &i32| {
+        fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| String::from_utf8_lossy(&line).contains(part))
+    };
+    processes(name).into_iter().filter(has).collect()
+}
+
+pub fn assert_nothing_left() {
+    let left = [processes("redis-server"), processes("shardscale-clie")].concat();
+    assert!(left.is_empty(), "processes are left: {left:?}");
 }

@@ -156,6 +156,29 @@ fn term_ends_the_server_in_order() {
     assert_eq!(fs::read_dir(lab.scratch()).unwrap().count(), 0);
 }
 
+/// Sites wrap servers to load libraries or to trace them, and not every wrapper ends in `exec`.
+#[test]
+fn a_wrapper_that_stays_takes_its_server_along() {
+    for how in ["TERM", "KILL"] {
+        let mut lab = Lab::new();
+        let attempt = lab.attempt();
+        let wrapper = lab.scratch().join("wrapper");
+        fs::write(&wrapper, "#!/bin/bash\nredis-server \"$@\"\nexit $?\n").unwrap();
+        fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o755)).unwrap();
+        let port = free_ports(1);
+        let (number, server) = lab.started(&attempt, 0, port, &["--server", wrapper.to_str().unwrap()]);
+        let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", server.pid)).unwrap();
+        let real: u32 = children.trim().parse().unwrap();
+        assert!(runs(real));
+        match how {
+            "TERM" => signal(lab.supervisor(number).id(), "TERM"), // the supervisor's way
+            _ => signal(server.pid, "KILL"),                       // the wrapper alone is killed
+        }
+        eventually("the real server to end", || (!runs(real)).then_some(()));
+        eventually("the supervisor to end", || lab.ended(number));
+    }
+}
+
 #[test]
 fn a_server_that_starts_while_the_run_stops_ends_at_once() {
     let mut lab = Lab::new();

@@ -34,8 +34,12 @@ impl Baseline {
 
     /// The changes that `limit` does not allow.
     pub fn failures(&self, limit: FailIf) -> impl Iterator<Item = &Change> {
-        let is_too_slow =
-            move |change: &&Change| change.verdict == Verdict::Slower && change.ratio >= 1.0 + limit.slower;
+        let counts = move |verdict| match verdict {
+            Verdict::Slower => true,
+            Verdict::Unconfirmed => limit.unconfirmed,
+            Verdict::Faster | Verdict::Noise | Verdict::TooFew => false,
+        };
+        let is_too_slow = move |change: &&Change| counts(change.verdict) && change.ratio >= 1.0 + limit.slower;
         self.changes.iter().filter(is_too_slow)
     }
 }
@@ -86,19 +90,25 @@ impl Method {
 pub struct FailIf {
     /// Slower by this part or more, and by more than noise.
     pub slower: f64,
+    /// Count as well what single runs show and cannot confirm.
+    pub unconfirmed: bool,
 }
 
 impl std::str::FromStr for FailIf {
     type Err = anyhow::Error;
 
-    /// Reads `slower=5%`.
+    /// Reads `slower=5%` or `slower=5%,unconfirmed`.
     fn from_str(text: &str) -> Result<FailIf> {
-        let allowed = "give slower=PERCENT%, such as slower=5%";
-        let percent = text.strip_prefix("slower=").and_then(|rest| rest.strip_suffix('%'));
+        let allowed = "give slower=PERCENT%, such as slower=5%, or slower=5%,unconfirmed";
+        let (condition, unconfirmed) = match text.strip_suffix(",unconfirmed") {
+            Some(condition) => (condition, true),
+            None => (text, false),
+        };
+        let percent = condition.strip_prefix("slower=").and_then(|rest| rest.strip_suffix('%'));
         let percent = percent.with_context(|| format!("{text:?} is no condition: {allowed}"))?;
         let percent: f64 = percent.parse().ok().with_context(|| format!("{percent:?} is no number: {allowed}"))?;
         ensure!(percent.is_finite() && percent >= 0.0, "{percent} % is no slowdown: {allowed}");
-        Ok(FailIf { slower: percent / 100.0 })
+        Ok(FailIf { slower: percent / 100.0, unconfirmed })
     }
 }
 
@@ -108,8 +118,10 @@ mod tests {
 
     #[test]
     fn a_condition_is_read_and_a_wrong_one_says_what_is_allowed() {
-        assert_eq!("slower=5%".parse::<FailIf>().unwrap(), FailIf { slower: 0.05 });
-        for wrong in ["slower=5", "faster=5%", "slower=x%", "slower=-1%", "slower=inf%", ""] {
+        let read = |text: &str| text.parse::<FailIf>().unwrap();
+        assert_eq!(read("slower=5%"), FailIf { slower: 0.05, unconfirmed: false });
+        assert_eq!(read("slower=5%,unconfirmed"), FailIf { slower: 0.05, unconfirmed: true });
+        for wrong in ["slower=5", "faster=5%", "slower=x%", "slower=-1%", "slower=inf%", "slower=5%,all", ""] {
             let error = format!("{:#}", wrong.parse::<FailIf>().unwrap_err());
             assert!(error.contains("slower=5%"), "{error}");
         }

@@ -16,6 +16,7 @@ use crate::collect::params::Params;
 use crate::collect::walk::relative;
 use crate::record::attempt::{self, Attempt, Outcome};
 use crate::record::manifest::Manifest;
+use crate::record::pack::PackPlace;
 use crate::record::samples;
 
 /// More servers than any machine has nodes: a damaged count must not make us look for billions of files.
@@ -37,6 +38,7 @@ pub fn read(root: &Path, dir: &Path) -> Result<Run> {
         reason: "the script has not run".to_owned(),
         notes: Vec::new(),
         attempt: None,
+        pack: None,
         sizes_total: manifest.sweep.tensor_bytes.len(),
         measured: None,
     };
@@ -103,6 +105,8 @@ fn judge(run: &mut Run, mut trials: Vec<Trial>, manifest: &Manifest) {
     let last = trials.len() - 1;
     let chosen = &trials[shown.unwrap_or(last)];
     run.attempt = shown.map(|_| chosen.attempt.number);
+    // a damaged one is no reason to doubt the measurement
+    run.pack = PackPlace::read(&chosen.attempt.path).unwrap_or_default();
     run.state = state;
     run.reason = reason(state, chosen);
     let reading = shown.and_then(|_| chosen.reading());

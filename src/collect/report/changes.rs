@@ -8,6 +8,10 @@ use crate::record::units::show_bytes;
 /// Changes that are listed.
 const LISTED: usize = 20;
 const NAME_WIDTH: usize = 34;
+/// What to do about them, in lines no wider than the table's.
+const UNCONFIRMED: &str = "unconfirmed: these differ, but one run on a side does not show how much runs differ by chance:\n\
+     repeat both sides (gen --repeats 3) before believing it. Each is in baseline.csv; --fail-if does\n\
+     not count them.\n";
 
 /// `24 comparisons: 2 slower, 22 noise`.
 pub fn headline(baseline: &Baseline) -> String {
@@ -44,6 +48,9 @@ pub fn text(baseline: &Baseline) -> String {
     }
     if changed.len() > LISTED {
         text.push_str(&format!("and {} more: see baseline.csv\n", changed.len() - LISTED));
+    }
+    if baseline.count(Verdict::Unconfirmed) > 0 {
+        text.push_str(UNCONFIRMED);
     }
     for (runs, where_) in [(&baseline.only_old, "the baseline"), (&baseline.only_new, "this folder")] {
         if let Some(first) = runs.first() {

@@ -35,6 +35,7 @@ fn run(run: &Run) -> Value {
         "reason": run.reason,
         "notes": run.notes,
         "attempt": run.attempt,
+        "pack": run.pack,
         "parameters": parameters,
         "sizes_total": run.sizes_total,
         "measured": run.measured.as_ref().map(measured),

@@ -99,7 +99,8 @@ pub const DEFINITIONS: &[(&str, &str)] = &[
         "baseline",
         "Runs are paired by parameters. The ratio is new / old median duration with a 99 % interval: Welch's on the \
          logarithms of the runs' medians where both sides have repeats (more than 1 % must be certain), else drawn from \
-         blocks of iterations (more than 5 % must be certain, since one run does not show how much the next one differs).",
+         blocks of iterations. unconfirmed: a side has but one run, and they differ by more than 5 % and than what happens within \
+         them; one run does not show how much the next one differs by chance, so that this is no verdict.",
     ),
     ("GB/s at the median", "Tensor size / median duration: what one rank sees. 1 GB is 10^9 bytes."),
     (

@@ -5,11 +5,13 @@ use textwrap::core::display_width;
 use super::number::short;
 use super::{complaint, headline};
 use crate::collect::model::{Collection, Run};
-use crate::record::units::show_bytes;
 
 /// Columns of the table.
 pub const WIDTH: usize = 100;
-const NAME_WIDTH: usize = 52;
+const NAME_WIDTH: usize = 46;
+const OVERLAP: &str =
+    "BEST GB/s: put_tensor and unpack_tensor of all ranks together / time from first start to last end\n";
+const CLASSIC: &str = "classic: sum over ranks of size x iterations / loop time (no common clock); not comparable\n";
 
 /// Renders the table; every line ends with a line feed and none is wider than [`WIDTH`].
 pub fn render(collection: &Collection) -> String {
@@ -25,14 +27,14 @@ pub fn render(collection: &Collection) -> String {
     for run in &collection.runs {
         let ranks = run.measured.as_ref().map(|measured| measured.ranks.to_string()).unwrap_or_default();
         let sizes = format!("{}/{}", run.sizes().len(), run.sizes_total);
-        let (at, best) = run.best().map(|(bytes, best)| (show_bytes(bytes), short(best))).unwrap_or_default();
+        let (best, at) = run.best().map(|best| best.shown(short)).unwrap_or_default();
         text.push_str(&row([&plain(&run.name), run.state.as_str(), &ranks, &sizes, &best, &at]));
     }
     text.push_str(&format!("\n{}\n", headline(collection)));
-    if collection.runs.iter().any(|run| run.best().is_some()) {
-        text.push_str(
-            "BEST GB/s: put_tensor and unpack_tensor of all ranks together / time from first start to last end\n",
-        );
+    for (is_classic, meaning) in [(false, OVERLAP), (true, CLASSIC)] {
+        if collection.runs.iter().filter_map(Run::best).any(|best| best.is_classic == is_classic) {
+            text.push_str(meaning);
+        }
     }
     if let Some(baseline) = &collection.baseline {
         text.push_str(&super::changes::text(baseline));

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::RankInfo;
 
-/// What the loop over one size cost the ranks, warm-up included.
+/// What the loop over one size cost the ranks: warm-up included, without the waiting for each other before it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Effort {
     /// Index of the size in the sweep.
@@ -24,6 +24,27 @@ pub struct RankEffort {
     pub preempted: u64,
     /// Times that the rank slept until something came.
     pub waited: u64,
+}
+
+impl RankEffort {
+    /// Both together.
+    pub fn and(self, other: RankEffort) -> RankEffort {
+        self.combine(other, u64::saturating_add)
+    }
+
+    /// This less `part` of it.
+    pub fn without(self, part: RankEffort) -> RankEffort {
+        self.combine(part, u64::saturating_sub)
+    }
+
+    fn combine(self, other: RankEffort, op: fn(u64, u64) -> u64) -> RankEffort {
+        RankEffort {
+            cpu_us: op(self.cpu_us, other.cpu_us),
+            page_faults: op(self.page_faults, other.page_faults),
+            preempted: op(self.preempted, other.preempted),
+            waited: op(self.waited, other.waited),
+        }
+    }
 }
 
 /// Where the clock of one host stood when the sweep had ended.

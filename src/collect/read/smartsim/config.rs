@@ -102,7 +102,7 @@ impl Config {
         if keydb { Store::KeyDb } else { Store::Redis }
     }
 
-    fn of_run(&self, name: &str) -> Option<&str> {
+    pub fn of_run(&self, name: &str) -> Option<&str> {
         self.run.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
     }
 }

@@ -7,8 +7,11 @@
 
 mod config;
 mod rank_file;
+mod repeats;
+mod shards;
 
 pub use config::FILE;
+pub use repeats::number;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -45,6 +48,7 @@ pub fn read(root: &Path, dir: &Path) -> Result<Run> {
         reason: "there is no rank_N_timing.csv: the session did not end, or failed".to_owned(),
         notes: config.notes(),
         attempt: None,
+        pack: None,
         sizes_total: 1,
         measured: None,
     };
@@ -80,20 +84,28 @@ pub fn read(root: &Path, dir: &Path) -> Result<Run> {
     }
     let mut ratios = Ratios::default();
     by_rank.iter().for_each(|medians| ratios.add(medians));
-    run.measured = Some(describe(&config, (tally.ranks, size), &ratios));
+    let present = files.iter().map(|(rank, _)| *rank);
+    run.measured = Some(describe((&config, config.ranks_per_shard(present)), (tally.ranks, size), &ratios));
     Ok(run)
 }
 
-fn describe(config: &Config, (ranks, size): (u32, SizeResult), ratios: &Ratios) -> Measured {
+fn describe(
+    (config, ranks_per_shard): (&Config, Vec<u32>),
+    (ranks, size): (u32, SizeResult),
+    ratios: &Ratios,
+) -> Measured {
+    let mut facts = config.facts();
+    if !ranks_per_shard.is_empty() {
+        facts.push(("ranks_per_shard_from".to_owned(), "names of its keys, not recorded".to_owned()));
+    }
     Measured {
         ranks,
         hosts: config.client_nodes as usize,
-        // which shard owned a key was not recorded
-        ranks_per_shard: Vec::new(),
+        ranks_per_shard,
         wire: Wire::RedisAi.to_string(),
         server: config.server(),
         window_error_ns: 0,
-        facts: config.facts(),
+        facts,
         sizes: vec![size],
         ranks_standing: ratios.of_ranks(),
         hosts_standing: Standings::default(),
@@ -185,6 +197,14 @@ impl Tally {
 }
 
 impl Config {
+    /// By the names of the keys; empty where they are not known (another client than the C++ one), or each node had a store.
+    fn ranks_per_shard(&self, ranks: impl Iterator<Item = u32>) -> Vec<u32> {
+        let is_cpp = self.of_run("language").is_none_or(|language| language == "cpp");
+        let shards = self.db_nodes.and_then(|count| u16::try_from(count).ok());
+        let shards = shards.filter(|count| is_cpp && (1..=shards::SLOTS).contains(count));
+        shards.map(|count| shards::ranks_per_shard(ranks, count)).unwrap_or_default()
+    }
+
     /// What else a reader should know of the numbers.
     fn notes(&self) -> Vec<String> {
         let (asked, sent) = (self.tensor_bytes, self.sent_bytes());

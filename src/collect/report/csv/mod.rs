@@ -82,7 +82,8 @@ pub fn runs(collection: &Collection) -> Result<Vec<u8>> {
         "started_utc",
     ];
     let start = ["run", "path", "state", "reason", "notes", "attempt", "sizes_done", "sizes_total", "source"];
-    let mut table = vec![header(&start, &[MEASURED, FACTS])];
+    const PACK: &[&str] = &["pack", "pack_position", "pack_block", "pack_seed", "store_kept_from"];
+    let mut table = vec![header(&start, &[PACK, MEASURED, FACTS])];
     let width = table[0].len();
     for run in &collection.runs {
         let mut row = vec![run.name.clone(), run.path.clone(), run.state.as_str().to_owned(), run.reason.clone()];
@@ -90,6 +91,7 @@ pub fn runs(collection: &Collection) -> Result<Vec<u8>> {
         row.extend([run.sizes().len().to_string(), run.sizes_total.to_string()]);
         row.push(run.source.as_str().to_owned());
         row.extend(parameters(run));
+        row.extend(pack(run));
         if let Some(measured) = &run.measured {
             row.extend(conditions(measured));
             row.extend(facts(measured));
@@ -110,6 +112,13 @@ fn header(start: &[&str], end: &[&[&str]]) -> Vec<String> {
 
 fn attempt(run: &Run) -> String {
     run.attempt.map(|number| number.to_string()).unwrap_or_default()
+}
+
+/// Where the run's job was one of several permutations, which job and which place in it.
+fn pack(run: &Run) -> [String; 5] {
+    let Some(place) = &run.pack else { return Default::default() };
+    let from = place.store_from.clone().unwrap_or_default();
+    [place.pack.clone(), place.position.to_string(), place.block.to_string(), place.seed.to_string(), from]
 }
 
 fn parameters(run: &Run) -> impl Iterator<Item = String> + '_ {

@@ -40,7 +40,7 @@ pub struct Row<'a> {
 
 impl<'a> Row<'a> {
     pub fn of(run: &'a Run) -> Row<'a> {
-        let (at, best) = run.best().map(|(bytes, best)| (show_bytes(bytes), short(best))).unwrap_or_default();
+        let (best, at) = run.best().map(|best| best.shown(short)).unwrap_or_default();
         Row {
             name: &run.name,
             state: run.state.as_str(),
@@ -57,10 +57,14 @@ impl<'a> Row<'a> {
 pub fn highlights(runs: &[Run]) -> Vec<(&'static str, String, String)> {
     let comparable = || runs.iter().filter(|run| run.state.is_comparable());
     let mut all = Vec::new();
-    let best = comparable().filter_map(|run| Some((run, run.best()?))).max_by(|a, b| a.1.1.total_cmp(&b.1.1));
-    if let Some((run, (bytes, best))) = best {
-        let place = format!("{} in {}", show_bytes(bytes), run.name);
-        all.push(("Most moved, both operations together", format!("{} GB/s", short(best)), place));
+    // figures of different definitions have no common largest
+    for (is_classic, what) in [(false, "Most moved, both operations together"), (true, "Most moved, classic figure")] {
+        let of = |run| Run::best(run).filter(|best| best.is_classic == is_classic);
+        let bests = comparable().filter_map(|run| Some((run, of(run)?)));
+        if let Some((run, best)) = bests.max_by(|a, b| a.1.gb_per_s.total_cmp(&b.1.gb_per_s)) {
+            let place = format!("{} in {}", show_bytes(best.payload_bytes), run.name);
+            all.push((what, format!("{} GB/s", short(best.gb_per_s)), place));
+        }
     }
     let latencies = comparable().flat_map(|run| run.sizes().iter().map(move |size| (run, size)));
     let lowest = latencies

@@ -34,7 +34,7 @@ fn runs(text: &mut String, runs: &[Run]) {
     );
     for run in runs {
         let ranks = run.measured.as_ref().map(|measured| measured.ranks.to_string()).unwrap_or_default();
-        let (at, best) = run.best().map(|(bytes, best)| (show_bytes(bytes), short(best))).unwrap_or_default();
+        let (best, at) = run.best().map(|best| best.shown(short)).unwrap_or_default();
         let (name, state) = (cell(&run.name), run.state.as_str());
         line(
             text,

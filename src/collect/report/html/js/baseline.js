@@ -30,7 +30,7 @@ function changesSay(changes) {
 if (DATA.baseline) {
   figure("changes", {
     title: "Change of the median duration by tensor size",
-    caption: "A mark is one set of parameters at one size; its bar is the 99 % interval of new / old. Above 1 is slower. Coloured only where the change is more than noise; definitions below.",
+    caption: "A mark is one set of parameters at one size; its bar is the 99 % interval of new / old. Above 1 is slower. Coloured only where the change is more than noise; unconfirmed: single runs that differ, repeat them; definitions below.",
     height: 320,
     panelWidth: 420,
     draw() {
@@ -56,7 +56,7 @@ if (DATA.baseline) {
           }),
         };
       });
-      return { title: "New / old median duration", panels, note: changesSay(changes), legend: [{ label: "slower", colour: verdictColour("slower"), symbol: "triangle" }, { label: "faster", colour: verdictColour("faster"), symbol: "diamond" }, { label: "within noise, or too little to tell", colour: "var(--soft)" }], columns: CHANGE_COLUMNS, rows: changes.map(changeRow) };
+      return { title: "New / old median duration", panels, note: changesSay(changes), legend: [{ label: "slower", colour: verdictColour("slower"), symbol: "triangle" }, { label: "faster", colour: verdictColour("faster"), symbol: "diamond" }, { label: "noise, unconfirmed, or too little to tell", colour: "var(--soft)" }], columns: CHANGE_COLUMNS, rows: changes.map(changeRow) };
     },
   });
 

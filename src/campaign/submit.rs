@@ -1,0 +1,289 @@
+//! `shardscale submit`: what is not measured yet goes to the queue, once, within the site's limits.
+
+use std::collections::HashMap;
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use super::folder::{Folder, Job};
+use super::ledger::{Answer, Ledger};
+use super::limits::{self, Before, Rule, Turn};
+use super::scheduler::{Queued, RERUN, Scheduler, Smaller, Submission};
+use super::standing::{self, Queue, Standing, State};
+use crate::site::{self, Site};
+use crate::study::StudyFile;
+
+/// Held while jobs are submitted.
+const LOCK_FILE: &str = ".shardscale-submit.lock";
+
+/// Seconds that a smaller pack keeps for what is not a run: as its script does.
+const PACK_RESERVE_S: u32 = 60;
+
+/// What the user asked for.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    pub out: PathBuf,
+    /// Only runs whose last attempt failed.
+    pub failed: bool,
+    /// Only jobs with a run of such a name.
+    pub only: Option<glob::Pattern>,
+    /// Also what is measured.
+    pub again: bool,
+    /// Say what would be submitted.
+    pub dry_run: bool,
+    /// At most so many jobs run or wait for nodes at a time; the others wait for these to end.
+    pub at_once: Option<usize>,
+    /// Folder whose `site-configs/` wins.
+    pub config: Option<PathBuf>,
+}
+
+/// What is to become of a folder's jobs.
+pub struct Plan {
+    pub folder: Folder,
+    pub scheduler: Scheduler,
+    /// In the order of submission.
+    pub jobs: Vec<Planned>,
+    /// How many are left out, by reason.
+    pub left: Vec<(String, usize)>,
+    pub notes: Vec<String>,
+}
+
+/// A job that is to be submitted.
+pub struct Planned {
+    pub job: Job,
+    pub turn: Turn,
+    pub smaller: Option<Smaller>,
+    /// Runs of it that are to be measured.
+    pub runs: usize,
+}
+
+/// Keeps a second `submit` out of the folder for as long as it lives.
+pub struct Lock(#[allow(dead_code, reason = "it is held, not read")] File);
+
+/// Takes the folder for submission.
+///
+/// # Errors
+/// Another `submit` has it, or files here cannot be locked.
+pub fn lock(out: &Path) -> Result<Lock> {
+    let path = out.join(LOCK_FILE);
+    let file = File::create(&path).with_context(|| format!("cannot write into {}", out.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Lock(file)),
+        Err(TryLockError::WouldBlock) => {
+            bail!("another `shardscale submit` is at work in {}: wait for it", out.display())
+        }
+        Err(TryLockError::Error(error)) => bail!(
+            "{} cannot be locked ({error}), so that two submissions at once could not be told apart: submit from a host or a \
+             file system that knows locks, or submit the scripts by hand",
+            path.display()
+        ),
+    }
+}
+
+/// Finds out what is to be submitted, and settles submissions whose answers were lost.
+///
+/// # Errors
+/// A folder without runs, a scheduler that is not here or does not answer, or limits that cannot be known.
+pub fn plan(request: &Request, ledger: &mut Ledger) -> Result<Plan> {
+    let folder = Folder::read(&request.out)?;
+    let scheduler = Scheduler::of(&folder.scheduler)?;
+    ensure!(
+        scheduler == Scheduler::Local || scheduler.is_here(),
+        "the scripts in {} are for {}, whose programs are not here: run this on a login node of {}",
+        request.out.display(),
+        folder.scheduler,
+        folder.site
+    );
+    let queued = scheduler.queue().context("the queue cannot be read, so that nothing was submitted")?;
+    let mut notes = settle(ledger, &queued, request.dry_run)?;
+    notes.extend(folder.damaged.iter().map(|what| format!("left alone: {what}")));
+    let queue = Queue::ask(&folder, ledger);
+    let standings = standing::of_folder(&folder, ledger, &queue);
+    let (wanted, left) = choose(request, &folder, &standings);
+    let rules = match scheduler {
+        Scheduler::Local => Vec::new(),
+        _ => rules(request, &folder, &queued, &mut notes)?,
+    };
+    let rows: Vec<Option<String>> = wanted.iter().map(|(job, _)| job.queue.clone()).collect();
+    let turns = limits::turns(&rows, &rules);
+    let jobs = wanted
+        .into_iter()
+        .zip(turns)
+        .map(|((job, runs), turn)| Planned { smaller: smaller(&job, &standings, request.again), runs, turn, job })
+        .collect();
+    Ok(Plan { folder, scheduler, jobs, left, notes })
+}
+
+/// Submissions without an answer: they are in the queue under their token, or were never made.
+fn settle(ledger: &mut Ledger, queued: &[Queued], dry_run: bool) -> Result<Vec<String>> {
+    let mut notes = Vec::new();
+    let lost: Vec<_> = ledger.submissions.iter().filter(|one| one.answer == Answer::Lost).cloned().collect();
+    for one in lost {
+        match queued.iter().find(|job| job.token.as_deref() == Some(&one.token)) {
+            Some(job) => {
+                notes.push(format!(
+                    "{}: its submission was interrupted, and is in the queue as job {}",
+                    one.job, job.id
+                ));
+                if !dry_run {
+                    ledger.taken(&one.token, &job.id)?;
+                }
+            }
+            None if !dry_run => ledger.refused(&one.token, "not in the queue")?,
+            None => {}
+        }
+    }
+    Ok(notes)
+}
+
+type Chosen = (Vec<(Job, usize)>, Vec<(String, usize)>);
+
+/// The jobs to submit, each with the number of its runs that are to be measured, and how many runs are left out and why.
+fn choose(request: &Request, folder: &Folder, standings: &[Standing]) -> Chosen {
+    let by_run: HashMap<&str, &Standing> = standings.iter().map(|one| (one.run.as_str(), one)).collect();
+    let mut wanted = Vec::new();
+    let mut left: Vec<(String, usize)> = Vec::new();
+    let mut leave = |why: &str| match left.iter_mut().find(|(reason, _)| reason == why) {
+        Some((_, count)) => *count += 1,
+        None => left.push((why.to_owned(), 1)),
+    };
+    for job in &folder.jobs {
+        let mut runs = 0;
+        for run in &job.runs {
+            let Some(standing) = by_run.get(run.name.as_str()) else { continue };
+            match standing.state {
+                _ if request.only.as_ref().is_some_and(|only| !only.matches(&run.name)) => leave("not asked for"),
+                State::Done if !request.again => leave("measured"),
+                State::Queued | State::Running => leave("in the queue or running"),
+                State::Unknown => leave("in a state that nobody here can tell"),
+                State::NotSubmitted | State::NotRun if request.failed => leave("not failed"),
+                _ if job.script.is_none() => leave("without a script: `shardscale gen` makes it again"),
+                _ => runs += 1,
+            }
+        }
+        if runs > 0 {
+            wanted.push((job.clone(), runs));
+        }
+    }
+    (wanted, left)
+}
+
+/// The site's limits, with what is in the queue already.
+fn rules(request: &Request, folder: &Folder, queued: &[Queued], notes: &mut Vec<String>) -> Result<Vec<Rule>> {
+    let present: Vec<String> = queued.iter().map(|job| job.id.clone()).collect();
+    let limits = match (site_of(request, folder), request.at_once) {
+        (Ok(site), _) => site.limits,
+        (Err(error), Some(_)) => {
+            notes.push(format!("the limits of site {} are not known ({error:#}): only --at-once holds", folder.site));
+            Vec::new()
+        }
+        (Err(error), None) => {
+            return Err(error.context(format!(
+                "the limits of site {} are not known; give --config with its file, or --at-once with a limit of your own",
+                folder.site
+            )));
+        }
+    };
+    Ok(limits::rules(&limits, request.at_once, &present))
+}
+
+/// The site as the study named it, else as the manifests do.
+fn site_of(request: &Request, folder: &Folder) -> Result<Site> {
+    let study = request.out.join(crate::generate::STUDY_FILE);
+    let named = study.exists().then(|| StudyFile::load(&study.display().to_string())).transpose()?;
+    let name = named.and_then(|study| study.site).unwrap_or_else(|| folder.site.clone());
+    site::load(&name, request.config.as_deref())
+}
+
+/// What a pack needs where some of its runs are measured; `None` where it needs all that its script asks for.
+fn smaller(job: &Job, standings: &[Standing], again: bool) -> Option<Smaller> {
+    if !job.is_pack || again {
+        return None;
+    }
+    let open = |name: &str| standings.iter().any(|one| one.run == name && one.state != State::Done);
+    let left: Vec<_> = job.runs.iter().filter(|run| open(&run.name)).collect();
+    if left.len() == job.runs.len() {
+        return None;
+    }
+    let seconds = left.iter().map(|run| run.walltime_s).sum::<Option<u32>>()?;
+    Some(Smaller { nodes: left.iter().map(|run| run.nodes).max()?, walltime_s: seconds + PACK_RESERVE_S })
+}
+
+/// A job that was submitted.
+pub struct Submitted {
+    pub name: String,
+    pub id: String,
+    /// Jobs that it waits for.
+    pub behind: Vec<String>,
+}
+
+/// Submits the plan's jobs to a scheduler; `tell` hears of each as soon as its identifier is on disk.
+///
+/// # Errors
+/// The first job that the scheduler refuses: those before it are submitted and recorded.
+pub fn submit(request: &Request, plan: &Plan, ledger: &mut Ledger, mut tell: impl FnMut(&Submitted)) -> Result<usize> {
+    let mut ids: Vec<Option<String>> = vec![None; plan.jobs.len()];
+    let mut count = 0;
+    for (index, planned) in plan.jobs.iter().enumerate() {
+        let (Turn::Submit(behind), Some(script)) = (&planned.turn, &planned.job.script) else { continue };
+        let behind: Vec<String> = behind.iter().filter_map(|before| resolve(before, &ids)).collect();
+        let token = ledger.begin(&planned.job.name)?;
+        let submission =
+            Submission { script, token: &token, behind: &behind, smaller: planned.smaller, again: request.again };
+        let answer = match planned.job.pair {
+            true => submit_pair(script, request.again),
+            false => plan.scheduler.submit(submission),
+        };
+        let id = match answer {
+            Ok(id) => id,
+            Err(error) => find_again(plan.scheduler, &token).map_or_else(
+                || {
+                    ledger.refused(&token, &format!("{error:#}"))?;
+                    Err(error).with_context(|| {
+                        format!(
+                            "{} was not submitted; {count} jobs before it were: the same command goes on there",
+                            planned.job.name
+                        )
+                    })
+                },
+                Ok,
+            )?,
+        };
+        ledger.taken(&token, &id)?;
+        tell(&Submitted { name: planned.job.name.clone(), id: id.clone(), behind });
+        ids[index] = Some(id);
+        count += 1;
+    }
+    Ok(count)
+}
+
+fn resolve(before: &Before, ids: &[Option<String>]) -> Option<String> {
+    match before {
+        Before::Present(id) => Some(id.clone()),
+        Before::New(index) => ids[*index].clone(),
+    }
+}
+
+/// A job that the scheduler took although its program failed: sbatch may time out after the job is in.
+fn find_again(scheduler: Scheduler, token: &str) -> Option<String> {
+    let queue = scheduler.queue().ok()?;
+    queue.into_iter().find(|job| job.token.as_deref() == Some(token)).map(|job| job.id)
+}
+
+/// A script that submits the database's job and its own; it says `job A is the database, job B the client`.
+fn submit_pair(script: &Path, again: bool) -> Result<String> {
+    let mut command = Command::new("bash");
+    if again {
+        command.env(RERUN, "1");
+    }
+    let output = command.arg(script).output().context("cannot run bash")?;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let client =
+        said.lines().find_map(|line| line.split_once(", job ")?.1.strip_suffix(" the client").map(str::to_owned));
+    match client {
+        Some(id) if output.status.success() => Ok(id),
+        _ => bail!("{} did not submit its two jobs: {}", script.display(), said.trim()),
+    }
+}

@@ -1,0 +1,119 @@
+//! `shardscale submit` and `shardscale status`: reads what they need, prints what became of it.
+
+use std::io::{IsTerminal, Write};
+
+use anyhow::Result;
+use shardscale::campaign::ledger::Ledger;
+use shardscale::campaign::limits::Turn;
+use shardscale::campaign::local::{self, Event};
+use shardscale::campaign::scheduler::{Scheduler, Submission};
+use shardscale::campaign::submit::{self, Plan, Planned, Request};
+use shardscale::campaign::{limits, status};
+
+use crate::Exit;
+use crate::cli::{StatusArgs, StatusFormat};
+
+/// Submits or runs.
+pub fn submit(request: &Request) -> Result<Exit> {
+    let _lock = if request.dry_run { None } else { Some(submit::lock(&request.out)?) };
+    let mut ledger = Ledger::read(&request.out)?;
+    let plan = submit::plan(request, &mut ledger)?;
+    plan.notes.iter().for_each(|note| eprintln!("note: {note}"));
+    plan.left.iter().for_each(|(why, runs)| eprintln!("{runs} runs are left alone: {why}"));
+    let exit = match (request.dry_run, plan.scheduler) {
+        (true, _) => show(&plan)?,
+        (false, Scheduler::Local) => run_here(&plan, request.again)?,
+        (false, _) => to_the_queue(request, &plan, &mut ledger)?,
+    };
+    Ok(exit)
+}
+
+fn to_the_queue(request: &Request, plan: &Plan, ledger: &mut Ledger) -> Result<Exit> {
+    let mut stdout = std::io::stdout().lock();
+    let count = submit::submit(request, plan, ledger, |job| {
+        let behind = if job.behind.is_empty() { String::new() } else { format!("  behind {}", job.behind.join(", ")) };
+        // the ledger has it: a closed pipe must not end the submission in the middle
+        let _ = writeln!(stdout, "{:<12} {}{behind}", job.id, job.name);
+    })?;
+    eprintln!("{count} jobs submitted");
+    Ok(say_later(plan))
+}
+
+/// Says what a limit keeps for later, and what to do about it.
+fn say_later(plan: &Plan) -> Exit {
+    let later: Vec<&str> = plan
+        .jobs
+        .iter()
+        .filter_map(|job| match &job.turn {
+            Turn::Later(limit) => Some(limit.as_str()),
+            Turn::Submit(_) => None,
+        })
+        .collect();
+    let Some(limit) = later.first() else { return Exit::Success };
+    eprintln!(
+        "{} jobs are left for later: limit {limit:?} of site {} is reached. The same command submits them once others have \
+         ended; `shardscale gen --pack` makes fewer jobs",
+        later.len(),
+        plan.folder.site
+    );
+    Exit::Problems
+}
+
+fn show(plan: &Plan) -> Result<Exit> {
+    let mut stdout = std::io::stdout().lock();
+    for planned in &plan.jobs {
+        let (Turn::Submit(behind), Some(script)) = (&planned.turn, &planned.job.script) else { continue };
+        let behind: Vec<String> = behind.iter().map(|before| name_of(before, &plan.jobs)).collect();
+        let submission = Submission { script, token: "TOKEN", behind: &behind, smaller: planned.smaller, again: false };
+        let words = match planned.job.pair {
+            true => vec!["bash".to_owned(), script.display().to_string()],
+            false => plan.scheduler.command(submission),
+        };
+        let words: Vec<String> = words.iter().map(|word| shardscale::script::shell_word(word)).collect();
+        writeln!(stdout, "{}", words.join(" "))?;
+    }
+    let now = plan.jobs.iter().filter(|job| matches!(job.turn, Turn::Submit(_))).count();
+    let runs: usize = plan.jobs.iter().map(|job| job.runs).sum();
+    eprintln!("{now} jobs would be submitted, {runs} runs are to be measured");
+    Ok(say_later(plan))
+}
+
+fn name_of(before: &limits::Before, jobs: &[Planned]) -> String {
+    match before {
+        limits::Before::Present(id) => id.clone(),
+        limits::Before::New(index) => format!("ID_OF_{}", jobs[*index].job.name),
+    }
+}
+
+fn run_here(plan: &Plan, again: bool) -> Result<Exit> {
+    let terminal = std::io::stderr().is_terminal();
+    let ran = local::run(plan, again, |event| match event {
+        Event::Begins { name, number, of } => eprintln!("shardscale: {number} of {of}: {name}"),
+        Event::Running { how_far, .. } if terminal => eprint!("\r\x1b[K  {how_far}"),
+        Event::Running { .. } => {}
+        Event::Ended { name, code } => {
+            if terminal {
+                eprint!("\r\x1b[K");
+            }
+            match code {
+                Some(0) => {}
+                Some(code) => eprintln!("shardscale: {name} ended with exit code {code}: `shardscale status` says why"),
+                None => eprintln!("shardscale: {name} was killed by a signal"),
+            }
+        }
+    })?;
+    let left = if ran.left > 0 { format!(", {} left", ran.left) } else { String::new() };
+    eprintln!("{} measured, {} failed{left}", ran.good, ran.failed);
+    Ok(if ran.failed + ran.left == 0 { Exit::Success } else { Exit::Problems })
+}
+
+/// Says how everything stands.
+pub fn status(args: &StatusArgs) -> Result<Exit> {
+    let status = status::of(&args.dir)?;
+    let text = match args.format {
+        StatusFormat::Table => status.table(),
+        StatusFormat::Json => status.json()?,
+    };
+    std::io::stdout().lock().write_all(text.as_bytes())?;
+    Ok(if status.needs_a_look() { Exit::Problems } else { Exit::Success })
+}

@@ -1,0 +1,79 @@
+#!/bin/bash
+run_dir=/scratch/me/out/colocated-n4x48-db8-mask-lo-tcp-r1
+client=${SHARDSCALE_CLIENT:-/opt/shardscale/shardscale-client}
+# colocated-n4x48-db8-mask-lo-tcp-r1
+# 4 client nodes x 48 ranks; a server of 8 CPUs on every client node; tcp over lo
+#   node: 64 cores in 4 NUMA domains and 8 L3 groups, 2 hardware threads each
+#   NUMA 0       0-15 | ## DB DB DB DB DB DB DB | ## DB  0  1  2  3  4  5 |
+#   NUMA 1      16-31 | ##  6  7  8  9 10 11 12 | ## 13 14 15 16 17 18 19 |
+#   NUMA 2      32-47 | ## 20 21 22 23 24 25 26 | ## 27 28 29 30 31 32 33 |
+#   NUMA 3      48-63 | ## 34 35 36 37 38 39 40 | ## 41 42 43 44 45 46 47 |
+#   DB = 8 cores   0-47 = 48 ranks x 1 core   ## = 8 reserved   .. = 0 idle
+# It runs inside a pack, whose script loads the environment and says on which nodes: submit that one.
+# Made by `shardscale gen --site frontier`: change the study or the site and generate again, rather than editing.
+
+set -u # not before the environment: many modules read variables that nobody set
+"$client" --version > /dev/null || { echo "shardscale: $client does not start; build it, load its MPI, or set SHARDSCALE_CLIENT" >&2; exit 1; }
+
+# --- one attempt, one folder; a run that was measured is left alone
+attempt=$("$client" begin --run-dir "$run_dir" --job "$SLURM_JOB_ID" --pack "$SHARDSCALE_PACK") || exit 1
+[ -n "$attempt" ] || exit 0
+
+mark() { printf '%(%s)T %s\n' -1 "$*" >> "$attempt/status"; }
+stage=script store='' working=''
+# shellcheck disable=SC2317 # the trap calls it
+finish() { # however the job ends: stop ranks and servers, say how it went
+  rc=$?
+  trap '' TERM INT
+  trap - EXIT
+  [ -z "$working" ] || kill -TERM "$working" 2> /dev/null
+  if [ -n "$store" ]; then
+    "$client" stop-store --attempt "$attempt" --timeout 20
+    kill -TERM "$store" 2> /dev/null
+    wait "$store"
+  fi
+  rm -f "$attempt/password"
+  reason="rc=$rc"
+  if [ "$rc" -ne 0 ] && ! head -c 65536 /dev/zero 2> /dev/null > "$attempt/space"; then
+    echo "shardscale: no space is left for $attempt: free some, and submit this script again" >&2
+    reason="$reason no space left"
+  fi
+  rm -f "$attempt/space"
+  if [ "$rc" -eq 0 ]; then mark 'done'; else mark failed "$stage" "$reason"; fi
+  exit "$rc"
+}
+trap finish EXIT
+trap 'stage=terminated; exit 143' TERM INT
+
+# --- nodes
+read -ra nodes <<< "$SHARDSCALE_NODES"
+[ "${#nodes[@]}" -eq 4 ] || { echo "shardscale: the job has ${#nodes[@]} nodes and needs 4" >&2; exit 1; }
+store_nodes=("${nodes[@]}") client_nodes=("${nodes[@]}")
+
+# --- store: one server on each application node, over TCP
+stage=store
+mark store-starting
+srun --nodelist="$(IFS=,; echo "${store_nodes[*]}")" --nodes=4 --ntasks=4 --ntasks-per-node=1 \
+  --overlap --cpu-bind=mask_cpu:0x2fe \
+  "$client" serve --attempt "$attempt" --server redis-server --ifname lo --port 6780 \
+  --io-threads 1 --scratch /tmp > "$attempt/store.log" 2>&1 &
+store=$!
+"$client" await-store --attempt "$attempt" --servers 4 --watch-pid "$store" --timeout 120 &
+working=$!
+wait "$working" || exit 1
+mark store-ready
+
+# --- client: 192 MPI ranks, all tensor sizes in one launch
+stage=client
+mark client-started
+srun --nodelist="$(IFS=,; echo "${client_nodes[*]}")" --nodes=4 --ntasks=192 --ntasks-per-node=48 --kill-on-bad-exit \
+  --overlap --cpu-bind=mask_cpu:0x400,0x800,0x1000,0x2000,0x4000,0x8000,0x20000,0x40000,0x80000,0x100000,0x200000,0x400000,0x800000,0x2000000,0x4000000,0x8000000,0x10000000,0x20000000,0x40000000,0x80000000,0x200000000,0x400000000,0x800000000,0x1000000000,0x2000000000,0x4000000000,0x8000000000,0x20000000000,0x40000000000,0x80000000000,0x100000000000,0x200000000000,0x400000000000,0x800000000000,0x2000000000000,0x4000000000000,0x8000000000000,0x10000000000000,0x20000000000000,0x40000000000000,0x80000000000000,0x200000000000000,0x400000000000000,0x800000000000000,0x1000000000000000,0x2000000000000000,0x4000000000000000,0x8000000000000000 \
+  "$client" run --attempt "$attempt" --ranks 192 --colocated \
+  --tensor-bytes 1024,8192,16384,32768,65536,131072,262144,524288,1024000,2048000,4096000 --iterations 100 --warmup 10 \
+  --barrier size --wire auto --keys hash > "$attempt/client.log" 2>&1 &
+working=$!
+wait "$working"
+rc=$? working=''
+mark client-ended "rc=$rc"
+[ "$rc" -eq 0 ] || { tail -n 5 "$attempt/client.log" >&2; sleep 2; } # a TERM that is on its way here too is the reason to record
+exit "$rc"
