@@ -25,8 +25,8 @@ use rayon::prelude::*;
 
 use super::model::{OpResult, SizeResult};
 use super::stats::density::Density;
-use super::stats::trend::Trend;
 use super::stats::sort::{self, Nanoseconds};
+use super::stats::trend::Trend;
 use super::stats::{Summary, dip, quantile};
 pub use gather::{Gather, RankSeries};
 use gather::{Loop, Pool};

@@ -87,6 +87,18 @@ impl<'a> RawBlock<'a> {
     }
 }
 
+/// What a samples block says of its samples.
+#[derive(Debug, Clone, Copy)]
+pub struct SeriesHead {
+    pub rank: u32,
+    pub op: Op,
+    pub payload_bytes: u64,
+    pub shard: u32,
+    pub warmup: u32,
+    /// Number of samples, warm-up included.
+    pub samples: usize,
+}
+
 /// A samples block as it lies in the file.
 #[derive(Debug, Clone, Copy)]
 pub struct SeriesView<'a> {
@@ -114,6 +126,18 @@ impl<'a> SeriesView<'a> {
 
     pub fn is_empty(&self) -> bool {
         self.durations.is_empty()
+    }
+
+    /// What outlives the samples.
+    pub fn head(&self) -> SeriesHead {
+        SeriesHead {
+            rank: self.rank,
+            op: self.op,
+            payload_bytes: self.payload_bytes,
+            shard: self.shard,
+            warmup: self.warmup,
+            samples: self.len(),
+        }
     }
 
     /// Durations in ns, warm-up first.

@@ -41,7 +41,7 @@ mod stream;
 mod tests;
 mod write;
 
-pub use block::{Block, Flaw, RawBlock, RawEffort, SeriesView};
+pub use block::{Block, Flaw, RawBlock, RawEffort, SeriesHead, SeriesView};
 pub use closing::{Effort, HostClock, RankEffort};
 pub use read::{Contents, SamplesFile};
 pub use stream::{Piece, SamplesStream};
