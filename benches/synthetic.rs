@@ -1,20 +1,21 @@
 //! Writes runs as the client of a large machine would, for `benches/collect.py`; no measurement.
 //!
 //!     cargo run --release --example synthetic -- FOLDER RUNS RANKS ITERATIONS SIZES
+//!     cargo run --release --example synthetic -- --read FOLDER
 //!
-//! Each run is put_tensor and unpack_tensor of every rank at every size: RANKS x (ITERATIONS + 2 of warm-up) x 2 x SIZES
+//! The second reads all files below a folder. Each run is put_tensor and unpack_tensor of every rank at every size: RANKS x (ITERATIONS + 2 of warm-up) x 2 x SIZES
 //! samples. Durations are those of a store under load: a spread of a few tens of percent around a median that grows with
 //! the size, and one sample in fifty three times as long. Ranks of a node share a host name, 64 to a node.
 
 use std::fs::{self, File};
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, Read, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use rayon::prelude::*;
 
 use shardscale::record::manifest::{self, Manifest};
-use shardscale::record::samples::{self, Meta, RankInfo, Series};
+use shardscale::record::samples::{self, Effort, Meta, RankEffort, RankInfo, Series};
 use shardscale::record::vocabulary::Op;
 
 /// Durations and starts of one op.
@@ -26,10 +27,29 @@ const SHARDS: u32 = 16;
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [flag, tree] = &arguments[..]
+        && flag == "--read"
+    {
+        return read_all(Path::new(tree));
+    }
     let [folder, numbers @ ..] = &arguments[..] else { bail!("FOLDER RUNS RANKS ITERATIONS SIZES") };
     let numbers: Vec<u32> = numbers.iter().map(|text| text.parse()).collect::<Result<_, _>>()?;
     let [runs, ranks, iterations, sizes] = numbers[..] else { bail!("FOLDER RUNS RANKS ITERATIONS SIZES") };
     (1..=runs).into_par_iter().try_for_each(|repeat| write_run(Path::new(folder), repeat, (ranks, iterations, sizes)))
+}
+
+/// Reads all files below `tree` with all cores and does nothing with them: the floor of every reader.
+fn read_all(tree: &Path) -> Result<()> {
+    let files: Vec<_> = walkdir::WalkDir::new(tree).into_iter().collect::<Result<_, _>>()?;
+    let files = files.into_par_iter().filter(|entry| entry.file_type().is_file());
+    let bytes: usize = files
+        .map_init(Vec::new, |buffer, entry| {
+            buffer.clear();
+            File::open(entry.path())?.read_to_end(buffer)
+        })
+        .try_reduce(|| 0, |a, b| Ok(a + b))?;
+    println!("{bytes}");
+    Ok(())
 }
 
 fn manifest(repeat: u32, (ranks, iterations, sizes): (u32, u32, u32)) -> Manifest {
@@ -78,6 +98,8 @@ fn write_run(folder: &Path, repeat: u32, shape: (u32, u32, u32)) -> Result<()> {
             to.write_all(&blocks)?;
             blocks.clear();
         }
+        let cost = RankEffort { cpu_us: 12_345, page_faults: 3, preempted: 17, waited: 204 };
+        samples::push_effort(&mut blocks, &Effort { size_index, ranks: vec![cost; shape.0 as usize] })?;
     }
     samples::push_end(&mut blocks);
     to.write_all(&blocks)?;

@@ -81,8 +81,8 @@ pub fn is_due(meta: &Meta, size_index: u32, series: &SeriesHead) -> bool {
 
 fn has_due_length(meta: &Meta, series: &SeriesHead) -> bool {
     let due = |iterations| meta.workload.samples(series.op, series.rank, iterations);
-    series.samples as u64 == u64::from(due(meta.iterations.saturating_add(meta.warmup)))
-        && u64::from(series.warmup) == u64::from(due(meta.warmup))
+    series.samples as u64 == due(meta.iterations.saturating_add(meta.warmup))
+        && u64::from(series.warmup) == due(meta.warmup)
 }
 
 fn is_known(meta: &Meta, series: &SeriesHead) -> bool {

@@ -64,6 +64,8 @@ impl SamplesStream {
     /// # Errors
     /// An unreadable file, one of another kind or of a newer schema.
     pub fn open(path: &Path) -> Result<Option<SamplesStream>> {
+        // a pipe that nobody writes to would be waited for
+        ensure!(!path.exists() || path.is_file() || path.is_dir(), "{} is no file", path.display());
         let opened = File::open(path).and_then(|file| Ok((file.metadata()?.len(), file)));
         let (length, file) = match opened {
             Ok(opened) => opened,
