@@ -1,9 +1,10 @@
 //! Takes in the series of one size, one at a time, and keeps durations, windows and medians: no start time outlives its
-//! series.
+//! series. Several may take in a part each, which are joined afterwards.
 
-use std::collections::BTreeMap;
-
+use super::durations::{Durations, Keep};
+use super::window::{Iterations, Part, Window};
 use crate::collect::stats::quantile;
+use crate::record::samples::SeriesView;
 use crate::record::vocabulary::Op;
 
 /// Blocks of iterations for trends.
@@ -11,48 +12,10 @@ pub const BLOCKS: usize = 32;
 /// Ranks whose samples make the blocks; of more, every so-manieth.
 const RANKS_FOR_BLOCKS: usize = 1024;
 
-/// A span on the ranks' common clock, in ns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Window {
-    pub first_start_ns: i64,
-    pub last_end_ns: i64,
-}
-
-impl Window {
-    /// The window that holds `self` and the sample.
-    pub fn with(self, start_ns: i64, duration_ns: u64) -> Window {
-        self.and(Window { first_start_ns: start_ns, last_end_ns: start_ns.saturating_add_unsigned(duration_ns) })
-    }
-
-    /// The window that holds both.
-    pub fn and(self, other: Window) -> Window {
-        Window {
-            first_start_ns: self.first_start_ns.min(other.first_start_ns),
-            last_end_ns: self.last_end_ns.max(other.last_end_ns),
-        }
-    }
-
-    /// Holds nothing yet.
-    pub const EMPTY: Window = Window { first_start_ns: i64::MAX, last_end_ns: i64::MIN };
-
-    /// Its length in ns; `None` for an empty one and for one without length, by which nothing can be divided.
-    pub fn length_ns(self) -> Option<u64> {
-        u64::try_from(i128::from(self.last_end_ns) - i128::from(self.first_start_ns)).ok().filter(|length| *length > 0)
-    }
-}
-
-/// A window and how many samples lie in it.
-#[derive(Debug, Clone, Copy)]
-pub struct Part {
-    pub window: Window,
-    pub samples: u64,
-}
-
-const NOTHING: Part = Part { window: Window::EMPTY, samples: 0 };
-
 /// One rank's loop over a size.
 #[derive(Debug, Clone, Copy)]
 pub struct Loop {
+    pub rank: u32,
     /// Timed iterations, each one put_tensor and one unpack_tensor.
     pub iterations: u64,
     /// 0 where it is not known.
@@ -63,7 +26,7 @@ pub struct Loop {
 #[derive(Debug, Clone)]
 pub struct Pool {
     pub op: Op,
-    pub durations_ns: Vec<u64>,
+    pub durations: Durations,
     pub ranks: u32,
     pub warmup_excluded: u64,
     /// From this op's first start to its last end.
@@ -71,7 +34,9 @@ pub struct Pool {
     /// (rank, median in ns).
     pub rank_medians: Vec<(u32, f64)>,
     /// Durations by part of the loop, first to last.
-    pub blocks: Vec<Vec<u64>>,
+    pub blocks: Vec<Durations>,
+    /// Ranks that others take in before this part.
+    before: u32,
 }
 
 /// What is known of a series beside its samples.
@@ -98,15 +63,14 @@ pub struct Gather {
     pub pools: Vec<Pool>,
     /// Of all timed samples; empty where the ranks have no common clock.
     pub window: Window,
-    /// By iteration, from 0.
-    pub iterations: Vec<Part>,
+    pub iterations: Iterations,
     /// By shard.
     pub shards: Vec<Part>,
-    /// By rank.
-    pub loops: BTreeMap<u32, Loop>,
+    /// One for each series.
+    pub loops: Vec<Loop>,
     /// Of the ranks every so-manieth makes the blocks.
     stride: usize,
-    scratch: Vec<u64>,
+    scratch: Vec<u32>,
 }
 
 impl Gather {
@@ -114,12 +78,13 @@ impl Gather {
     pub fn new(payload_bytes: u64, size_index: u32, ranks: usize) -> Gather {
         let pool = |op: &Op| Pool {
             op: *op,
-            durations_ns: Vec::new(),
+            durations: Durations::default(),
             ranks: 0,
             warmup_excluded: 0,
             window: Window::EMPTY,
             rank_medians: Vec::new(),
-            blocks: vec![Vec::new(); BLOCKS],
+            blocks: vec![Durations::default(); BLOCKS],
+            before: 0,
         };
         Gather {
             payload_bytes,
@@ -127,70 +92,114 @@ impl Gather {
             phases: false,
             pools: Op::ALL.iter().map(pool).collect(),
             window: Window::EMPTY,
-            iterations: Vec::new(),
+            iterations: Iterations::default(),
             shards: Vec::new(),
-            loops: BTreeMap::new(),
+            loops: Vec::new(),
             stride: ranks.div_ceil(RANKS_FOR_BLOCKS).max(1),
             scratch: Vec::new(),
         }
     }
 
+    /// An empty one for a part of the same size; `before`: series of each op that others take in before it.
+    pub fn part(&self, before: [u32; Op::ALL.len()]) -> Gather {
+        let mut part = Gather::new(self.payload_bytes, self.size_index, 1);
+        part.stride = self.stride;
+        for ((part, whole), before) in part.pools.iter_mut().zip(&self.pools).zip(before) {
+            part.before = whole.before + whole.ranks + before;
+        }
+        part
+    }
+
     /// The i-th samples of both ops belong together.
     pub fn has_iterations(&self) -> bool {
-        let mut counts = self.pools.iter().map(|pool| pool.durations_ns.len()).filter(|count| *count > 0);
+        let mut counts = self.pools.iter().map(|pool| pool.durations.len()).filter(|count| *count > 0);
         let first = counts.next();
         !self.phases && counts.all(|count| Some(count) == first)
     }
 
-    /// Takes the timed samples of a series as (start on the common clock where there is one, duration), in ns.
-    pub fn push(&mut self, series: &RankSeries, samples: impl Iterator<Item = (Option<i64>, u64)>) {
-        let pool = &mut self.pools[usize::from(series.op.code())];
-        let before = pool.durations_ns.len();
-        let mut window = Window::EMPTY;
-        for (iteration, (start, duration)) in samples.enumerate() {
-            pool.durations_ns.push(duration);
-            if let Some(start) = start {
-                if iteration == self.iterations.len() {
-                    self.iterations.push(NOTHING);
-                }
-                let part = &mut self.iterations[iteration];
-                part.window = part.window.with(start, duration);
-                part.samples += 1;
-                window = window.with(start, duration);
-            }
+    /// Takes the timed samples of a series as it lies in a file.
+    pub fn push_view(&mut self, view: &SeriesView<'_>) {
+        let (rank, op, loop_ns, warmup) = (view.rank, view.op, view.loop_ns, view.warmup as usize);
+        let series = RankSeries { rank, op, shard: Some(view.shard), warmup: u64::from(view.warmup), loop_ns };
+        if let Some(samples) = view.narrow() {
+            let mut durations = std::mem::take(&mut self.scratch);
+            durations.clear();
+            durations.extend(view.narrow().into_iter().flatten().skip(warmup).map(|(_, ns)| ns));
+            let window = self.iterations.push_steps(view, samples);
+            self.push(&series, window, &mut durations);
+            self.scratch = durations;
+        } else {
+            let timed: Vec<(i64, u64)> = view.samples().skip(warmup).collect();
+            let window = self.iterations.push(timed.iter().copied());
+            self.push(&series, window, &mut timed.iter().map(|(_, ns)| *ns).collect::<Vec<_>>());
         }
+    }
+
+    /// Takes the timed durations of a series, which it reorders, and their window, empty where starts are not known.
+    pub fn push<T: Keep>(&mut self, series: &RankSeries, window: Window, durations: &mut [T]) {
+        let pool = &mut self.pools[usize::from(series.op.code())];
+        let samples = durations.len() as u64;
         pool.window = pool.window.and(window);
+        pool.take(series, durations, self.stride);
         self.window = self.window.and(window);
-        let n = pool.durations_ns.len() - before;
         if let Some(shard) = series.shard.map(|shard| shard as usize) {
             if shard >= self.shards.len() {
-                self.shards.resize(shard + 1, NOTHING);
+                self.shards.resize(shard + 1, Part::NOTHING);
             }
-            self.shards[shard].window = self.shards[shard].window.and(window);
-            self.shards[shard].samples += n as u64;
+            self.shards[shard] = self.shards[shard].and(Part { window, samples });
         }
-        // both series of a rank carry the time of the one loop that made them; where it takes more samples of one op than of
-        // the other, those of the more frequent one are counted
-        let entry = self.loops.entry(series.rank).or_insert(Loop { iterations: 0, loop_ns: series.loop_ns });
-        entry.iterations = entry.iterations.max(n as u64);
-        pool.note_series(series, before, (self.stride, &mut self.scratch));
+        self.loops.push(Loop { rank: series.rank, iterations: samples, loop_ns: series.loop_ns });
+    }
+
+    /// Takes in what [`Gather::part`] gathered.
+    pub fn join(&mut self, part: Gather) {
+        for (pool, part) in self.pools.iter_mut().zip(part.pools) {
+            pool.join(part);
+        }
+        self.window = self.window.and(part.window);
+        self.iterations.join(&part.iterations);
+        if self.shards.len() < part.shards.len() {
+            self.shards.resize(part.shards.len(), Part::NOTHING);
+        }
+        self.shards.iter_mut().zip(part.shards).for_each(|(ours, theirs)| *ours = ours.and(theirs));
+        self.loops.extend(part.loops);
+    }
+
+    /// One loop for each rank, ascending. Both series of a rank carry the time of the one loop that made them; where it
+    /// takes more samples of one op than of the other, those of the more frequent one are counted.
+    pub fn loops_of_ranks(mut loops: Vec<Loop>) -> Vec<Loop> {
+        loops.sort_by_key(|one| one.rank);
+        loops.dedup_by(|later, kept| {
+            let same = later.rank == kept.rank;
+            kept.iterations = if same { kept.iterations.max(later.iterations) } else { kept.iterations };
+            same
+        });
+        loops
     }
 }
 
 impl Pool {
-    fn note_series(&mut self, series: &RankSeries, before: usize, (stride, scratch): (usize, &mut Vec<u64>)) {
-        let new = &self.durations_ns[before..];
-        scratch.clear();
-        scratch.extend_from_slice(new);
-        self.rank_medians.extend(quantile::median_ns(scratch).map(|median| (series.rank, median)));
-        if (self.ranks as usize).is_multiple_of(stride) {
+    fn take<T: Keep>(&mut self, series: &RankSeries, new: &mut [T], stride: usize) {
+        T::keep(new, &mut self.durations);
+        if ((self.before + self.ranks) as usize).is_multiple_of(stride) {
             // fewer samples than blocks fill some of them only
             for (at, block) in self.blocks.iter_mut().enumerate() {
-                block.extend_from_slice(&new[at * new.len() / BLOCKS..(at + 1) * new.len() / BLOCKS]);
+                T::keep(&new[at * new.len() / BLOCKS..(at + 1) * new.len() / BLOCKS], block);
             }
         }
+        // last, since it reorders
+        self.rank_medians.extend(quantile::median_ns(new).map(|median| (series.rank, median)));
         self.ranks += 1;
         self.warmup_excluded += series.warmup;
+    }
+
+    fn join(&mut self, part: Pool) {
+        self.durations.append(&part.durations);
+        self.ranks += part.ranks;
+        self.warmup_excluded += part.warmup_excluded;
+        self.window = self.window.and(part.window);
+        self.rank_medians.extend(part.rank_medians);
+        self.blocks.iter_mut().zip(&part.blocks).for_each(|(ours, theirs)| ours.append(theirs));
     }
 }
 
@@ -198,19 +207,37 @@ impl Pool {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_window_without_length_has_none() {
-        assert_eq!(Window::EMPTY.length_ns(), None);
-        assert_eq!(Window::EMPTY.with(5, 0).length_ns(), None);
-        assert_eq!(Window::EMPTY.with(i64::MAX, u64::MAX).with(i64::MIN, 0).length_ns(), Some(u64::MAX));
-    }
+    const SERIES: RankSeries = RankSeries { rank: 0, op: Op::PutTensor, shard: None, warmup: 0, loop_ns: 0 };
 
     #[test]
     fn blocks_hold_every_sample_once_in_order() {
         let mut gather = Gather::new(8, 0, 1);
-        let series = RankSeries { rank: 0, op: Op::PutTensor, shard: None, warmup: 0, loop_ns: 0 };
-        gather.push(&series, (0..100).map(|i| (None, i)));
-        assert_eq!(gather.pools[0].blocks.concat(), (0..100).collect::<Vec<_>>());
+        gather.push(&SERIES, Window::EMPTY, &mut (0..100u32).collect::<Vec<_>>());
+        let blocks = gather.pools[0].blocks.iter().flat_map(|block| block.narrow.iter().copied());
+        assert_eq!(blocks.collect::<Vec<_>>(), (0..100).collect::<Vec<_>>());
         assert_eq!(gather.pools[0].rank_medians, [(0, 49.5)]);
+    }
+
+    #[test]
+    fn parts_make_the_whole_with_the_same_ranks_in_blocks() {
+        let push = |to: &mut Gather, rank: u32| {
+            let mut durations = vec![u64::from(rank), u64::from(rank) + (u64::from(rank % 2) << 33)];
+            to.push(&RankSeries { rank, ..SERIES }, Window::EMPTY, &mut durations);
+        };
+        let (mut whole, mut joined) = (Gather::new(8, 0, 3000), Gather::new(8, 0, 3000));
+        (0..1003).for_each(|rank| push(&mut whole, rank));
+        (0..10).for_each(|rank| push(&mut joined, rank));
+        let mut parts = Vec::new();
+        for ranks in [10..1000, 1000..1001, 1001..1003] {
+            let mut part = joined.part([ranks.start - 10, 0]);
+            ranks.for_each(|rank| push(&mut part, rank));
+            parts.push(part);
+        }
+        parts.into_iter().for_each(|part| joined.join(part));
+        let seen = |of: &Gather| {
+            let pool = of.pools[0].clone();
+            (pool.durations, pool.blocks, pool.rank_medians, pool.ranks, of.loops.len())
+        };
+        assert_eq!(seen(&joined), seen(&whole));
     }
 }

@@ -13,17 +13,21 @@
 //!   as the median over the iterations: what the slowest rank of each leaves. Ranks that do not wait for each other drift
 //!   apart, which widens these windows. Absent where an iteration is not one of each op, one after the other.
 //!
-//! [`gather`] takes in a series at a time and keeps durations only, [`standing`] tells who was slow over the whole run.
+//! [`gather`] takes in a series at a time and keeps durations and windows only, [`standing`] tells who was slow over the whole run.
 
+pub mod durations;
 pub mod gather;
 pub mod standing;
+pub mod window;
 
-use std::collections::BTreeMap;
+use durations::Durations;
+use rayon::prelude::*;
 
 use super::model::{OpResult, SizeResult};
 use super::stats::density::Density;
+use super::stats::sort::{self, Nanoseconds};
 use super::stats::trend::Trend;
-use super::stats::{Summary, dip, quantile, sort};
+use super::stats::{Summary, dip, quantile};
 pub use gather::{Gather, RankSeries};
 use gather::{Loop, Pool};
 
@@ -35,18 +39,19 @@ pub fn reduce(gather: Gather) -> (SizeResult, Vec<Vec<(u32, f64)>>) {
     let has_iterations = gather.has_iterations();
     let Gather { payload_bytes, size_index, phases, pools, window, iterations, shards, loops, .. } = gather;
     let window_ns = window.length_ns();
-    let mut by_rank = Vec::new();
-    let mut ops = Vec::new();
-    let mut scratch = Vec::new();
-    for mut pool in pools {
-        by_rank.push(std::mem::take(&mut pool.rank_medians));
-        let own = pool.window.length_ns().filter(|_| phases);
-        ops.extend(reduce_op(payload_bytes, own.or(window_ns), pool, &mut scratch));
-    }
+    let reduced: Vec<_> = pools
+        .into_par_iter()
+        .map(|mut pool| {
+            let own = pool.window.length_ns().filter(|_| phases);
+            (std::mem::take(&mut pool.rank_medians), reduce_op(payload_bytes, own.or(window_ns), pool))
+        })
+        .collect();
+    let (by_rank, ops): (Vec<_>, Vec<_>) = reduced.into_iter().unzip();
+    let ops: Vec<OpResult> = ops.into_iter().flatten().collect();
     let n = ops.iter().map(|op| op.latency.n as u64).sum();
-    let iterations = iterations.iter().filter(|_| has_iterations);
+    let iterations = if has_iterations { iterations.parts() } else { Vec::new() };
     let mut of_iterations: Vec<f64> =
-        iterations.filter_map(|one| overlap(payload_bytes, one.samples, one.window.length_ns())).collect();
+        iterations.iter().filter_map(|one| overlap(payload_bytes, one.samples, one.window.length_ns())).collect();
     of_iterations.sort_by(f64::total_cmp);
     let shards = if shards.len() > MOST_SHARDS { Vec::new() } else { shards };
     let size = SizeResult {
@@ -54,7 +59,7 @@ pub fn reduce(gather: Gather) -> (SizeResult, Vec<Vec<(u32, f64)>>) {
         size_index,
         window_ns,
         overlap_gb_per_s: overlap(payload_bytes, n, window_ns),
-        classic_gb_per_s: classic(payload_bytes, &loops),
+        classic_gb_per_s: classic(payload_bytes, loops),
         iteration_gb_per_s: quantile::median_of(&mut of_iterations.clone(), f64::total_cmp),
         iteration_gb_per_s_ci95: quantile::median_ci95(&of_iterations),
         shard_gb_per_s: shards.iter().map(|one| overlap(payload_bytes, one.samples, one.window.length_ns())).collect(),
@@ -63,23 +68,44 @@ pub fn reduce(gather: Gather) -> (SizeResult, Vec<Vec<(u32, f64)>>) {
     (size, by_rank)
 }
 
-fn reduce_op(payload_bytes: u64, window_ns: Option<u64>, mut pool: Pool, scratch: &mut Vec<u64>) -> Option<OpResult> {
-    sort::sort(&mut pool.durations_ns, scratch);
-    let sorted = &pool.durations_ns;
-    let latency = Summary::of_sorted(sorted)?;
-    let block_medians_ns: Vec<f64> = pool.blocks.iter_mut().filter_map(|block| quantile::median_ns(block)).collect();
+fn reduce_op(payload_bytes: u64, window_ns: Option<u64>, mut pool: Pool) -> Option<OpResult> {
+    let shape = match pool.durations.wide.is_empty() {
+        true => Shape::of(std::mem::take(&mut pool.durations.narrow)),
+        false => Shape::of(pool.durations.all_wide()),
+    }?;
+    let block_medians_ns: Vec<f64> = pool.blocks.iter_mut().filter_map(Durations::median_ns).collect();
+    let latency = shape.latency;
     Some(OpResult {
         op: pool.op,
         ranks: pool.ranks,
         warmup_excluded: pool.warmup_excluded,
         median_gb_per_s: (latency.median > 0.0).then(|| payload_bytes as f64 / latency.median),
         overlap_gb_per_s: overlap(payload_bytes, latency.n as u64, window_ns),
-        multimodal: dip::is_multimodal(sorted),
-        density: Density::of_sorted(sorted),
+        multimodal: shape.multimodal,
+        density: shape.density,
         trend: Trend::of(&block_medians_ns),
         block_medians_ns,
         latency,
     })
+}
+
+/// What needs durations in order.
+struct Shape {
+    latency: Summary,
+    multimodal: Option<bool>,
+    density: Option<Density>,
+}
+
+impl Shape {
+    fn of<T: Nanoseconds>(mut durations: Vec<T>) -> Option<Shape> {
+        sort::sort(&mut durations, &mut Vec::new());
+        let sorted = &durations[..];
+        Some(Shape {
+            latency: Summary::of_sorted(sorted)?,
+            multimodal: dip::is_multimodal(sorted),
+            density: Density::of_sorted(sorted),
+        })
+    }
 }
 
 fn overlap(payload_bytes: u64, samples: u64, window_ns: Option<u64>) -> Option<f64> {
@@ -87,15 +113,17 @@ fn overlap(payload_bytes: u64, samples: u64, window_ns: Option<u64>) -> Option<f
 }
 
 /// Sum over ranks of size x iterations / loop time; `None` unless every rank has a loop time.
-fn classic(payload_bytes: u64, loops: &BTreeMap<u32, Loop>) -> Option<f64> {
-    if loops.is_empty() || loops.values().any(|one| one.loop_ns == 0) {
+fn classic(payload_bytes: u64, loops: Vec<Loop>) -> Option<f64> {
+    let loops = Gather::loops_of_ranks(loops);
+    if loops.is_empty() || loops.iter().any(|one| one.loop_ns == 0) {
         return None;
     }
-    Some(loops.values().map(|one| payload_bytes as f64 * one.iterations as f64 / one.loop_ns as f64).sum())
+    Some(loops.iter().map(|one| payload_bytes as f64 * one.iterations as f64 / one.loop_ns as f64).sum())
 }
 
 #[cfg(test)]
 mod tests {
+    use super::window::Window;
     use super::*;
     use crate::record::vocabulary::Op;
 
@@ -103,10 +131,11 @@ mod tests {
     fn two_ranks(with_starts: bool) -> Gather {
         let mut gather = Gather::new(1000, 0, 2);
         for (rank, base) in [(0, 1000), (1, 1500)] {
-            for (op, offset, duration) in [(Op::PutTensor, 0, 100), (Op::UnpackTensor, 100, 300)] {
+            for (op, offset, duration) in [(Op::PutTensor, 0, 100u64), (Op::UnpackTensor, 100, 300)] {
                 let series = RankSeries { rank, op, shard: Some(rank), warmup: 3, loop_ns: 800 };
-                let start = |i: i64| with_starts.then_some(base + offset + 400 * i);
-                gather.push(&series, [(start(0), duration), (start(1), duration)].into_iter());
+                let samples = [0, 400].map(|later| (base + offset + later, duration));
+                let window = if with_starts { gather.iterations.push(samples.into_iter()) } else { Window::EMPTY };
+                gather.push(&series, window, &mut [duration; 2]);
             }
         }
         gather
@@ -135,7 +164,7 @@ mod tests {
     fn ops_in_phases_have_windows_of_their_own() {
         let mut gather = two_ranks(true);
         gather.phases = true;
-        gather.pools[0].window = gather::Window { first_start_ns: 0, last_end_ns: 400 };
+        gather.pools[0].window = Window { first_start_ns: 0, last_end_ns: 400 };
         let (size, _) = reduce(gather);
         assert_eq!(size.ops[0].overlap_gb_per_s, Some(10.0));
         // first start 1100, last end 2300
@@ -146,8 +175,8 @@ mod tests {
     #[test]
     fn what_cannot_be_said_is_absent() {
         let mut gather = two_ranks(false);
-        gather.loops.get_mut(&1).unwrap().loop_ns = 0;
-        gather.pools[1].durations_ns.clear();
+        gather.loops.iter_mut().filter(|one| one.rank == 1).for_each(|one| one.loop_ns = 0);
+        gather.pools[1].durations = Durations::default();
         let (size, _) = reduce(gather);
         assert_eq!((size.window_ns, size.overlap_gb_per_s, size.classic_gb_per_s), (None, None, None));
         assert_eq!((size.iteration_gb_per_s, size.shard_gb_per_s), (None, vec![None, None]));

@@ -5,7 +5,7 @@ use std::fmt::Display;
 
 use crate::record::attempt::Attempt;
 use crate::record::manifest::Manifest;
-use crate::record::samples::{Contents, Meta, SeriesView};
+use crate::record::samples::{Contents, Meta, SeriesHead};
 use crate::record::server::Server;
 use crate::record::store::StoreRecord;
 use crate::record::units::show_bytes;
@@ -72,43 +72,59 @@ pub fn condition_notes(manifest: &Manifest, attempt: &Attempt) -> Vec<String> {
     notes
 }
 
+/// Whether the run can have such a series at the size `size_index`.
+pub fn is_due(meta: &Meta, size_index: u32, series: &SeriesHead) -> bool {
+    meta.tensor_bytes.get(size_index as usize) == Some(&series.payload_bytes)
+        && has_due_length(meta, series)
+        && is_known(meta, series)
+}
+
+fn has_due_length(meta: &Meta, series: &SeriesHead) -> bool {
+    let due = |iterations| meta.workload.samples(series.op, series.rank, iterations);
+    series.samples as u64 == due(meta.iterations.saturating_add(meta.warmup))
+        && u64::from(series.warmup) == due(meta.warmup)
+}
+
+fn is_known(meta: &Meta, series: &SeriesHead) -> bool {
+    series.rank < meta.world_size && (series.shard as usize) < meta.shards.len()
+}
+
 /// Why the samples of one size cannot be used; `None` if they are complete.
-pub fn flaw_of_size(meta: &Meta, size_index: u32, series: &[&SeriesView<'_>]) -> Option<String> {
+pub fn flaw_of_size(meta: &Meta, size_index: u32, series: &[SeriesHead]) -> Option<String> {
     let first = series.first()?;
     let size = show_bytes(first.payload_bytes);
     if meta.tensor_bytes.get(size_index as usize) != Some(&first.payload_bytes) {
         return Some(format!("{size}: is not size {size_index} of the sweep"));
     }
-    let odd = |wrong: &dyn Fn(&SeriesView<'_>) -> bool| {
+    let odd = |wrong: &dyn Fn(&SeriesHead) -> bool| {
         let count = series.iter().filter(|one| wrong(one)).count();
         let example = series.iter().find(|one| wrong(one))?;
         Some(format!("{count} of {} series, such as {} of rank {}", series.len(), example.op, example.rank))
     };
-    let iterations = meta.iterations + meta.warmup;
-    let due = |one: &SeriesView<'_>| meta.workload.samples(one.op, one.rank, iterations) as usize;
-    let due_warmup = |one: &SeriesView<'_>| meta.workload.samples(one.op, one.rank, meta.warmup) as u32;
     if let Some(which) = odd(&|one| one.payload_bytes != first.payload_bytes) {
         return Some(format!("{size}: another size in {which}"));
     }
-    if let Some(which) = odd(&|one| one.len() != due(one) || one.warmup != due_warmup(one)) {
+    if let Some(which) = odd(&|one| !has_due_length(meta, one)) {
         let (iterations, warmup) = (meta.iterations, meta.warmup);
         return Some(format!("{size}: not {iterations} iterations of samples after {warmup} of warm-up in {which}"));
     }
-    if let Some(which) = odd(&|one| one.rank >= meta.world_size || one.shard as usize >= meta.shards.len()) {
+    if let Some(which) = odd(&|one| !is_known(meta, one)) {
         return Some(format!("{size}: a rank or shard that the run does not have in {which}"));
     }
     missing_or_double(meta, series).map(|what| format!("{size}: {what}"))
 }
 
-fn missing_or_double(meta: &Meta, series: &[&SeriesView<'_>]) -> Option<String> {
-    let present: BTreeSet<(u32, Op)> = series.iter().map(|one| (one.rank, one.op)).collect();
+fn missing_or_double(meta: &Meta, series: &[SeriesHead]) -> Option<String> {
+    let mut present: Vec<(u32, Op)> = series.iter().map(|one| (one.rank, one.op)).collect();
+    present.sort_unstable();
+    present.dedup();
     if present.len() < series.len() {
         return Some(format!("{} series stand in it twice", series.len() - present.len()));
     }
     let pairs = || Op::ALL.iter().flat_map(|op| (0..meta.world_size).map(move |rank| (rank, *op)));
     // the access pattern and the mix say which ranks take samples of which op
     let due = || pairs().filter(|(rank, op)| meta.workload.samples(*op, *rank, 1) > 0);
-    let mut missing = due().filter(|pair| !present.contains(pair));
+    let mut missing = due().filter(|pair| present.binary_search(pair).is_err());
     let (rank, op) = missing.next()?;
     let (absent, asked) = (1 + missing.count(), due().count());
     Some(format!("{absent} of {asked} series are missing, such as {op} of rank {rank}"))

@@ -5,5 +5,6 @@
 mod check;
 pub mod own;
 mod placement;
+mod sizes;
 pub mod smartsim;
 mod sweep;

@@ -1,4 +1,4 @@
-//! Reads one `samples.bin` and reduces its sizes, one run's samples in memory at a time.
+//! Reads one `samples.bin` and reduces its sizes, one size's samples in memory at a time.
 //!
 //! A size is complete when every rank of the run's communicator has a series of the asked length for both ops. Only
 //! complete sizes are reduced; the others are named.
@@ -11,13 +11,12 @@ use rayon::prelude::*;
 
 use super::check;
 use super::placement::{self, Seat};
+use super::sizes::Sizes;
 use crate::collect::measures::standing::Ratios;
-use crate::collect::measures::{self, Gather, RankSeries};
 use crate::collect::model::{Measured, SizeResult};
 use crate::record::manifest::Manifest;
-use crate::record::samples::{self, Contents, Meta, RankInfo, SamplesFile, SeriesView};
+use crate::record::samples::{self, Block, Contents, Flaw, Meta, RankInfo, SamplesStream, SeriesView};
 use crate::record::units::show_bytes;
-use crate::record::vocabulary::Order;
 
 /// Part of a window above which the clocks' error bound is worth a note.
 const NOTABLE_CLOCK_ERROR: f64 = 0.05;
@@ -42,17 +41,60 @@ pub struct Reading {
 /// # Errors
 /// A file that is unreadable, of another kind, or broken before it says what was measured; the message names it.
 pub fn read(path: &Path, manifest: &Manifest) -> Result<Option<Reading>> {
-    let Some(file) =
-        SamplesFile::open(path).context("cannot use the samples").map_err(|error| nameable(path, &error))?
-    else {
-        return Ok(None);
-    };
-    let contents = file.contents().with_context(|| samples::FILE)?;
-    let meta = contents.meta.as_ref().with_context(|| {
+    let opened = SamplesStream::open(path).context("cannot use the samples").map_err(|error| nameable(path, &error))?;
+    let Some(mut stream) = opened else { return Ok(None) };
+    let mut contents = Contents::default();
+    let mut sizes = Sizes::default();
+    take_pieces(&mut stream, &mut contents, &mut sizes).with_context(|| format!("cannot read {}", samples::FILE))?;
+    let meta = contents.meta.take().with_context(|| {
         let torn = contents.torn.as_deref().map(|torn| format!(": {torn}")).unwrap_or_default();
         format!("{} holds no description of the run{torn}", samples::FILE)
     })?;
-    Ok(Some(digest(manifest, meta, &contents)))
+    sizes.close(&meta);
+    Ok(Some(digest(manifest, (&meta, &contents), sizes)))
+}
+
+/// Reads the file to its end, or to where it is torn.
+fn take_pieces(stream: &mut SamplesStream, contents: &mut Contents<'static>, sizes: &mut Sizes) -> std::io::Result<()> {
+    while let Some(piece) = stream.next_piece()? {
+        let blocks: Vec<_> = piece.blocks.par_iter().with_min_len(64).map(|block| block.decode()).collect();
+        let mut series = Vec::with_capacity(blocks.len());
+        let mut flaw = None;
+        for (index, block) in blocks.into_iter().enumerate() {
+            let taken = block.and_then(|block| take_block(block, contents, &mut series));
+            if let Err(what) = taken {
+                flaw = Some(piece.torn_at(index, what));
+                break;
+            }
+        }
+        if let Some(meta) = &contents.meta {
+            sizes.take(meta, &series);
+        }
+        if flaw.is_some() {
+            contents.torn = flaw;
+            return Ok(());
+        }
+    }
+    contents.torn = stream.torn().map(str::to_owned);
+    Ok(())
+}
+
+fn take_block<'a>(
+    block: Block<'a>,
+    contents: &mut Contents<'static>,
+    series: &mut Vec<SeriesView<'a>>,
+) -> Result<(), Flaw> {
+    match block {
+        Block::Samples(_) if contents.meta.is_none() => return Err("samples stand before the run's description"),
+        Block::Samples(one) => series.push(one),
+        Block::Meta(meta) if contents.meta.is_none() => contents.meta = Some(*meta),
+        Block::Meta(_) => return Err("the run is described twice"),
+        Block::Ranks(ranks) => contents.ranks = ranks,
+        Block::Clocks(clocks) => contents.clocks_at_end = Some(clocks),
+        Block::End => contents.ended = true,
+        Block::Effort(_) | Block::Unknown => {}
+    }
+    Ok(())
 }
 
 /// Without the path, which differs from machine to machine while a report should not.
@@ -60,55 +102,24 @@ fn nameable(path: &Path, error: &anyhow::Error) -> anyhow::Error {
     anyhow::anyhow!("{}", format!("{error:#}").replace(&path.display().to_string(), samples::FILE))
 }
 
-fn digest(manifest: &Manifest, meta: &Meta, contents: &Contents<'_>) -> Reading {
-    let mut by_size: BTreeMap<u32, Vec<&SeriesView<'_>>> = BTreeMap::new();
-    for series in &contents.series {
-        by_size.entry(series.size_index).or_default().push(series);
-    }
-    let flaws: BTreeMap<u32, String> = by_size
-        .iter()
-        .filter_map(|(index, series)| Some((*index, check::flaw_of_size(meta, *index, series)?)))
-        .collect();
-    let reduced: Vec<_> = by_size
-        .par_iter()
-        .filter(|(index, _)| !flaws.contains_key(index))
-        .map(|(index, series)| measures::reduce(gather(meta, *index, series)))
-        .collect();
-    let mut ratios = Ratios::default();
-    let mut sizes = Vec::new();
-    for (size, by_rank) in reduced {
-        by_rank.iter().for_each(|medians| ratios.add(medians));
-        sizes.push(size);
-    }
+fn digest(manifest: &Manifest, (meta, contents): (&Meta, &Contents<'_>), mut sizes: Sizes) -> Reading {
+    let flaws = std::mem::take(&mut sizes.flaws);
     let whole = contents.ended && contents.torn.is_none();
     let mut contradictions = check::contradictions(manifest, meta);
     let mut notes = Vec::new();
     if whole {
-        let absent = (0..meta.tensor_bytes.len()).filter(|index| !by_size.contains_key(&(*index as u32)));
+        let absent = (0..meta.tensor_bytes.len()).filter(|index| !sizes.has(*index as u32));
         let absent = absent.map(|index| format!("{}: no samples", show_bytes(meta.tensor_bytes[index])));
         contradictions.extend(flaws.into_values().chain(absent));
     } else {
         notes.extend(flaws.into_values().map(|flaw| format!("not reported: {flaw}")));
     }
-    let measured = describe(meta, contents, (sizes, &ratios));
+    let ratios = std::mem::take(&mut sizes.ratios);
+    let measured = describe(meta, contents, (sizes.into_results(), &ratios));
     notes.extend(check::notes(meta, contents));
     notes.extend(clock_note(&measured));
     let seats = placement::seats_of_ranks(meta, &contents.ranks);
     Reading { measured, seats, contradictions, notes, torn: contents.torn.clone(), ended: contents.ended }
-}
-
-/// The timed samples of one size.
-fn gather(meta: &Meta, size_index: u32, series: &[&SeriesView<'_>]) -> Gather {
-    let payload_bytes = series.first().map_or(0, |one| one.payload_bytes);
-    let mut gather = Gather::new(payload_bytes, size_index, meta.world_size as usize);
-    gather.phases = meta.workload.order == Order::Phases;
-    for one in series {
-        let (rank, op, loop_ns) = (one.rank, one.op, one.loop_ns);
-        let known = RankSeries { rank, op, shard: Some(one.shard), warmup: u64::from(one.warmup), loop_ns };
-        let timed = one.samples().skip(one.warmup as usize);
-        gather.push(&known, timed.map(|(start, duration)| (Some(start), duration)));
-    }
-    gather
 }
 
 fn describe(meta: &Meta, contents: &Contents<'_>, (sizes, ratios): (Vec<SizeResult>, &Ratios)) -> Measured {

@@ -1,5 +1,7 @@
 //! The shape of a distribution in few numbers, for violins.
 
+use super::sort::Nanoseconds;
+
 /// Bins of a [`Density`].
 pub const BINS: usize = 48;
 
@@ -20,17 +22,18 @@ pub struct Density {
 
 impl Density {
     /// Bins ascending durations; `None` where they do not differ.
-    pub fn of_sorted(sorted: &[u64]) -> Option<Density> {
-        let low = (*sorted.first()?).max(1) as f64;
-        let high = sorted[((sorted.len() - 1) as f64 * TAIL) as usize] as f64;
+    pub fn of_sorted<T: Nanoseconds>(sorted: &[T]) -> Option<Density> {
+        let ns = |value: T| -> u64 { value.into() };
+        let low = ns(*sorted.first()?).max(1) as f64;
+        let high = ns(sorted[((sorted.len() - 1) as f64 * TAIL) as usize]) as f64;
         if high <= low {
             return None;
         }
         let edge = |bin: usize| low * (high / low).powf(bin as f64 / BINS as f64);
         let up_to = |bin: usize| match bin {
             0 => 0,
-            BINS => sorted.partition_point(|value| *value as f64 <= high),
-            bin => sorted.partition_point(|value| (*value as f64) < edge(bin)),
+            BINS => sorted.partition_point(|value| ns(*value) as f64 <= high),
+            bin => sorted.partition_point(|value| (ns(*value) as f64) < edge(bin)),
         };
         let ends: Vec<usize> = (0..=BINS).map(up_to).collect();
         let counts = ends.windows(2).map(|pair| u32::try_from(pair[1] - pair[0]).unwrap_or(u32::MAX)).collect();
@@ -50,8 +53,8 @@ mod tests {
         let density = Density::of_sorted(&[&sorted[..], &[1 << 48; 2000]].concat()).unwrap();
         assert_eq!((density.low_ns, density.high_ns, density.above), (1.0, (1u64 << 48) as f64, 0));
         assert_eq!((density.counts[0], density.counts[1], density.counts[47]), (1, 1, 2002));
-        assert_eq!(Density::of_sorted(&[7, 7, 7]), None);
-        assert_eq!(Density::of_sorted(&[]), None);
+        assert_eq!(Density::of_sorted(&[7u32, 7, 7]), None);
+        assert_eq!(Density::of_sorted::<u64>(&[]), None);
     }
 
     proptest! {

@@ -2,6 +2,8 @@
 //! nearest to it. J. A. Hartigan and P. M. Hartigan, "The Dip Test of Unimodality", Annals of Statistics 13 (1985); the
 //! way to compute it follows P. M. Hartigan, Algorithm AS 217, Applied Statistics 34 (1985).
 
+use super::sort::Nanoseconds;
+
 /// Points to which a larger sample is thinned: evenly spaced order statistics. They scatter less than a sample of that
 /// size would, so that the test errs on the side of silence: about 4 % of the samples must lie where a single mode cannot
 /// have them.
@@ -14,14 +16,15 @@ pub const LEAST: usize = 30;
 const CRITICAL: f64 = 0.604;
 
 /// Whether ascending durations have more than one mode in log(duration); `None` for fewer than [`LEAST`].
-pub fn is_multimodal(sorted: &[u64]) -> Option<bool> {
+pub fn is_multimodal<T: Nanoseconds>(sorted: &[T]) -> Option<bool> {
     if sorted.len() < LEAST {
         return None;
     }
     let m = sorted.len().min(POINTS);
     let points: Vec<f64> = (0..m)
         .map(|i| if m == sorted.len() { i } else { ((i as f64 + 0.5) * sorted.len() as f64 / m as f64) as usize })
-        .map(|at| (sorted[at].max(1) as f64).ln())
+        .map(|at| sorted[at].into())
+        .map(|ns: u64| (ns.max(1) as f64).ln())
         .collect();
     Some(dip(&points) > CRITICAL / (m as f64).sqrt())
 }
@@ -172,7 +175,7 @@ mod tests {
         assert_eq!(is_multimodal(&one), Some(false));
         one.extend(hump(3e6, 300));
         assert_eq!(is_multimodal(&one), Some(true));
-        assert_eq!(is_multimodal(&[7; 100]), Some(false));
+        assert_eq!(is_multimodal(&[7u32; 100]), Some(false));
         assert_eq!(is_multimodal(&one[..LEAST - 1]), None);
     }
 }

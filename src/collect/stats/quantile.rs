@@ -3,6 +3,8 @@
 //! The quantile is type 7 of R. J. Hyndman and Y. Fan, "Sample Quantiles in Statistical Packages", The American
 //! Statistician 50 (1996), which is also the default of numpy.
 
+use super::sort::Nanoseconds;
+
 /// Samples that a quantile wants beyond itself, as an expectation: n min(p, 1 - p). With so many the chance that none lies
 /// beyond the true quantile is exp(-6.6) = 0.14 %, so that its interval by order statistics ends inside the sample. p99
 /// wants 660 samples, p90 66, p99.9 6600.
@@ -15,16 +17,16 @@ pub fn is_supported(n: usize, p: f64) -> bool {
 }
 
 /// [`quantile`] where [`is_supported`].
-pub fn supported(sorted: &[u64], p: f64) -> Option<f64> {
+pub fn supported<T: Nanoseconds>(sorted: &[T], p: f64) -> Option<f64> {
     if is_supported(sorted.len(), p) { quantile(sorted, p) } else { None }
 }
 
 /// Quantile `p` (0 to 1) of ascending values: with h = (n - 1) p, the value at floor(h) plus the part of the way to the
 /// next one that h is beyond it. `None` where there are no values.
-pub fn quantile(sorted: &[u64], p: f64) -> Option<f64> {
+pub fn quantile<T: Nanoseconds>(sorted: &[T], p: f64) -> Option<f64> {
     let h = (sorted.len().checked_sub(1)? as f64) * p.clamp(0.0, 1.0);
-    let below = sorted[h as usize];
-    let above = *sorted.get(h as usize + 1).unwrap_or(&below);
+    let below: u64 = sorted[h as usize].into();
+    let above = sorted.get(h as usize + 1).map_or(below, |above| (*above).into());
     Some(below as f64 + (above - below) as f64 * h.fract())
 }
 
@@ -42,11 +44,12 @@ pub fn median_of<T: Copy + Into<f64>>(values: &mut [T], compare: impl Fn(&T, &T)
 }
 
 /// Median of durations in any order, which it reorders.
-pub fn median_ns(values: &mut [u64]) -> Option<f64> {
+pub fn median_ns<T: Nanoseconds>(values: &mut [T]) -> Option<f64> {
     let n = values.len();
     let (_, low, above) = values.select_nth_unstable(n.checked_sub(1)? / 2);
     let low = *low;
     let high = if n % 2 == 1 { low } else { *above.iter().min()? };
+    let (low, high): (u64, u64) = (low.into(), high.into());
     Some(f64::midpoint(low as f64, high as f64))
 }
 
@@ -95,12 +98,12 @@ mod tests {
     #[test]
     fn known_values_of_numpy() {
         // numpy.quantile([1, 2, 3, 4], q): 1.75 at 0.25, 2.5 at 0.5, 3.85 at 0.95
-        let values = [1, 2, 3, 4];
+        let values = [1u64, 2, 3, 4];
         assert_eq!(quantile(&values, 0.25), Some(1.75));
         assert_eq!(quantile(&values, 0.5), Some(2.5));
         assert!((quantile(&values, 0.95).unwrap() - 3.85).abs() < 1e-12);
-        assert_eq!(quantile(&[7], 0.95), Some(7.0));
-        assert_eq!(quantile(&[], 0.5), None);
+        assert_eq!(quantile(&[7u32], 0.95), Some(7.0));
+        assert_eq!(quantile::<u64>(&[], 0.5), None);
     }
 
     #[test]

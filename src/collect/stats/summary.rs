@@ -1,6 +1,7 @@
 //! Durations in short.
 
 use super::quantile::{median_ci95, quantile, supported};
+use super::sort::Nanoseconds;
 
 /// Durations in short; every time in ns. A quantile is absent where too few samples lie beyond it
 /// ([`super::quantile::BEYOND`]); the median is always there.
@@ -28,23 +29,23 @@ pub struct Summary {
 
 impl Summary {
     /// Reduces ascending durations; `None` where there are none.
-    pub fn of_sorted(sorted: &[u64]) -> Option<Summary> {
+    pub fn of_sorted<T: Nanoseconds>(sorted: &[T]) -> Option<Summary> {
         let median = quantile(sorted, 0.5)?;
         Some(Summary {
             n: sorted.len(),
-            min: *sorted.first()?,
+            min: (*sorted.first()?).into(),
             p1: supported(sorted, 0.01),
             p5: supported(sorted, 0.05),
             p10: supported(sorted, 0.10),
             p25: supported(sorted, 0.25),
             median,
-            median_ci95: median_ci95(sorted),
+            median_ci95: median_ci95(sorted).map(|(low, high)| (low.into(), high.into())),
             p75: supported(sorted, 0.75),
             p90: supported(sorted, 0.90),
             p95: supported(sorted, 0.95),
             p99: supported(sorted, 0.99),
             p999: supported(sorted, 0.999),
-            max: *sorted.last()?,
+            max: (*sorted.last()?).into(),
             mad: mad(sorted, median),
         })
     }
@@ -57,11 +58,15 @@ impl Summary {
 
 /// Median of |x - median| of ascending values, without a second sort: the deviations below and above the median are two
 /// sorted lists already, and the middle of both merged is wanted.
-fn mad(sorted: &[u64], median: f64) -> f64 {
-    let split = sorted.partition_point(|value| (*value as f64) < median);
+fn mad<T: Nanoseconds>(sorted: &[T], median: f64) -> f64 {
+    let ns = |value: T| -> f64 {
+        let ns: u64 = value.into();
+        ns as f64
+    };
+    let split = sorted.partition_point(|value| ns(*value) < median);
     let (below, above) = sorted.split_at(split);
-    let deviation_below = |i: usize| below.len().checked_sub(i + 1).map(|at| median - below[at] as f64);
-    let deviation_above = |i: usize| above.get(i).map(|value| *value as f64 - median);
+    let deviation_below = |i: usize| below.len().checked_sub(i + 1).map(|at| median - ns(below[at]));
+    let deviation_above = |i: usize| above.get(i).map(|value| ns(*value) - median);
     // the k-th of both: the smallest number taken from below that leaves nothing smaller behind
     let kth = |k: usize| {
         let (mut low, mut high) = (k.saturating_sub(above.len()), k.min(below.len()));
@@ -89,10 +94,10 @@ mod tests {
 
     #[test]
     fn what_few_samples_do_not_support_is_absent() {
-        let few = Summary::of_sorted(&[5; 100]).unwrap();
+        let few = Summary::of_sorted(&[5u32; 100]).unwrap();
         assert_eq!((few.p5, few.p10, few.p90, few.p95), (None, Some(5.0), Some(5.0), None));
         assert_eq!((few.iqr(), few.mad), (Some(0.0), 0.0));
-        assert_eq!(Summary::of_sorted(&[]), None);
+        assert_eq!(Summary::of_sorted::<u64>(&[]), None);
     }
 
     proptest! {

@@ -33,14 +33,18 @@
 //! Blocks are written between two tensor sizes: meta, ranks, then for each size all samples and the effort of all ranks,
 //! at last clocks and end. A reader passes over kinds that it does not know.
 
+mod block;
 mod closing;
 mod read;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod write;
 
+pub use block::{Block, Flaw, RawBlock, RawEffort, SeriesHead, SeriesView};
 pub use closing::{Effort, HostClock, RankEffort};
-pub use read::{Contents, SamplesFile, SeriesView};
+pub use read::{Contents, SamplesFile};
+pub use stream::{Piece, SamplesStream};
 pub use write::{file_header, push_clocks, push_effort, push_end, push_meta, push_ranks, push_series};
 
 use serde::{Deserialize, Serialize};

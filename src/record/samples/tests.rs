@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn series<'a>(rank: u32, starts_ns: &'a [i64], durations_ns: &'a [u64]) -> Series<'a> {
+pub fn series<'a>(rank: u32, starts_ns: &'a [i64], durations_ns: &'a [u64]) -> Series<'a> {
     Series {
         rank,
         op: Op::UnpackTensor,
@@ -18,7 +18,7 @@ fn series<'a>(rank: u32, starts_ns: &'a [i64], durations_ns: &'a [u64]) -> Serie
     }
 }
 
-fn whole_file() -> Vec<u8> {
+pub fn whole_file() -> Vec<u8> {
     let mut bytes = file_header().to_vec();
     push_meta(&mut bytes, &example_meta()).unwrap();
     push_ranks(&mut bytes, &[]).unwrap();

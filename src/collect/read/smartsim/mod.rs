@@ -21,6 +21,7 @@ use rayon::prelude::*;
 
 use crate::collect::measures::gather::Loop;
 use crate::collect::measures::standing::Ratios;
+use crate::collect::measures::window::Window;
 use crate::collect::measures::{self, Gather, RankSeries};
 use crate::collect::model::{Measured, Run, SizeResult, Source, Standings, State};
 use crate::collect::walk::relative;
@@ -68,7 +69,7 @@ pub fn read(root: &Path, dir: &Path) -> Result<Run> {
     tally.missing(&config, &files);
     // a sum over some of the ranks would pass for the bandwidth of all
     if !tally.lacks.is_empty() {
-        gather.loops.insert(u32::MAX, Loop { iterations: 0, loop_ns: 0 });
+        gather.loops.push(Loop { rank: u32::MAX, iterations: 0, loop_ns: 0 });
     }
     let (size, by_rank) = measures::reduce(gather);
     run.notes.extend(tally.notes());
@@ -143,7 +144,7 @@ struct Tally {
 
 impl Tally {
     fn take(&mut self, rank: u32, file: Result<RankFile>, (config, gather): (&Config, &mut Gather)) {
-        let file = match file {
+        let mut file = match file {
             Ok(file) => file,
             Err(error) => return self.unreadable.push(format!("rank {rank}: {error:#}")),
         };
@@ -159,10 +160,10 @@ impl Tally {
         }
         self.ranks += 1;
         for op in Op::ALL.iter().copied() {
-            let durations = &file.ops[usize::from(op.code())];
+            let durations = &mut file.ops[usize::from(op.code())];
             let series = RankSeries { rank, op, shard: None, warmup: 0, loop_ns: file.loop_ns };
             if !durations.is_empty() {
-                gather.push(&series, durations.iter().map(|duration| (None, *duration)));
+                gather.push(&series, Window::EMPTY, durations);
             }
         }
     }

@@ -1,0 +1,122 @@
+//! Takes the samples of a run in as they are read, and reduces a size as soon as the next one begins: one size of a run is
+//! in memory at a time.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rayon::prelude::*;
+
+use super::check;
+use crate::collect::measures::standing::Ratios;
+use crate::collect::measures::{self, Gather};
+use crate::collect::model::SizeResult;
+use crate::record::samples::{Meta, SeriesHead, SeriesView};
+use crate::record::units::show_bytes;
+use crate::record::vocabulary::{Op, Order};
+
+/// Series that one thread takes in at a time.
+const SHARE: usize = 128;
+
+/// The sizes of a run so far.
+#[derive(Default)]
+pub struct Sizes {
+    open: Option<Open>,
+    seen: BTreeSet<u32>,
+    /// Measured whole, by index.
+    done: BTreeMap<u32, SizeResult>,
+    pub ratios: Ratios,
+    /// Why a size is not reported, by index.
+    pub flaws: BTreeMap<u32, String>,
+}
+
+/// The size that is being read.
+struct Open {
+    index: u32,
+    heads: Vec<SeriesHead>,
+    /// Given up when a series is none that the run can have.
+    gather: Option<Gather>,
+}
+
+impl Sizes {
+    /// Takes series that follow each other in the file.
+    pub fn take(&mut self, meta: &Meta, series: &[SeriesView<'_>]) {
+        for same in series.chunk_by(|a, b| a.size_index == b.size_index) {
+            self.take_same(meta, same[0].size_index, same);
+        }
+    }
+
+    fn take_same(&mut self, meta: &Meta, index: u32, series: &[SeriesView<'_>]) {
+        if self.open.as_ref().is_none_or(|open| open.index != index) {
+            self.close(meta);
+            if !self.seen.insert(index) {
+                self.done.remove(&index);
+                let size = show_bytes(series[0].payload_bytes);
+                self.flaws.insert(index, format!("{size}: its samples stand in several places"));
+            }
+            self.open = Some(Open::new(meta, index, series[0].payload_bytes));
+        }
+        let Some(open) = &mut self.open else { return };
+        let from = open.heads.len();
+        open.heads.extend(series.iter().map(SeriesView::head));
+        if !open.heads[from..].iter().all(|head| check::is_due(meta, index, head)) {
+            open.gather = None;
+        }
+        if let Some(gather) = &mut open.gather {
+            take_in(gather, series);
+        }
+    }
+
+    /// Reduces the size that is being read, if there is one.
+    pub fn close(&mut self, meta: &Meta) {
+        let Some(Open { index, heads, gather }) = self.open.take() else { return };
+        if self.flaws.contains_key(&index) {
+            return;
+        }
+        match (check::flaw_of_size(meta, index, &heads), gather) {
+            (None, Some(gather)) => {
+                let (size, by_rank) = measures::reduce(gather);
+                by_rank.iter().for_each(|medians| self.ratios.add(medians));
+                self.done.insert(index, size);
+            }
+            (flaw, _) => drop(self.flaws.insert(index, flaw.unwrap_or_default())),
+        }
+    }
+
+    /// Whether there were samples of the size, whole or not.
+    pub fn has(&self, index: u32) -> bool {
+        self.seen.contains(&index)
+    }
+
+    /// The sizes that were measured whole, in the order of the sweep.
+    pub fn into_results(self) -> Vec<SizeResult> {
+        self.done.into_values().collect()
+    }
+}
+
+impl Open {
+    fn new(meta: &Meta, index: u32, payload_bytes: u64) -> Open {
+        let mut gather = Gather::new(payload_bytes, index, meta.world_size as usize);
+        gather.phases = meta.workload.order == Order::Phases;
+        Open { index, heads: Vec::new(), gather: Some(gather) }
+    }
+}
+
+/// Takes series in, in shares at the same time.
+fn take_in(gather: &mut Gather, series: &[SeriesView<'_>]) {
+    let mut before = [0; Op::ALL.len()];
+    let shares: Vec<_> = series
+        .chunks(SHARE)
+        .map(|share| {
+            let at = before;
+            share.iter().for_each(|one| before[usize::from(one.op.code())] += 1);
+            (gather.part(at), share)
+        })
+        .collect();
+    let parts: Vec<Gather> = shares
+        .into_par_iter()
+        .map(|(mut part, share)| {
+            share.iter().for_each(|one| part.push_view(one));
+            part
+        })
+        .collect();
+    parts.into_iter().for_each(|part| gather.join(part));
+}
