@@ -33,13 +33,16 @@ ITERATIONS = 100
 
 # (runs, ranks, iterations, sizes); a run has ranks x (iterations + 2) x 2 x sizes samples
 SHAPES = [
-    (1, 480, 100, 11),
-    (4, 480, 100, 11),
-    (16, 480, 100, 11),
-    (64, 480, 100, 11),
+    (1, 512, 100, 11),
+    (4, 512, 100, 11),
+    (16, 512, 100, 11),
+    (64, 512, 100, 11),
     (1, 16384, 100, 1),
     (1, 16384, 100, 11),
     (3, 16384, 100, 11),
+    # beyond --most by default
+    (8, 16384, 100, 11),
+    (16, 16384, 100, 11),
 ]
 
 # each prints a figure, so that nothing is left out as unused

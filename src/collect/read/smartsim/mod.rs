@@ -31,7 +31,10 @@ use config::Config;
 use rank_file::RankFile;
 
 /// Files in memory together; one of 100 iterations has about 6 kB.
-const FILES_AT_ONCE: usize = 256;
+const FILES_AT_ONCE: usize = 128;
+
+/// Files that a thread reads one after the other, into one buffer.
+const FILES_OF_A_THREAD: usize = 16;
 
 /// Reads the session in `dir`, which lies below `root`.
 ///
@@ -61,7 +64,11 @@ pub fn read(root: &Path, dir: &Path) -> Result<Run> {
     let mut gather = Gather::new(config.sent_bytes(), 0, files.len());
     let files: Vec<_> = files.into_iter().collect();
     for some in files.chunks(FILES_AT_ONCE) {
-        let parsed: Vec<_> = some.par_iter().map(|(rank, path)| (*rank, rank_file::read(*rank, path))).collect();
+        let parsed: Vec<_> = some
+            .par_iter()
+            .with_min_len(FILES_OF_A_THREAD)
+            .map_init(Vec::new, |buffer, (rank, path)| (*rank, rank_file::read(*rank, path, buffer)))
+            .collect();
         for (rank, file) in parsed {
             tally.take(rank, file, (&config, &mut gather));
         }

@@ -3,6 +3,8 @@
 //! A line counts if it is whole: three fields, the file's own rank, a function that the client times, a number of seconds,
 //! and a line feed. A torn last line has no line feed, and its digits may be some of the number's.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use anyhow::Result;
@@ -21,9 +23,12 @@ pub struct RankFile {
     pub odd_lines: u64,
 }
 
-/// Reads the file of `rank`.
-pub fn read(rank: u32, path: &Path) -> Result<RankFile> {
-    Ok(parse(rank, &std::fs::read(path)?))
+/// Reads the file of `rank`; `buffer` is working memory that callers keep from file to file.
+pub fn read(rank: u32, path: &Path, buffer: &mut Vec<u8>) -> Result<RankFile> {
+    buffer.clear();
+    // without asking for its size first: the buffer soon has room for any of a session, and a tree has thousands
+    File::open(path)?.take(u64::MAX).read_to_end(buffer)?;
+    Ok(parse(rank, buffer))
 }
 
 /// Reads the bytes of a rank's file.
