@@ -16,7 +16,7 @@ case $SHARED/ in
 /tmp/*)
   mount -t tmpfs none /mnt
   mkdir /mnt/hold
-  mount --bind "$SHARED" /mnt/hold
+  mount --rbind "$SHARED" /mnt/hold # with what is mounted below it
   mount -t tmpfs -o mode=1777 none /tmp
   mkdir -p "$SHARED"
   mount --move /mnt/hold "$SHARED"
