@@ -79,7 +79,8 @@ pub struct RunArgs {
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = value_parser!(u64).range(1..))]
     pub connect_timeout: u64,
 
-    /// Seconds without a byte from the server after which a call has failed; a slow reply is waited for, never asked for again
+    /// Seconds without a byte from the server after which a call has failed, up to twice as many in the middle of a large payload;
+    /// a slow reply is waited for, never asked for again
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = value_parser!(u64).range(1..))]
     pub reply_timeout: u64,
 }
