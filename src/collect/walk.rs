@@ -29,8 +29,9 @@ pub fn find(root: &Path, report: &Path) -> Result<Found> {
     std::fs::read_dir(root)
         .with_context(|| format!("cannot read {}: give the folder that `shardscale gen` wrote", root.display()))?;
     let mut found = Found::default();
-    // links are followed: results often lie on another file system; walkdir reports a circle as an error
-    let mut walk = WalkDir::new(root).follow_links(true).sort_by_file_name().into_iter();
+    // links are followed: results often lie on another file system; walkdir reports a circle as an error. In any order:
+    // sorting would list even the folders that are skipped
+    let mut walk = WalkDir::new(root).follow_links(true).into_iter();
     while let Some(entry) = walk.next() {
         match entry {
             Ok(entry) if entry.path() == report && entry.file_type().is_dir() => walk.skip_current_dir(),

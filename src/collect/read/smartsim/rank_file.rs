@@ -38,7 +38,12 @@ pub fn parse(rank: u32, bytes: &[u8]) -> RankFile {
     let room = bytes.len() / 50;
     let mut file = RankFile { ops: [Vec::with_capacity(room), Vec::with_capacity(room)], ..RankFile::default() };
     let mut rest = bytes;
-    while let Some(end) = memchr::memchr(b'\n', rest) {
+    loop {
+        while let Some((op, ns, after)) = usual_line(rest, prefix.as_bytes()) {
+            file.ops[op].push(ns);
+            rest = after;
+        }
+        let Some(end) = memchr::memchr(b'\n', rest) else { break };
         let line = &rest[..end];
         rest = &rest[end + 1..];
         let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -48,6 +53,33 @@ pub fn parse(rank: u32, bytes: &[u8]) -> RankFile {
     }
     file.odd_lines += u64::from(!rest.is_empty());
     file
+}
+
+/// (place of the op, ns, what follows) where `text` begins with a line as the C++ client writes nearly all of its lines; `None`
+/// for all others, which may be good as well. In one pass over the line, three times as fast as the general way.
+fn usual_line<'a>(text: &'a [u8], prefix: &[u8]) -> Option<(usize, u64, &'a [u8])> {
+    let (start, rest) = text.split_at_checked(prefix.len())?;
+    let (op, rest) = match (rest.strip_prefix(b"put_tensor,"), rest.strip_prefix(b"unpack_tensor,")) {
+        (Some(rest), _) => (0, rest),
+        (None, rest) => (1, rest?),
+    };
+    // a call of memcmp for so few bytes would take longer
+    if !start.iter().eq(prefix) {
+        return None;
+    }
+    let (mut value, mut point) = (0u64, None);
+    for (at, byte) in rest.iter().take(MOST_DIGITS + 1).enumerate() {
+        match byte {
+            b'0'..=b'9' => value = value * 10 + u64::from(byte - b'0'),
+            b'.' if point.is_none() => point = Some(at),
+            b'\n' => {
+                let decimals = at - 1 - point.filter(|_| at > 1)?;
+                return Some((op, fixed_point(value, decimals as u32)?, &rest[at + 1..]));
+            }
+            _ => return None,
+        }
+    }
+    None
 }
 
 impl RankFile {
@@ -76,27 +108,20 @@ fn nanoseconds(text: &[u8]) -> Option<u64> {
     })
 }
 
-/// The usual form, digits with a point: exact, and much faster than the general one.
+/// Digits and a point that fit into u64 whatever they are.
+const MOST_DIGITS: usize = 18;
+
+/// Digits with a point: exact, and much faster than the general form.
 fn plain(text: &[u8]) -> Option<u64> {
-    const DIGITS: usize = 18;
-    let (mut value, mut decimals) = (0u64, None);
-    if text.is_empty() || text.len() > DIGITS {
-        return None;
-    }
-    for byte in text {
-        match byte {
-            b'0'..=b'9' => {
-                value = value * 10 + u64::from(byte - b'0');
-                decimals = decimals.map(|n: u32| n + 1);
-            }
-            b'.' if decimals.is_none() => decimals = Some(0),
-            _ => return None,
-        }
-    }
-    let decimals = decimals?;
-    if text.len() == 1 {
-        return None;
-    }
+    let point = text.iter().position(|byte| *byte == b'.').filter(|_| (2..=MOST_DIGITS).contains(&text.len()))?;
+    let (whole, decimals) = (&text[..point], &text[point + 1..]);
+    let digit = |value: u64, byte: &u8| byte.is_ascii_digit().then(|| value * 10 + u64::from(byte - b'0'));
+    let value = whole.iter().chain(decimals).try_fold(0, digit)?;
+    fixed_point(value, decimals.len() as u32)
+}
+
+/// ns of `value` / 10^`decimals` seconds.
+fn fixed_point(value: u64, decimals: u32) -> Option<u64> {
     match decimals {
         0..=9 => value.checked_mul(10u64.pow(9 - decimals)).filter(|ns| (*ns as f64) < MOST_NS),
         _ => {
@@ -142,6 +167,21 @@ mod tests {
             let exact = text.parse::<f64>().unwrap() * 1e9;
             let ours = nanoseconds(text.as_bytes()).unwrap() as f64;
             prop_assert!((ours - exact).abs() <= 0.5 + exact * 1e-15, "{} {} {}", text, ours, exact);
+        }
+
+        #[test]
+        fn the_quick_way_reads_what_the_general_one_does(number in "[0-9]{0,14}\\.?[0-9]{0,12}[e ]?", end in "\r?\n?", op in 0usize..2) {
+            let name = ["put_tensor", "unpack_tensor"][op];
+            let line = format!("12,{name},{number}{end}");
+            let mut general = RankFile::default();
+            general.take(format!("12,{name},{number}").as_bytes(), b"12,");
+            if let Some((place, ns, rest)) = usual_line(line.as_bytes(), b"12,") {
+                prop_assert!(rest.is_empty() && end == "\n");
+                prop_assert_eq!((place, general.ops[op].as_slice()), (op, &[ns][..]));
+            }
+            prop_assert_eq!(usual_line(line.as_bytes(), b"1,"), None);
+            let same = parse(12, line.as_bytes());
+            prop_assert_eq!(same.ops, if end.ends_with('\n') { general.ops } else { Default::default() });
         }
 
         #[test]
