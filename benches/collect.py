@@ -6,7 +6,7 @@
     benches/collect.py smartsim [--rounds 3] [--peers] [--sessions 20] [--ranks 2048]
 
 `own`: samples a second and peak memory for 1 to 64 runs and for up to 100 M samples, warm cache. Samples are all in the
-files, warm-up included, since all are read. `smartsim`: sessions x ranks files of 203 lines, 8.3 M rows in 40,960 files by
+files, warm-up included, since all are read. "The same again" is a collection to which no run is new. `smartsim`: sessions x ranks files of 203 lines, 8.3 M rows in 40,960 files by
 default; interleaved in one go, each in a process of its own: `collect`; reading all files without looking into them (a
 program of two threads with one buffer each: the floor); SmartSim-Scaling's statistics restated (csv reader, lists by
 function, min/mean/max). With --peers also DuckDB, Polars and pandas on the rows concatenated beforehand, which is not
@@ -134,10 +134,11 @@ def program(*argv):
 
 
 def collectors(folder, report):
-    """`collect`, and that of an earlier release where there is one."""
-    found = {"shardscale collect": program(PROGRAM, "collect", folder, "--out", report)}
+    """`collect` that reads everything, one after it to which nothing is new, and an earlier release where there is one."""
+    found = {"shardscale collect": program(PROGRAM, "collect", folder, "--fresh", "--out", report),
+             "the same again": program(PROGRAM, "collect", folder, "--out", report)}
     if before := os.environ.get("SHARDSCALE_BEFORE"):
-        found["earlier collect"] = program(os.path.abspath(before), "collect", folder, "--out", report)
+        found["earlier collect"] = program(os.path.abspath(before), "collect", folder, "--out", f"{report}-before")
     return found
 
 

@@ -87,6 +87,9 @@ fn collect_runs(options: &CollectOptions) -> Result<Exit> {
         }
     })?;
     std::io::stdout().lock().write_all(collected.summary.as_bytes())?;
+    if terminal && collected.known > 0 {
+        eprintln!("{} runs have not changed since they were last read; --fresh reads them all", collected.known);
+    }
     eprintln!("report: {}", collected.report.join("report.html").display());
     Ok(match collected {
         Collected { failed_comparison: true, .. } => Exit::TooSlow,

@@ -29,6 +29,11 @@ pub struct CollectArgs {
     #[arg(long, value_name = "slower=PERCENT%[,unconfirmed]", requires = "baseline")]
     fail_if: Option<FailIf>,
 
+    /// Read every run again. Default: runs whose files look as they did when they were last read are taken from
+    /// REPORT/.collect-cache, with the same result.
+    #[arg(long)]
+    fresh: bool,
+
     /// What goes to stdout.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
@@ -37,7 +42,7 @@ pub struct CollectArgs {
 impl CollectArgs {
     /// The options that these flags mean.
     pub fn into_options(self) -> CollectOptions {
-        let CollectArgs { dir, out, baseline, fail_if, format } = self;
-        CollectOptions { dir, out, baseline, fail_if, format }
+        let CollectArgs { dir, out, baseline, fail_if, fresh, format } = self;
+        CollectOptions { dir, out, baseline, fail_if, fresh, format }
     }
 }

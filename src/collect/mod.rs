@@ -5,6 +5,7 @@
 //! Nothing here knows how scripts are made, nor MPI, nor a scheduler.
 
 pub mod baseline;
+pub mod cache;
 pub mod groups;
 pub mod measures;
 pub mod model;
@@ -16,12 +17,14 @@ pub mod stats;
 pub mod walk;
 
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result};
 use rayon::prelude::*;
 
 use crate::record::files;
 use baseline::FailIf;
+use cache::{Cache, Entry, Recalled};
 use model::{Collection, Problem, Run, Source, State};
 
 /// Name of the report's folder in the collected one.
@@ -50,13 +53,15 @@ pub struct CollectOptions {
     pub baseline: Option<PathBuf>,
     /// When the comparison fails.
     pub fail_if: Option<FailIf>,
+    /// Every run is read, also those that an earlier collection has read.
+    pub fresh: bool,
     pub format: Format,
 }
 
 impl CollectOptions {
     /// Collects `dir` without anything asked beyond.
     pub fn of(dir: PathBuf) -> CollectOptions {
-        CollectOptions { dir, out: None, baseline: None, fail_if: None, format: Format::Table }
+        CollectOptions { dir, out: None, baseline: None, fail_if: None, fresh: false, format: Format::Table }
     }
 }
 
@@ -69,6 +74,8 @@ pub struct Collected {
     pub all_good: bool,
     /// `fail_if` holds.
     pub failed_comparison: bool,
+    /// Runs that were not read again since nothing of them changed.
+    pub known: usize,
     /// The summary for stdout; as a table at most [`report::table::WIDTH`] columns wide.
     pub summary: String,
 }
@@ -78,12 +85,16 @@ pub struct Collected {
 /// # Errors
 /// A folder that cannot be read or holds no run, and a report that cannot be written. Bad runs are no error: they are in
 /// the report.
-pub fn run(options: &CollectOptions, progress: impl Fn(usize, usize)) -> Result<Collected> {
+pub fn run(options: &CollectOptions, progress: impl Fn(usize, usize) + Sync) -> Result<Collected> {
     let report = options.out.clone().unwrap_or_else(|| options.dir.join(REPORT));
-    let mut collection = gather(&options.dir, &report, &progress)?;
+    let cache_of = |report: &Path| if options.fresh { Cache::default() } else { Cache::load(report) };
+    let Gathered { mut collection, entries, known } =
+        gather_with(&cache_of(&report), (&options.dir, &report), &progress)?;
     if let Some(folder) = &options.baseline {
-        let old = gather(folder, &folder.join(REPORT), &progress).context("cannot use the baseline")?;
-        collection.baseline = Some(baseline::compare(folder.display().to_string(), &old.runs, &collection.runs));
+        let report = folder.join(REPORT);
+        let old = gather_with(&cache_of(&report), (folder, &report), &progress).context("cannot use the baseline")?;
+        collection.baseline =
+            Some(baseline::compare(folder.display().to_string(), &old.collection.runs, &collection.runs));
     }
     files::create_folders(&report)?;
     for (name, bytes) in report::files(&collection)? {
@@ -99,10 +110,12 @@ pub fn run(options: &CollectOptions, progress: impl Fn(usize, usize)) -> Result<
             _ => {}
         }
     }
+    Cache::save(&report, entries)?;
     Ok(Collected {
         report,
         all_good: collection.problems.is_empty() && collection.runs.iter().all(|run| run.state == State::Done),
         failed_comparison: fails(&collection, options.fail_if),
+        known,
         summary: match options.format {
             Format::Table => report::table::render(&collection),
             Format::Json => report::json::render(&collection)?,
@@ -119,30 +132,63 @@ fn fails(collection: &Collection, limit: Option<FailIf>) -> bool {
 ///
 /// # Errors
 /// As [`run`].
-pub fn gather(dir: &Path, report: &Path, progress: impl Fn(usize, usize)) -> Result<Collection> {
+pub fn gather(dir: &Path, report: &Path, progress: impl Fn(usize, usize) + Sync) -> Result<Collection> {
+    Ok(gather_with(&Cache::default(), (dir, report), progress)?.collection)
+}
+
+/// What lies below a folder, and what to remember of it.
+struct Gathered {
+    collection: Collection,
+    entries: Vec<(String, Entry)>,
+    /// Runs that were remembered.
+    known: usize,
+}
+
+fn gather_with(
+    cache: &Cache,
+    (dir, report): (&Path, &Path),
+    progress: impl Fn(usize, usize) + Sync,
+) -> Result<Gathered> {
     let found = walk::find(dir, report)?;
-    let mut collection = Collection { problems: found.problems, ..Collection::default() };
-    let mut read = 0;
+    let mut gathered = Gathered {
+        collection: Collection { problems: found.problems, ..Collection::default() },
+        entries: Vec::new(),
+        known: 0,
+    };
+    let read = Mutex::new(0);
     for some in found.runs.chunks(RUNS_AT_ONCE) {
-        let read_one = |source, path: &Path| match source {
-            Source::ShardScale => read::own::read(dir, path),
-            Source::SmartSimScaling => read::smartsim::read(dir, path),
-        };
-        let results: Vec<_> = some.par_iter().map(|(path, source)| (path, read_one(*source, path))).collect();
-        for (path, result) in results {
+        let results: Vec<_> = some
+            .par_iter()
+            .map(|(path, source)| {
+                let place = walk::relative(dir, path);
+                let result = cache.read_through((&place, path, *source), || match source {
+                    Source::ShardScale => read::own::read(dir, path),
+                    Source::SmartSimScaling => read::smartsim::read(dir, path),
+                });
+                // held while it is told, so that the count only grows
+                let mut read = read.lock().unwrap_or_else(PoisonError::into_inner);
+                *read += 1;
+                progress(*read, found.runs.len());
+                (place, path, result)
+            })
+            .collect();
+        for (place, path, result) in results {
             match result {
-                Ok(run) => collection.runs.push(run),
-                Err(error) => collection.problems.push(unreadable(dir, path, &error)),
+                Ok(Recalled { run, entry, is_known }) => {
+                    gathered.collection.runs.push(run);
+                    gathered.entries.extend(entry.map(|entry| (place, entry)));
+                    gathered.known += usize::from(is_known);
+                }
+                Err(error) => gathered.collection.problems.push(unreadable(dir, path, &error)),
             }
         }
-        read += some.len();
-        progress(read, found.runs.len());
     }
+    let collection = &mut gathered.collection;
     read::smartsim::number(&mut collection.runs);
     collection.problems.extend(shared_names(&collection.runs));
     collection.problems.sort();
     collection.scaling = scaling::of_runs(&collection.runs);
-    Ok(collection)
+    Ok(gathered)
 }
 
 fn unreadable(dir: &Path, path: &Path, error: &anyhow::Error) -> Problem {

@@ -2,6 +2,8 @@
 //!
 //! Knows neither files nor formats. A reader (`read/`) fills it, the renderers (`report/`) only look at it.
 
+use serde::{Deserialize, Serialize};
+
 use crate::record::pack::PackPlace;
 use crate::record::vocabulary::Op;
 
@@ -34,7 +36,7 @@ pub struct Problem {
 }
 
 /// What became of one permutation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum State {
     /// Everything was measured as asked.
     Done,
@@ -68,7 +70,7 @@ impl State {
 }
 
 /// Whose results they are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Source {
     ShardScale,
     SmartSimScaling,
@@ -84,7 +86,7 @@ impl Source {
 }
 
 /// One run: its parameters, what became of it, and what it measured.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Run {
     /// Folder relative to the collected one; `.` where they are the same.
     pub path: String,
@@ -143,7 +145,7 @@ impl Best {
 }
 
 /// What a run found out by itself.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Measured {
     /// Ranks that measured.
     pub ranks: u32,
@@ -167,7 +169,7 @@ pub struct Measured {
 }
 
 /// Who was slow: ratios of median durations over all sizes and ops, see [`super::measures::standing`].
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Standings {
     /// How many there are; the list is cut.
     pub total: usize,
@@ -180,7 +182,7 @@ pub struct Standings {
 }
 
 /// A rank, host or shard.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Standing {
     /// Number of the rank, name of the host, or index of the shard.
     pub name: String,
@@ -190,7 +192,7 @@ pub struct Standing {
 }
 
 /// One tensor size of a run.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SizeResult {
     pub payload_bytes: u64,
     /// Place in the sweep, from 0.
@@ -212,7 +214,7 @@ pub struct SizeResult {
 }
 
 /// One operation at one tensor size of a run: its timed samples over all ranks.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct OpResult {
     pub op: Op,
     pub ranks: u32,

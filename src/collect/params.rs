@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::record::manifest::Manifest;
 
@@ -63,7 +63,7 @@ pub const FOLLOWS: &[&str] =
     &["sweep_tensor_bytes", "expected_nodes", "expected_ranks", "expected_servers", "walltime_s", "queue"];
 
 /// A parameter's value.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Value {
     Count(i64),
@@ -82,8 +82,21 @@ impl std::fmt::Display for Value {
 }
 
 /// Column name -> value; an absent value is not in it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "BTreeMap<String, Value>")]
 pub struct Params(BTreeMap<&'static str, Value>);
+
+impl TryFrom<BTreeMap<String, Value>> for Params {
+    type Error = String;
+
+    fn try_from(named: BTreeMap<String, Value>) -> Result<Params, String> {
+        let column = |name: String| {
+            let known = COLUMNS.iter().map(|(column, _)| *column).find(|column| *column == name);
+            known.ok_or_else(|| format!("there is no column {name}"))
+        };
+        named.into_iter().map(|(name, value)| Ok((column(name)?, value))).collect::<Result<_, _>>().map(Params)
+    }
+}
 
 impl Params {
     pub fn of_manifest(manifest: &Manifest) -> Result<Params> {

@@ -79,8 +79,13 @@ pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
 /// # Errors
 /// It cannot be read, is no regular file (a pipe would be waited for for ever), or is larger than any of the record can be.
 pub fn read_text(path: &Path) -> Result<Option<String>> {
+    Ok(read_bytes(path)?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+}
+
+/// As [`read_text`], for any bytes.
+pub fn read_bytes(path: &Path) -> Result<Option<Vec<u8>>> {
     match read_regular(path) {
-        Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+        Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
     }

@@ -1,5 +1,7 @@
 //! The shape of a distribution in few numbers, for violins.
 
+use serde::{Deserialize, Serialize};
+
 use super::sort::Nanoseconds;
 
 /// Bins of a [`Density`].
@@ -9,7 +11,7 @@ pub const BINS: usize = 48;
 const TAIL: f64 = 0.999;
 
 /// Counts in [`BINS`] bins of equal width in log(duration).
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Density {
     /// Lower edge of the first bin, in ns; at least 1.
     pub low_ns: f64,

@@ -1,11 +1,13 @@
 //! Durations in short.
 
+use serde::{Deserialize, Serialize};
+
 use super::quantile::{median_ci95, quantile, supported};
 use super::sort::Nanoseconds;
 
 /// Durations in short; every time in ns. A quantile is absent where too few samples lie beyond it
 /// ([`super::quantile::BEYOND`]); the median is always there.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     pub n: usize,
     pub min: u64,

@@ -1,6 +1,8 @@
 //! Does a series go somewhere? The test of Mann and Kendall (M. G. Kendall, "Rank Correlation Methods", 1975) for whether,
 //! the slope of Theil and Sen (P. K. Sen, J. American Statistical Association 63, 1968) for how much.
 
+use serde::{Deserialize, Serialize};
+
 use statrs::distribution::{ContinuousCDF, Normal};
 
 /// Points below which nothing is said.
@@ -11,7 +13,7 @@ const ALPHA: f64 = 0.01;
 const NOTABLE: f64 = 0.05;
 
 /// How a series moved.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Trend {
     /// Two-sided p of Mann and Kendall's test.
     pub p: f64,

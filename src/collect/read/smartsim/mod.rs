@@ -13,8 +13,9 @@ mod shards;
 pub use config::FILE;
 pub use repeats::number;
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::os::fd::AsFd;
+use std::path::Path;
 
 use anyhow::{Context, Result};
 use rayon::prelude::*;
@@ -28,10 +29,13 @@ use crate::collect::walk::relative;
 use crate::record::units::show_bytes;
 use crate::record::vocabulary::{Op, Wire};
 use config::Config;
-use rank_file::RankFile;
+use rank_file::{RankFile, Timings};
 
 /// Files in memory together; one of 100 iterations has about 6 kB.
 const FILES_AT_ONCE: usize = 128;
+
+/// Room for most files.
+const USUAL_FILE: usize = 16 << 10;
 
 /// Files that a thread reads one after the other, into one buffer.
 const FILES_OF_A_THREAD: usize = 16;
@@ -56,24 +60,22 @@ pub fn read(root: &Path, dir: &Path) -> Result<Run> {
         sizes_total: 1,
         measured: None,
     };
-    let files = rank_files(dir)?;
-    if files.is_empty() {
+    let ranks = ranks(dir)?;
+    if ranks.is_empty() {
         return Ok(run);
     }
     let mut tally = Tally::default();
-    let mut gather = Gather::new(config.sent_bytes(), 0, files.len());
-    let files: Vec<_> = files.into_iter().collect();
-    for some in files.chunks(FILES_AT_ONCE) {
-        let parsed: Vec<_> = some
-            .par_iter()
-            .with_min_len(FILES_OF_A_THREAD)
-            .map_init(Vec::new, |buffer, (rank, path)| (*rank, rank_file::read(*rank, path, buffer)))
-            .collect();
+    let mut gather = Gather::new(config.sent_bytes(), 0, ranks.len());
+    let folder = File::open(dir).with_context(|| format!("cannot open {}", dir.display()))?;
+    for some in ranks.chunks(FILES_AT_ONCE) {
+        let read = |buffer: &mut Vec<u8>, rank: &u32| (*rank, rank_file::read(*rank, folder.as_fd(), buffer));
+        let parsed: Vec<_> =
+            some.par_iter().with_min_len(FILES_OF_A_THREAD).map_init(|| Vec::with_capacity(USUAL_FILE), read).collect();
         for (rank, file) in parsed {
             tally.take(rank, file, (&config, &mut gather));
         }
     }
-    tally.missing(&config, &files);
+    tally.missing(&config, &ranks);
     // a sum over some of the ranks would pass for the bandwidth of all
     if !tally.lacks.is_empty() {
         gather.loops.push(Loop { rank: u32::MAX, iterations: 0, loop_ns: 0 });
@@ -87,13 +89,13 @@ pub fn read(root: &Path, dir: &Path) -> Result<Run> {
         (false, false) => State::Partial,
     };
     if size.ops.is_empty() {
-        run.reason = format!("no put_tensor or unpack_tensor in {} files; {}", files.len(), run.reason);
+        run.reason = format!("no put_tensor or unpack_tensor in {} files; {}", ranks.len(), run.reason);
         return Ok(run);
     }
     let mut ratios = Ratios::default();
     by_rank.iter().for_each(|medians| ratios.add(medians));
-    let present = files.iter().map(|(rank, _)| *rank);
-    run.measured = Some(describe((&config, config.ranks_per_shard(present)), (tally.ranks, size), &ratios));
+    let ranks_per_shard = config.ranks_per_shard(ranks.iter().copied());
+    run.measured = Some(describe((&config, ranks_per_shard), (tally.ranks, size), &ratios));
     Ok(run)
 }
 
@@ -121,21 +123,18 @@ fn describe(
     }
 }
 
-/// `rank_N_timing.csv` by N.
-fn rank_files(dir: &Path) -> Result<BTreeMap<u32, PathBuf>> {
+/// N of each `rank_N_timing.csv`, ascending.
+fn ranks(dir: &Path) -> Result<Vec<u32>> {
     let list = || format!("cannot list {}", dir.display());
-    let mut files = BTreeMap::new();
+    let mut ranks = Vec::new();
     for entry in std::fs::read_dir(dir).with_context(list)? {
-        let path = entry.with_context(list)?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let number = name.strip_prefix("rank_").and_then(|rest| rest.strip_suffix("_timing.csv"));
+        let name = entry.with_context(list)?.file_name();
+        let number = name.to_str().and_then(|name| name.strip_prefix("rank_")?.strip_suffix("_timing.csv"));
         // rank_07 beside rank_7 would be the same rank twice
-        let canonical = number.and_then(|number| number.parse::<u32>().ok().filter(|rank| rank.to_string() == number));
-        if let Some(rank) = canonical {
-            files.insert(rank, path);
-        }
+        ranks.extend(number.and_then(|number| number.parse().ok().filter(|rank: &u32| rank.to_string() == number)));
     }
-    Ok(files)
+    ranks.sort_unstable();
+    Ok(ranks)
 }
 
 /// What the files of a session lack.
@@ -158,30 +157,31 @@ impl Tally {
         if file.odd_lines > 0 {
             self.odd = (self.odd.0 + file.odd_lines, self.odd.1 + 1);
         }
-        let is_short = file.ops.iter().any(|durations| durations.len() as u64 != config.iterations);
+        let is_short = file.ops.iter().any(|timings| timings.len() as u64 != config.iterations);
         if is_short || file.loop_ns == 0 {
             self.short.push(rank);
         }
-        if file.ops.iter().all(Vec::is_empty) {
+        if file.ops.iter().all(|timings| timings.len() == 0) {
             return;
         }
         self.ranks += 1;
         for op in Op::ALL.iter().copied() {
-            let durations = &mut file.ops[usize::from(op.code())];
             let series = RankSeries { rank, op, shard: None, warmup: 0, loop_ns: file.loop_ns };
-            if !durations.is_empty() {
-                gather.push(&series, Window::EMPTY, durations);
+            match &mut file.ops[usize::from(op.code())] {
+                timings if timings.len() == 0 => {}
+                Timings::Narrow(durations) => gather.push(&series, Window::EMPTY, durations),
+                Timings::Wide(durations) => gather.push(&series, Window::EMPTY, durations),
             }
         }
     }
 
     /// Closes the account: which ranks have no file, and which stop short.
-    fn missing(&mut self, config: &Config, files: &[(u32, PathBuf)]) {
+    fn missing(&mut self, config: &Config, ranks: &[u32]) {
         let total = config.ranks;
-        let beyond = files.iter().filter(|(rank, _)| u64::from(*rank) >= total).count();
-        let present = (files.len() - beyond) as u64;
+        let beyond = ranks.iter().filter(|rank| u64::from(**rank) >= total).count();
+        let present = (ranks.len() - beyond) as u64;
         if present < total {
-            let first = (0..).zip(files).find(|(at, (rank, _))| at != rank).map_or(present, |(at, _)| u64::from(at));
+            let first = (0..).zip(ranks).find(|(at, rank)| at != *rank).map_or(present, |(at, _)| u64::from(at));
             self.lacks.push(format!("{} of {total} ranks have no file, such as rank {first}", total - present));
         }
         if beyond > 0 {

@@ -5,9 +5,11 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
+use std::os::fd::BorrowedFd;
 
 use anyhow::Result;
+use nix::fcntl::{OFlag, openat};
+use nix::sys::stat::Mode;
 
 /// Nanoseconds of a century: above it a number is damage.
 const MOST_NS: f64 = 3.2e18;
@@ -15,19 +17,60 @@ const MOST_NS: f64 = 3.2e18;
 /// The timings of a rank.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct RankFile {
-    /// Durations in ns: put_tensor, unpack_tensor.
-    pub ops: [Vec<u64>; 2],
+    /// put_tensor, unpack_tensor.
+    pub ops: [Timings; 2],
     /// 0 where there is none.
     pub loop_ns: u64,
     /// Lines that are no timings.
     pub odd_lines: u64,
 }
 
-/// Reads the file of `rank`; `buffer` is working memory that callers keep from file to file.
-pub fn read(rank: u32, path: &Path, buffer: &mut Vec<u8>) -> Result<RankFile> {
+/// Durations in ns in the order of the file.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Timings {
+    /// All are shorter than 4.29 s.
+    Narrow(Vec<u32>),
+    Wide(Vec<u64>),
+}
+
+impl Default for Timings {
+    fn default() -> Timings {
+        Timings::Narrow(Vec::new())
+    }
+}
+
+impl Timings {
+    pub fn len(&self) -> usize {
+        match self {
+            Timings::Narrow(all) => all.len(),
+            Timings::Wide(all) => all.len(),
+        }
+    }
+
+    fn push(&mut self, ns: u64) {
+        match (&mut *self, u32::try_from(ns)) {
+            (Timings::Narrow(all), Ok(ns)) => all.push(ns),
+            (Timings::Narrow(all), Err(_)) => {
+                *self = Timings::Wide(all.iter().map(|ns| u64::from(*ns)).chain([ns]).collect());
+            }
+            (Timings::Wide(all), _) => all.push(ns),
+        }
+    }
+}
+
+/// Name of the file of `rank`.
+pub fn name(rank: u32) -> String {
+    format!("rank_{rank}_timing.csv")
+}
+
+/// Reads the file of `rank` in `folder`; `buffer` is working memory that callers keep from file to file.
+///
+/// A tree has thousands of files: they are opened from their folder, so that the kernel need not walk the whole path each
+/// time, and not asked for their length, since the buffer soon has room for any of a session.
+pub fn read(rank: u32, folder: BorrowedFd<'_>, buffer: &mut Vec<u8>) -> Result<RankFile> {
+    let file = openat(folder, name(rank).as_str(), OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty());
     buffer.clear();
-    // without asking for its size first: the buffer soon has room for any of a session, and a tree has thousands
-    File::open(path)?.take(u64::MAX).read_to_end(buffer)?;
+    File::from(file.map_err(std::io::Error::from)?).take(u64::MAX).read_to_end(buffer)?;
     Ok(parse(rank, buffer))
 }
 
@@ -36,7 +79,7 @@ pub fn parse(rank: u32, bytes: &[u8]) -> RankFile {
     let prefix = format!("{rank},");
     // a line has about 27 bytes, every second one is of one op
     let room = bytes.len() / 50;
-    let mut file = RankFile { ops: [Vec::with_capacity(room), Vec::with_capacity(room)], ..RankFile::default() };
+    let mut file = RankFile { ops: [(); 2].map(|()| Timings::Narrow(Vec::with_capacity(room))), ..RankFile::default() };
     let mut rest = bytes;
     loop {
         while let Some((op, ns, after)) = usual_line(rest, prefix.as_bytes()) {
@@ -140,7 +183,14 @@ mod tests {
     fn every_whole_line_counts_the_first_too() {
         let text = b"3,put_tensor,0.5\n3,unpack_tensor,1e-06\r\n\n3,loop_time,2\n3,main(),9.5\n";
         let file = parse(3, text);
-        assert_eq!(file, RankFile { ops: [vec![500_000_000], vec![1000]], loop_ns: 2_000_000_000, odd_lines: 0 });
+        assert_eq!(
+            file,
+            RankFile {
+                ops: [vec![500_000_000], vec![1000]].map(Timings::Narrow),
+                loop_ns: 2_000_000_000,
+                odd_lines: 0
+            }
+        );
     }
 
     #[test]
@@ -160,6 +210,13 @@ mod tests {
         assert_eq!((nanoseconds(b""), nanoseconds(b"1.2.3")), (None, None));
     }
 
+    #[test]
+    fn one_long_duration_widens_all() {
+        let file = parse(0, b"0,put_tensor,1\n0,put_tensor,5.0\n0,put_tensor,2\n0,unpack_tensor,1\n");
+        assert_eq!(file.ops[0], Timings::Wide(vec![1_000_000_000, 5_000_000_000, 2_000_000_000]));
+        assert_eq!((file.ops[0].len(), &file.ops[1]), (3, &Timings::Narrow(vec![1_000_000_000])));
+    }
+
     proptest! {
         #[test]
         fn both_ways_to_a_number_agree(ns in 0u64..1 << 50, digits in 0usize..12) {
@@ -176,8 +233,10 @@ mod tests {
             let mut general = RankFile::default();
             general.take(format!("12,{name},{number}").as_bytes(), b"12,");
             if let Some((place, ns, rest)) = usual_line(line.as_bytes(), b"12,") {
+                let mut one = Timings::default();
+                one.push(ns);
                 prop_assert!(rest.is_empty() && end == "\n");
-                prop_assert_eq!((place, general.ops[op].as_slice()), (op, &[ns][..]));
+                prop_assert_eq!((place, &general.ops[op]), (op, &one));
             }
             prop_assert_eq!(usual_line(line.as_bytes(), b"1,"), None);
             let same = parse(12, line.as_bytes());
