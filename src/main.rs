@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Parser;
 
+use shardscale::collect::progress::Stage;
 use shardscale::collect::{self, CollectOptions, Collected};
 use shardscale::generate::{self, Outcome, Request};
 use shardscale::lint;
@@ -80,10 +81,14 @@ fn check_scripts(paths: &[PathBuf]) -> Result<Exit> {
 
 fn collect_runs(options: &CollectOptions) -> Result<Exit> {
     let terminal = std::io::stderr().is_terminal();
-    let collected = collect::run(options, |read, found| {
+    let collected = collect::run(options, |stage, done, all| {
         if terminal {
-            let end = if read == found { "\n" } else { "" };
-            eprint!("\rshardscale: {read} of {found} runs read{end}");
+            let what = match stage {
+                Stage::Reading => "read",
+                Stage::Exporting => "exported",
+            };
+            let end = if done == all { "\n" } else { "" };
+            eprint!("\rshardscale: {done} of {all} runs {what}{end}");
         }
     })?;
     std::io::stdout().lock().write_all(collected.summary.as_bytes())?;

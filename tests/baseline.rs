@@ -24,7 +24,7 @@ fn runs(out: &Path, repeats: u32, change: impl Fn(&mut Model)) {
 }
 
 fn gather(dir: &Path) -> collect::model::Collection {
-    collect::gather(dir, &dir.join("report"), |_, _| {}).unwrap()
+    collect::gather(dir, &dir.join("report")).unwrap()
 }
 
 fn compared(old: &Path, new: &Path) -> Baseline {

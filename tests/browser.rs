@@ -23,7 +23,7 @@ fn browser() -> Browser {
 }
 
 fn report(tree: &Path) -> PathBuf {
-    collect::run(&CollectOptions::of(tree.to_owned()), |_, _| {}).unwrap().report.join("report.html")
+    collect::run(&CollectOptions::of(tree.to_owned()), |_, _, _| {}).unwrap().report.join("report.html")
 }
 
 fn study_page(tree: &Path) -> PathBuf {
@@ -329,7 +329,7 @@ fn the_baseline_shows_what_became_slower_and_what_is_noise() {
     let compare = |baseline: &Path| {
         let baseline = Some(baseline.to_owned());
         let options = CollectOptions { baseline, ..CollectOptions::of(new.path().to_owned()) };
-        collect::run(&options, |_, _| {}).unwrap().report.join("report.html")
+        collect::run(&options, |_, _, _| {}).unwrap().report.join("report.html")
     };
     browser.emulate(1400, "light");
     let page = compare(old.path());

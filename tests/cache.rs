@@ -10,13 +10,13 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use collect_support::{DONE, Model, TIMED_OUT, permutation, study};
+use collect_support::{DONE, Model, TIMED_OUT, old_session, permutation, study};
 use shardscale::collect::cache::FILE;
 use shardscale::collect::{self, CollectOptions};
 
 /// Runs taken from the cache, and the files of the report by name.
 fn collected(options: &CollectOptions) -> (usize, BTreeMap<String, Vec<u8>>) {
-    let collected = collect::run(options, |_, _| {}).unwrap();
+    let collected = collect::run(options, |_, _, _| {}).unwrap();
     let mut files: BTreeMap<String, Vec<u8>> = fs::read_dir(&collected.report)
         .unwrap()
         .map(|entry| entry.unwrap())
@@ -53,17 +53,6 @@ fn collect_twice(tree: &Path) -> usize {
 /// Waits until a change would show.
 fn settle() {
     std::thread::sleep(Duration::from_millis(3100));
-}
-
-/// A session of SmartSim-Scaling with one rank.
-fn old_session(tree: &Path, name: &str) {
-    let dir = tree.join("throughput/run-2023").join(name);
-    fs::create_dir_all(&dir).unwrap();
-    let config = "[run]\nname = t\ndb = redis\n\n[attributes]\ncolocated = 0\nclient_total = 1\nclient_per_node = 1\n\
-        client_nodes = 1\ndatabase_nodes = 1\ndatabase_cpus = 8\niterations = 3\ntensor_bytes = 1024\nlanguage = cpp\n";
-    fs::write(dir.join("run.cfg"), config).unwrap();
-    let lines = "0,put_tensor,0.0001\n0,unpack_tensor,0.0002\n".repeat(3);
-    fs::write(dir.join("rank_0_timing.csv"), format!("{lines}0,loop_time,0.01\n")).unwrap();
 }
 
 #[test]

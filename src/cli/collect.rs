@@ -29,6 +29,11 @@ pub struct CollectArgs {
     #[arg(long, value_name = "slower=PERCENT%[,unconfirmed]", requires = "baseline")]
     fail_if: Option<FailIf>,
 
+    /// Write also the samples behind the figures, a Parquet file for each run in REPORT/samples, about 3 bytes a sample, for
+    /// pandas, Polars, DuckDB and the like. Files of runs that did not change are kept.
+    #[arg(long)]
+    parquet: bool,
+
     /// Read every run again. Default: runs whose files look as they did when they were last read are taken from
     /// REPORT/.collect-cache, with the same result.
     #[arg(long)]
@@ -42,7 +47,7 @@ pub struct CollectArgs {
 impl CollectArgs {
     /// The options that these flags mean.
     pub fn into_options(self) -> CollectOptions {
-        let CollectArgs { dir, out, baseline, fail_if, fresh, format } = self;
-        CollectOptions { dir, out, baseline, fail_if, fresh, format }
+        let CollectArgs { dir, out, baseline, fail_if, parquet, fresh, format } = self;
+        CollectOptions { dir, out, baseline, fail_if, parquet, fresh, format }
     }
 }

@@ -6,18 +6,20 @@
 
 pub mod baseline;
 pub mod cache;
+pub mod export;
 pub mod groups;
 pub mod measures;
 pub mod model;
 pub mod params;
+pub mod progress;
 pub mod read;
 pub mod report;
 pub mod scaling;
 pub mod stats;
 pub mod walk;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result};
 use rayon::prelude::*;
@@ -26,6 +28,7 @@ use crate::record::files;
 use baseline::FailIf;
 use cache::{Cache, Entry, Recalled};
 use model::{Collection, Problem, Run, Source, State};
+use progress::{Counter, Stage};
 
 /// Name of the report's folder in the collected one.
 pub const REPORT: &str = "report";
@@ -53,6 +56,8 @@ pub struct CollectOptions {
     pub baseline: Option<PathBuf>,
     /// When the comparison fails.
     pub fail_if: Option<FailIf>,
+    /// The samples are written as Parquet files too.
+    pub parquet: bool,
     /// Every run is read, also those that an earlier collection has read.
     pub fresh: bool,
     pub format: Format,
@@ -61,7 +66,15 @@ pub struct CollectOptions {
 impl CollectOptions {
     /// Collects `dir` without anything asked beyond.
     pub fn of(dir: PathBuf) -> CollectOptions {
-        CollectOptions { dir, out: None, baseline: None, fail_if: None, fresh: false, format: Format::Table }
+        CollectOptions {
+            dir,
+            out: None,
+            baseline: None,
+            fail_if: None,
+            parquet: false,
+            fresh: false,
+            format: Format::Table,
+        }
     }
 }
 
@@ -80,19 +93,20 @@ pub struct Collected {
     pub summary: String,
 }
 
-/// Collects everything below `options.dir` and writes the report; `progress` hears (runs read, runs found).
+/// Collects everything below `options.dir` and writes the report; `progress` hears (runs done, runs in all) of each stage.
 ///
 /// # Errors
 /// A folder that cannot be read or holds no run, and a report that cannot be written. Bad runs are no error: they are in
 /// the report.
-pub fn run(options: &CollectOptions, progress: impl Fn(usize, usize) + Sync) -> Result<Collected> {
+pub fn run(options: &CollectOptions, progress: impl Fn(Stage, usize, usize) + Sync) -> Result<Collected> {
     let report = options.out.clone().unwrap_or_else(|| options.dir.join(REPORT));
     let cache_of = |report: &Path| if options.fresh { Cache::default() } else { Cache::load(report) };
-    let Gathered { mut collection, entries, known } =
-        gather_with(&cache_of(&report), (&options.dir, &report), &progress)?;
+    let cache = cache_of(&report);
+    let read = Counter::new(Stage::Reading, &progress);
+    let Gathered { mut collection, mut entries, known } = gather_with(&cache, (&options.dir, &report), &read)?;
     if let Some(folder) = &options.baseline {
         let report = folder.join(REPORT);
-        let old = gather_with(&cache_of(&report), (folder, &report), &progress).context("cannot use the baseline")?;
+        let old = gather_with(&cache_of(&report), (folder, &report), &read).context("cannot use the baseline")?;
         collection.baseline =
             Some(baseline::compare(folder.display().to_string(), &old.collection.runs, &collection.runs));
     }
@@ -110,7 +124,16 @@ pub fn run(options: &CollectOptions, progress: impl Fn(usize, usize) + Sync) -> 
             _ => {}
         }
     }
-    Cache::save(&report, entries)?;
+    if options.parquet {
+        export::write(
+            (&options.dir, &report),
+            &collection.runs,
+            &mut entries,
+            &Counter::new(Stage::Exporting, &progress),
+        )?;
+        export::remove_vanished(&report, &cache.entries, &collection.runs);
+    }
+    Cache::save(&report, &entries)?;
     Ok(Collected {
         report,
         all_good: collection.problems.is_empty() && collection.runs.iter().all(|run| run.state == State::Done),
@@ -132,30 +155,26 @@ fn fails(collection: &Collection, limit: Option<FailIf>) -> bool {
 ///
 /// # Errors
 /// As [`run`].
-pub fn gather(dir: &Path, report: &Path, progress: impl Fn(usize, usize) + Sync) -> Result<Collection> {
-    Ok(gather_with(&Cache::default(), (dir, report), progress)?.collection)
+pub fn gather(dir: &Path, report: &Path) -> Result<Collection> {
+    Ok(gather_with(&Cache::default(), (dir, report), &Counter::new(Stage::Reading, &|_, _, _| {}))?.collection)
 }
 
 /// What lies below a folder, and what to remember of it.
 struct Gathered {
     collection: Collection,
-    entries: Vec<(String, Entry)>,
+    entries: BTreeMap<String, Entry>,
     /// Runs that were remembered.
     known: usize,
 }
 
-fn gather_with(
-    cache: &Cache,
-    (dir, report): (&Path, &Path),
-    progress: impl Fn(usize, usize) + Sync,
-) -> Result<Gathered> {
+fn gather_with(cache: &Cache, (dir, report): (&Path, &Path), read: &Counter<'_>) -> Result<Gathered> {
     let found = walk::find(dir, report)?;
     let mut gathered = Gathered {
         collection: Collection { problems: found.problems, ..Collection::default() },
-        entries: Vec::new(),
+        entries: BTreeMap::new(),
         known: 0,
     };
-    let read = Mutex::new(0);
+    read.begin(found.runs.len());
     for some in found.runs.chunks(RUNS_AT_ONCE) {
         let results: Vec<_> = some
             .par_iter()
@@ -165,10 +184,7 @@ fn gather_with(
                     Source::ShardScale => read::own::read(dir, path),
                     Source::SmartSimScaling => read::smartsim::read(dir, path),
                 });
-                // held while it is told, so that the count only grows
-                let mut read = read.lock().unwrap_or_else(PoisonError::into_inner);
-                *read += 1;
-                progress(*read, found.runs.len());
+                read.one_more();
                 (place, path, result)
             })
             .collect();

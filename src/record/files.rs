@@ -24,21 +24,24 @@ pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
 }
 
 fn replace_and(path: &Path, bytes: &[u8], mode: u32, settle: impl FnOnce(&File) -> std::io::Result<()>) -> Result<()> {
+    let write = |mut file: File| {
+        file.write_all(bytes)?;
+        settle(&file)
+    };
+    replace_by(path, mode, |file| write(file).map_err(Into::into))
+}
+
+/// As [`replace`], for more than should be in memory at once: `write` fills the new file.
+pub fn replace_by(path: &Path, mode: u32, write: impl FnOnce(File) -> Result<()>) -> Result<()> {
     // the pid keeps two writers of one folder apart; the leading dot keeps walkers from taking it for a result
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let temporary = path.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
-    let written =
-        write_new(&temporary, bytes, mode).and_then(|file| settle(&file)).and_then(|()| fs::rename(&temporary, path));
+    let new = OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&temporary);
+    let written = new.map_err(Into::into).and_then(write).and_then(|()| Ok(fs::rename(&temporary, path)?));
     if written.is_err() {
         let _ = fs::remove_file(&temporary);
     }
     written.with_context(|| format!("cannot write {}", path.display()))
-}
-
-fn write_new(path: &Path, bytes: &[u8], mode: u32) -> std::io::Result<File> {
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(path)?;
-    file.write_all(bytes)?;
-    Ok(file)
 }
 
 /// Writes `value` as indented JSON like [`replace`], and returns once it is on disk: for what only a run can tell.

@@ -305,3 +305,14 @@ fn one_of_study(out: &Path, client_nodes: u32, db_nodes: Option<u32>, repeat: u3
         _ => drop(model.execute(out, 1, DONE)),
     }
 }
+
+/// A session of SmartSim-Scaling with one rank: put_tensor takes 100 us, unpack_tensor 200 us.
+pub fn old_session(tree: &Path, name: &str) {
+    let dir = tree.join("throughput/run-2023").join(name);
+    fs::create_dir_all(&dir).unwrap();
+    let config = "[run]\nname = t\ndb = redis\n\n[attributes]\ncolocated = 0\nclient_total = 1\nclient_per_node = 1\n\
+        client_nodes = 1\ndatabase_nodes = 1\ndatabase_cpus = 8\niterations = 3\ntensor_bytes = 1024\nlanguage = cpp\n";
+    fs::write(dir.join("run.cfg"), config).unwrap();
+    let lines = "0,put_tensor,0.0001\n0,unpack_tensor,0.0002\n".repeat(3);
+    fs::write(dir.join("rank_0_timing.csv"), format!("{lines}0,loop_time,0.01\n")).unwrap();
+}

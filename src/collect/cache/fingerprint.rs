@@ -8,6 +8,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use serde::{Deserialize, Serialize};
 use walkdir::WalkDir;
 
 use crate::collect::model::Source;
@@ -64,11 +65,12 @@ struct Seen {
     /// Below the run's folder.
     name: OsString,
     /// Absent for folders, which only their names matter of, and for what cannot be looked at.
-    facts: Option<Facts>,
+    facts: Option<FileFacts>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct Facts {
+/// What tells a file from another, and from itself before a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct FileFacts {
     device: u64,
     inode: u64,
     length: u64,
@@ -76,16 +78,28 @@ struct Facts {
     changed: (i64, i64),
 }
 
-impl Seen {
-    fn new(name: OsString, facts: Option<&Metadata>) -> Seen {
-        let facts = facts.filter(|facts| !facts.is_dir()).map(|facts| Facts {
+impl FileFacts {
+    /// Of what is at `path`; `None` where it cannot be looked at.
+    pub fn of(path: &Path) -> Option<FileFacts> {
+        fs::metadata(path).ok().as_ref().map(FileFacts::from)
+    }
+}
+
+impl From<&Metadata> for FileFacts {
+    fn from(facts: &Metadata) -> FileFacts {
+        FileFacts {
             device: facts.dev(),
             inode: facts.ino(),
             length: facts.len(),
             modified: (facts.mtime(), facts.mtime_nsec()),
             changed: (facts.ctime(), facts.ctime_nsec()),
-        });
-        Seen { name, facts }
+        }
+    }
+}
+
+impl Seen {
+    fn new(name: OsString, facts: Option<&Metadata>) -> Seen {
+        Seen { name, facts: facts.filter(|facts| !facts.is_dir()).map(FileFacts::from) }
     }
 }
 

@@ -7,7 +7,6 @@
 mod fingerprint;
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -16,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::model::{Run, Source};
 use crate::record::files;
+pub use fingerprint::FileFacts;
 use fingerprint::Fingerprint;
 
 /// Name of the file in the report's folder.
@@ -27,17 +27,19 @@ const CHECKSUM: usize = 4;
 /// Runs as they were read, by their path below the collected folder.
 #[derive(Debug, Default)]
 pub struct Cache {
-    entries: BTreeMap<String, Entry>,
+    pub entries: BTreeMap<String, Entry>,
 }
 
 /// A run as it was read.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Entry {
     /// That of [`Fingerprint`].
     fingerprint: u64,
     /// A [`Run`], encoded.
     #[serde(with = "serde_bytes")]
     run: Vec<u8>,
+    /// The file with its samples, if one was written of the run as it is.
+    pub exported: Option<FileFacts>,
 }
 
 /// The file, but for its checksum: MessagePack.
@@ -51,22 +53,13 @@ struct Content<Entries> {
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Program {
     version: String,
-    /// Length, inode, time of modification and of change.
-    file: [i64; 6],
+    file: FileFacts,
 }
 
 impl Program {
     /// The one that runs; `None` where it cannot be looked at.
     fn this() -> Option<Program> {
-        let facts = std::fs::metadata(std::env::current_exe().ok()?).ok()?;
-        let file = [
-            facts.len() as i64,
-            facts.ino() as i64,
-            facts.mtime(),
-            facts.mtime_nsec(),
-            facts.ctime(),
-            facts.ctime_nsec(),
-        ];
+        let file = FileFacts::of(&std::env::current_exe().ok()?)?;
         Some(Program { version: env!("CARGO_PKG_VERSION").to_owned(), file })
     }
 }
@@ -82,9 +75,8 @@ impl Cache {
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn save(report: &Path, entries: impl IntoIterator<Item = (String, Entry)>) -> Result<()> {
+    pub fn save(report: &Path, entries: &BTreeMap<String, Entry>) -> Result<()> {
         let Some(program) = Program::this() else { return Ok(()) };
-        let entries: BTreeMap<String, Entry> = entries.into_iter().collect();
         let mut bytes =
             rmp_serde::to_vec_named(&Content { program, entries }).context("cannot encode what was read")?;
         bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
@@ -104,13 +96,12 @@ impl Cache {
         let Ok(now) = Fingerprint::of(dir, source) else { return Ok(Recalled::new(read()?)) };
         let known = self.entries.get(path).filter(|entry| entry.fingerprint == now.hash);
         if let Some((run, entry)) = known.and_then(|entry| Some((rmp_serde::from_slice(&entry.run).ok()?, entry))) {
-            let entry = Entry { fingerprint: entry.fingerprint, run: entry.run.clone() };
-            return Ok(Recalled { run, entry: Some(entry), is_known: true });
+            return Ok(Recalled { run, entry: Some(entry.clone()), is_known: true });
         }
         let begun = SystemTime::now();
         let run = read()?;
         let entry = now.is_settled(begun).then(|| rmp_serde::to_vec_named(&run)).and_then(Result::ok);
-        let entry = entry.map(|run| Entry { fingerprint: now.hash, run });
+        let entry = entry.map(|run| Entry { fingerprint: now.hash, run, exported: None });
         Ok(Recalled { run, entry, is_known: false })
     }
 }

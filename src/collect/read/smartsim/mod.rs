@@ -99,6 +99,21 @@ pub fn read(root: &Path, dir: &Path) -> Result<Run> {
     Ok(run)
 }
 
+/// Gives `take` the durations of each rank whose file can be read: put_tensor, unpack_tensor.
+///
+/// # Errors
+/// A folder that cannot be listed, and those of `take`.
+pub fn for_each_rank(dir: &Path, mut take: impl FnMut(u32, &[Timings; 2]) -> Result<()>) -> Result<()> {
+    let folder = File::open(dir).with_context(|| format!("cannot open {}", dir.display()))?;
+    let mut buffer = Vec::with_capacity(USUAL_FILE);
+    for rank in ranks(dir)? {
+        if let Ok(file) = rank_file::read(rank, folder.as_fd(), &mut buffer) {
+            take(rank, &file.ops)?;
+        }
+    }
+    Ok(())
+}
+
 fn describe(
     (config, ranks_per_shard): (&Config, Vec<u32>),
     (ranks, size): (u32, SizeResult),

@@ -47,6 +47,15 @@ impl Timings {
         }
     }
 
+    /// In ns.
+    pub fn iter(&self) -> impl Iterator<Item = u64> + '_ {
+        let (narrow, wide): (&[u32], &[u64]) = match self {
+            Timings::Narrow(all) => (all, &[]),
+            Timings::Wide(all) => (&[], all),
+        };
+        narrow.iter().map(|ns| u64::from(*ns)).chain(wide.iter().copied())
+    }
+
     fn push(&mut self, ns: u64) {
         match (&mut *self, u32::try_from(ns)) {
             (Timings::Narrow(all), Ok(ns)) => all.push(ns),
