@@ -2,7 +2,8 @@
 # client.sh [ROUNDS] -- how near is shardscale-client to the limit of the socket? Compares, interleaved in one run, on this
 # machine: (a) bare sockets that move the same bytes (the floor), (b) redis-benchmark, (c) the redis crate's ordinary path.
 #
-# One rank: client and server share one CPU, over TCP and over a UNIX socket; medians of put + get, and CPU time of the pair.
+# One rank: client and server share one CPU, over TCP and over a UNIX socket; medians of put + get (means for redis-benchmark:
+# 1 / requests a second), and CPU time of the pair.
 # Several ranks: 4 processes and 1 or 3 shards, nobody pinned; GB/s of all together. A ratio is taken within a round; the table
 # shows the median of the rounds (default 11), in Markdown. Needs redis-server, redis-benchmark, mpirun and two CPUs.
 set -euo pipefail
@@ -67,10 +68,11 @@ by_benchmark() { # by_benchmark BYTES N CLIENTS WHERE.. [-- WRAPPER..]
   shift 3
   while [ $# -gt 0 ] && [ "$1" != -- ]; do where+=("$1"); shift; done
   [ $# -eq 0 ] || shift
+  # its latencies end at the first bytes of a reply: only its rates tell of whole transfers
   "$@" redis-benchmark "${where[@]}" -c "$clients" -n "$((n * clients))" -d "$bytes" -t set,get --csv 2>/dev/null | tr -d '"' |
     awk -F, -v bytes="$bytes" '
-      $1 == "SET" { put = $5 * 1000; rate_put = $2 } $1 == "GET" { get = $5 * 1000; rate_get = $2 }
-      END { print put, get, 0, 2 * bytes / (1 / rate_put + 1 / rate_get) / 1e9 }'
+      $1 == "SET" { rate_put = $2 } $1 == "GET" { rate_get = $2 }
+      END { print 1e6 / rate_put, 1e6 / rate_get, 0, 2 * bytes / (1 / rate_put + 1 / rate_get) / 1e9 }'
 }
 
 note() { # note CASE BYTES WHO FIGURES..

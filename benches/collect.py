@@ -6,12 +6,13 @@
     benches/collect.py smartsim [--rounds 3] [--peers] [--sessions 20] [--ranks 2048]
 
 `own`: samples a second and peak memory for 1 to 64 runs and for up to 100 M samples, warm cache. Samples are all in the
-files, warm-up included, since all are read. "The same again" is a collection to which no run is new. `smartsim`: sessions x ranks files of 203 lines, 8.3 M rows in 40,960 files by
+files, warm-up included, since all are read. `smartsim`: sessions x ranks files of 203 lines, 8.3 M rows in 40,960 files by
 default; interleaved in one go, each in a process of its own: `collect`; reading all files without looking into them (a
 program of two threads with one buffer each: the floor); SmartSim-Scaling's statistics restated (csv reader, lists by
 function, min/mean/max). With --peers also DuckDB, Polars and pandas on the rows concatenated beforehand, which is not
-counted, from a virtual environment that it makes in target/bench-venv with packages of PyPI. $SHARDSCALE_BEFORE, a program
-of an earlier release, runs along. Data goes below target/ and is removed.
+counted, from a virtual environment that it makes in target/bench-venv with packages of PyPI. "The same again" is a
+collection to which no run is new. $SHARDSCALE_BEFORE, a program of an earlier release, runs along. Data goes below target/
+and is removed.
 """
 
 import argparse
@@ -30,6 +31,9 @@ RELEASE = TARGET / "release"
 PROGRAM = RELEASE / "shardscale"
 VENV = TARGET / "bench-venv"
 ITERATIONS = 100
+
+# seconds after which `collect` remembers what it reads: files that are younger may change unseen
+SETTLES = 4
 
 # (runs, ranks, iterations, sizes); a run has ranks x (iterations + 2) x 2 x sizes samples
 SHAPES = [
@@ -161,6 +165,7 @@ def own(arguments):
             root = pathlib.Path(folder)
             shape = [str(number) for number in (runs, ranks, iterations, sizes)]
             subprocess.run([RELEASE / "examples" / "synthetic", root / "out", *shape], check=True)
+            time.sleep(SETTLES)
             for name, (s, mb) in interleaved(collectors(root / "out", root / "report"), arguments.rounds).items():
                 print(f"{name:<20}{runs:>6}{ranks:>8}{samples:>11.1f}{s:>8.2f}{samples / s:>8.1f}{s * 1e3 / samples:>9.1f}{mb:>9.0f}",
                       flush=True)

@@ -29,7 +29,7 @@ pub struct CollectArgs {
     #[arg(long, value_name = "slower=PERCENT%[,unconfirmed]", requires = "baseline")]
     fail_if: Option<FailIf>,
 
-    /// Write also the samples behind the figures, a Parquet file for each run in REPORT/samples, about 3 bytes a sample, for
+    /// Write also the samples behind the figures, a Parquet file for each run in REPORT/samples, about 5 bytes a sample, for
     /// pandas, Polars, DuckDB and the like. Files of runs that did not change are kept.
     #[arg(long)]
     parquet: bool,
