@@ -139,9 +139,8 @@ mod tests {
             &|| fs::remove_file(attempt.join("status")).unwrap(),
             // another file of the same name and content
             &|| {
-                fs::rename(dir.join("run.toml"), dir.join("old"))
-                    .and_then(|()| fs::copy(dir.join("old"), dir.join("run.toml")).map(drop))
-                    .unwrap()
+                fs::rename(dir.join("run.toml"), dir.join("old")).unwrap();
+                fs::copy(dir.join("old"), dir.join("run.toml")).unwrap();
             },
         ];
         let mut hashes: Vec<u64> = Vec::new();
