@@ -1,7 +1,7 @@
 //! The data connections of a rank, one to each shard that it uses: a TCP or UNIX stream with explicit timeouts,
 //! authenticated and known to answer.
 
-use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
@@ -21,9 +21,14 @@ use crate::wire::resp::{self, Reply};
 pub struct Timeouts {
     /// Until a TCP connection stands.
     pub connect: Duration,
-    /// Without a byte going or coming within one call.
+    /// Without a byte going or coming within one call; up to an eighth more, see [`WAITS`].
     pub reply: Duration,
 }
+
+/// Waits that make a time-out. The kernel counts the time that a call waits in all, and not since the last byte: a call that
+/// moved some bytes before the server fell silent ends with them, and only the next ones tell that nothing comes. With the whole
+/// time-out in one wait a silent server would cost it twice.
+const WAITS: u32 = 8;
 
 /// How to connect.
 #[derive(Debug, Clone, Copy)]
@@ -65,20 +70,20 @@ impl Stream {
 }
 
 fn connect(address: &Address, dial: Dial<'_>) -> Result<Stream> {
-    let reply = Some(dial.timeouts.reply);
+    let wait = Some(dial.timeouts.reply / WAITS);
     match address {
         Address::Unix(path) => {
             let stream = connect_unix(path, dial.timeouts.connect).context("cannot connect to the socket")?;
-            stream.set_read_timeout(reply)?;
-            stream.set_write_timeout(reply)?;
+            stream.set_read_timeout(wait)?;
+            stream.set_write_timeout(wait)?;
             Ok(Stream::Unix(stream))
         }
         Address::Tcp { host, port } => {
             let stream = connect_tcp(host, *port, dial)?;
             // without it a command in two segments waits for the acknowledgement of the first: 44 ms, measured
             stream.set_nodelay(true)?;
-            stream.set_read_timeout(reply)?;
-            stream.set_write_timeout(reply)?;
+            stream.set_read_timeout(wait)?;
+            stream.set_write_timeout(wait)?;
             Ok(Stream::Tcp(stream))
         }
     }
@@ -125,35 +130,46 @@ fn ask(stream: &mut Stream, command: &[&[u8]], due: &str) -> Result<()> {
     }
 }
 
+/// Makes a call again until bytes move or [`WAITS`] waits are over. Nothing of a call that moves bytes at once changes.
+fn patiently(mut call: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
+    for _ in 1..WAITS {
+        match call() {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            done => return done,
+        }
+    }
+    call()
+}
+
 impl Read for Stream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
+        patiently(|| match self {
             Stream::Tcp(stream) => stream.read(buffer),
             Stream::Unix(stream) => stream.read(buffer),
-        }
+        })
     }
 
     fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        match self {
+        patiently(|| match self {
             Stream::Tcp(stream) => stream.read_vectored(buffers),
             Stream::Unix(stream) => stream.read_vectored(buffers),
-        }
+        })
     }
 }
 
 impl Write for Stream {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        match self {
+        patiently(|| match self {
             Stream::Tcp(stream) => stream.write(buffer),
             Stream::Unix(stream) => stream.write(buffer),
-        }
+        })
     }
 
     fn write_vectored(&mut self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
-        match self {
+        patiently(|| match self {
             Stream::Tcp(stream) => stream.write_vectored(buffers),
             Stream::Unix(stream) => stream.write_vectored(buffers),
-        }
+        })
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -168,6 +184,9 @@ impl ByteStream for Stream {
             Stream::Unix(stream) => stream.as_fd(),
         };
         // unlike a read it goes on until all is there: the kernel wakes and copies, and we are not asked in between
-        Ok(rustix::net::recvmsg(socket, parts, &mut RecvAncillaryBuffer::default(), RecvFlags::WAITALL)?.bytes)
+        patiently(|| {
+            let received = rustix::net::recvmsg(socket, parts, &mut RecvAncillaryBuffer::default(), RecvFlags::WAITALL);
+            Ok(received?.bytes)
+        })
     }
 }
