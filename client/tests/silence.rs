@@ -50,7 +50,7 @@ fn silent(takes: usize, answer: &[u8], exchange: impl Fn(&mut connection::Stream
     let unix = UnixListener::bind(&path).unwrap();
     let addresses = [
         Address::Tcp { host: "127.0.0.1".into(), port: tcp.local_addr().unwrap().port() },
-        Address::Unix(path.clone()),
+        Address::Unix(path),
     ];
     let exchange = &exchange;
     thread::scope(|scope| {
