@@ -6,8 +6,26 @@
 # 1 / requests a second), and CPU time of the pair.
 # Several ranks: 4 processes and 1 or 3 shards, nobody pinned; GB/s of all together. A ratio is taken within a round; the table
 # shows the median of the rounds (default 11), in Markdown. Needs redis-server, redis-benchmark, mpirun and two CPUs.
+#
+# All of it happens on the loopback of a network namespace of its own, under a TCP congestion control that sends as soon as it
+# may: CONGESTION, by default cubic or, where the kernel does not admit that, reno. CONGESTION=bbr shows what pacing does.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+
+if [ -z "${IN_NAMESPACE:-}" ]; then
+  # before the network is gone, which cargo may need
+  cargo build --release --locked --quiet -p shardscale-client --bins --examples
+  user=()
+  [ "$(id -u)" = 0 ] || user=(--user --map-current-user --keep-caps)
+  IN_NAMESPACE=yes exec unshare "${user[@]}" --net "$0" "$@"
+fi
+ip link set lo up
+control=/proc/sys/net/ipv4/tcp_congestion_control
+if [ -n "${CONGESTION:-}" ]; then
+  echo "$CONGESTION" >"$control"
+else
+  { echo cubic >"$control"; } 2>/dev/null || echo reno >"$control"
+fi
 
 rounds=${1:-11}
 sizes=${SIZES:-1024 65536 262144 1048576 4194304 16777216}
@@ -17,7 +35,6 @@ mpirun_cpus=0-1
 port=${PORT:-17480}
 [ "$(nproc)" -ge 2 ] || { echo "client.sh: needs two CPUs" >&2; exit 1; }
 
-cargo build --release --locked --quiet -p shardscale-client --bins --examples
 client=$PWD/target/release/shardscale-client
 rivals=$PWD/target/release/examples/rivals
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_mpi_yield_when_idle=1
@@ -139,7 +156,7 @@ for ((round = 1; round <= rounds; round++)); do
   several 3-shards "127.0.0.1:$((port + 2))" $((port + 2)) "${targets[@]}"
 done
 
-awk -v ranks="$ranks" '
+awk -v ranks="$ranks" -v congestion="$(cat "$control")" '
   function median(list, n,   i, j, t) {
     for (i = 2; i <= n; i++) { t = list[i]; for (j = i; j > 1 && list[j-1] > t; j--) list[j] = list[j-1]; list[j] = t }
     return n % 2 ? list[(n + 1) / 2] : (list[n / 2] + list[n / 2 + 1]) / 2
@@ -168,6 +185,7 @@ awk -v ranks="$ranks" '
     if ($3 > rounds) rounds = $3
   }
   END {
+    print "TCP congestion control: " congestion "\n"
     print "One rank, client and server on one CPU (medians of " rounds " rounds; put/get in us):\n"
     print "| | size | client | floor | client/floor: time | CPU | redis-benchmark/client | redis crate/client |"
     print "|---|---|---|---|---|---|---|---|"

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use rustix::net::{RecvAncillaryBuffer, RecvFlags};
-use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
 
 use crate::address::Address;
 use crate::wire::ByteStream;
@@ -66,6 +66,15 @@ impl Stream {
             },
             Stream::Unix(_) => None,
         }
+    }
+
+    /// Bytes of its send and receive buffers, as the kernel says: SO_SNDBUF, SO_RCVBUF.
+    pub fn buffers(&self) -> Option<(u64, u64)> {
+        let socket = match self {
+            Stream::Tcp(stream) => SockRef::from(stream),
+            Stream::Unix(stream) => SockRef::from(stream),
+        };
+        Some((socket.send_buffer_size().ok()? as u64, socket.recv_buffer_size().ok()? as u64))
     }
 }
 

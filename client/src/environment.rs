@@ -30,6 +30,8 @@ pub struct Reach {
     pub turn_ns: u64,
     pub connect_ns: u64,
     pub retries: u32,
+    /// Bytes of the first connection's send and receive buffers, as the kernel says.
+    pub buffers: Option<(u64, u64)>,
 }
 
 /// What one rank tells rank 0.
@@ -122,6 +124,7 @@ impl Report {
 }
 
 fn connections(parts: &[Part], timeouts: Timeouts) -> ConnectionFacts {
+    let least = |of: fn((u64, u64)) -> u64| parts.iter().filter_map(|part| part.reach.buffers.map(of)).min();
     let most = |of: fn(&Reach) -> u64| parts.iter().map(|part| of(&part.reach)).max().unwrap_or_default();
     ConnectionFacts {
         connect_timeout_s: timeouts.connect.as_secs(),
@@ -130,6 +133,8 @@ fn connections(parts: &[Part], timeouts: Timeouts) -> ConnectionFacts {
         spread_ns: most(|reach| reach.turn_ns),
         retries: parts.iter().map(|part| u64::from(part.reach.retries)).sum(),
         slowest_ns: most(|reach| reach.connect_ns),
+        send_buffer_bytes: least(|(send, _)| send),
+        receive_buffer_bytes: least(|(_, receive)| receive),
     }
 }
 

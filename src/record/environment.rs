@@ -53,6 +53,12 @@ pub struct ConnectionFacts {
     pub retries: u64,
     /// The slowest rank, from its first attempt to an authenticated connection, in ns.
     pub slowest_ns: u64,
+    /// Buffers of a data connection in bytes, as the kernel had them when it was made: SO_SNDBUF and SO_RCVBUF, of the rank
+    /// with the least; those of TCP grow by themselves. Absent in earlier records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub send_buffer_bytes: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receive_buffer_bytes: Option<u64>,
 }
 
 /// Ranks of one host whose first connection leaves from one address.
@@ -122,6 +128,9 @@ impl Environment {
         if self.connections.retries > 0 {
             notes.push(format!("{} connections were refused and tried again", self.connections.retries));
         }
+        let pacing = self.hosts.iter().find_map(|group| group.facts.pacing());
+        let uses_tcp = self.routes.iter().any(|route| route.address.is_some());
+        notes.extend(pacing.filter(|_| uses_tcp).map(|what| format!("the client's nodes: {what}")));
         if self.hosts.len() > 1 {
             let names: Vec<_> =
                 self.hosts.iter().map(|group| format!("{} like {}", group.hosts.len(), group.hosts[0])).collect();
@@ -149,6 +158,35 @@ mod tests {
     fn ranks_are_listed_as_ranges() {
         assert_eq!(list_ranks(&[0, 1, 2, 5, 7, 8]), "0-2,5,7-8");
         assert_eq!(list_ranks(&[]), "");
+    }
+
+    #[test]
+    fn pacing_is_noted_where_ranks_use_tcp() {
+        let facts = HostFacts { tcp_congestion_control: Some("bbr".into()), ..HostFacts::default() };
+        let route = |address: Option<&str>| Route {
+            host: "cn1".into(),
+            interface: address.map(|_| "lo".to_owned()),
+            address: address.map(str::to_owned),
+            ranks: "0".into(),
+        };
+        let mut environment = Environment {
+            schema: 2,
+            client_version: String::new(),
+            mpi: MpiFacts::default(),
+            connections: ConnectionFacts::default(),
+            routes: vec![route(Some("127.0.0.1"))],
+            start_up: Vec::new(),
+            rank_memory: None,
+            hosts: HostGroup::group([("cn1".to_owned(), facts)]),
+        };
+        let notes = environment.notes("lo");
+        assert!(notes.len() == 1 && notes[0].contains("tcp_congestion_control is bbr"), "{notes:?}");
+        // as records were before connections told of their buffers
+        let old = serde_json::to_string(&environment).unwrap();
+        assert!(!old.contains("buffer_bytes"));
+        assert_eq!(serde_json::from_str::<Environment>(&old).unwrap(), environment);
+        environment.routes = vec![route(None)];
+        assert_eq!(environment.notes("lo"), Vec::<String>::new());
     }
 
     #[test]

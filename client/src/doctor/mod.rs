@@ -77,6 +77,7 @@ fn examine(args: &Args) -> Vec<Finding> {
     findings.push(node::check_clock(&facts, crate::clock::quality()));
     findings.extend(network::check_interface(&root, &interfaces, args.ifname.as_deref()));
     findings.extend(network::check_queues(&facts, args.ranks));
+    findings.push(network::check_congestion_control(&facts));
     findings.push(network::check_port(&root, &interfaces, args));
     findings.extend(mpi::check(args.mpi));
     findings.extend(store::check(args));

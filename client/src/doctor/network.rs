@@ -73,6 +73,21 @@ pub fn check_queues(facts: &HostFacts, ranks: Option<u32>) -> Vec<Finding> {
     ]
 }
 
+/// Whether TCP sends as soon as it may.
+pub fn check_congestion_control(facts: &HostFacts) -> Finding {
+    let what = "congestion control";
+    match (facts.pacing(), &facts.tcp_congestion_control) {
+        (Some(found), _) => Finding::warn(
+            what,
+            found,
+            "compare over TCP only with runs under bbr, use UNIX sockets on a node, or ask for `sysctl -w \
+             net.ipv4.tcp_congestion_control=cubic`",
+        ),
+        (None, Some(name)) => Finding::ok(what, name.as_str()),
+        (None, None) => Finding::ok(what, "not told by this kernel"),
+    }
+}
+
 /// Whether a server could take the port, and the cluster bus its own.
 pub fn check_port(root: &Root, interfaces: &Interfaces, args: &Args) -> Finding {
     let what = format!("port {}", args.port);
@@ -141,6 +156,15 @@ mod tests {
         assert_eq!(check(&down, "hsn0").level, Level::Bad);
         let all = &check_interface(&up, &interfaces(), None)[0];
         assert!(all.found.starts_with("eth0 (10.0.0.4), hsn0 (10.78.0.4)"), "{all:?}");
+    }
+
+    #[test]
+    fn pacing_is_warned_of() {
+        let level = |name: Option<&str>| {
+            let facts = HostFacts { tcp_congestion_control: name.map(str::to_owned), ..HostFacts::default() };
+            check_congestion_control(&facts).level
+        };
+        assert_eq!([level(Some("bbr")), level(Some("cubic")), level(None)], [Level::Warn, Level::Ok, Level::Ok]);
     }
 
     #[test]

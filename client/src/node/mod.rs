@@ -67,6 +67,7 @@ pub fn facts(root: &Root, interfaces: &Interfaces) -> HostFacts {
         tcp_max_syn_backlog: root.value("proc/sys/net/ipv4/tcp_max_syn_backlog"),
         tcp_rmem: numbers("proc/sys/net/ipv4/tcp_rmem"),
         tcp_wmem: numbers("proc/sys/net/ipv4/tcp_wmem"),
+        tcp_congestion_control: root.text("proc/sys/net/ipv4/tcp_congestion_control"),
         rmem_max: root.value("proc/sys/net/core/rmem_max"),
         wmem_max: root.value("proc/sys/net/core/wmem_max"),
         transparent_hugepages: root.text("sys/kernel/mm/transparent_hugepage/enabled").and_then(|text| chosen(&text)),

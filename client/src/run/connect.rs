@@ -43,6 +43,7 @@ impl Connector<'_> {
             turn_ns: turn.as_nanos() as u64,
             connect_ns: (now_ns() - start).cast_unsigned(),
             retries,
+            buffers: streams.first().and_then(Stream::buffers),
         };
         Ok((streams, reach))
     }
