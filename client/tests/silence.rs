@@ -48,10 +48,8 @@ fn silent(takes: usize, answer: &[u8], exchange: impl Fn(&mut connection::Stream
     let path = folder.path().join("socket");
     let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
     let unix = UnixListener::bind(&path).unwrap();
-    let addresses = [
-        Address::Tcp { host: "127.0.0.1".into(), port: tcp.local_addr().unwrap().port() },
-        Address::Unix(path),
-    ];
+    let addresses =
+        [Address::Tcp { host: "127.0.0.1".into(), port: tcp.local_addr().unwrap().port() }, Address::Unix(path)];
     let exchange = &exchange;
     thread::scope(|scope| {
         let (tcp_client, tcp_over) = channel();
