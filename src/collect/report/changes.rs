@@ -15,7 +15,7 @@ const UNCONFIRMED: &str = "unconfirmed: these differ, but one run on a side does
 
 /// `24 comparisons: 2 slower, 22 noise`.
 pub fn headline(baseline: &Baseline) -> String {
-    let counts = counts(&baseline.changes);
+    let counts = counts(&baseline.changes.iter().collect::<Vec<_>>());
     match baseline.changes.len() {
         0 => "no run has the parameters of one in the baseline".to_owned(),
         1 => format!("1 comparison: {counts}"),
@@ -27,15 +27,15 @@ pub fn headline(baseline: &Baseline) -> String {
 pub fn further(baseline: &Baseline) -> Option<String> {
     let said = [(Metric::P99, "p99"), (Metric::Bandwidth, "overlap GB/s")].map(|(metric, name)| {
         let some = baseline.further_of(metric);
-        some.iter().any(|change| change.verdict != Verdict::TooFew).then(|| format!("{name}: {}", counts(some)))
+        some.iter().any(|change| change.verdict != Verdict::TooFew).then(|| format!("{name}: {}", counts(&some)))
     });
     let said: Vec<_> = said.into_iter().flatten().collect();
     (!said.is_empty()).then(|| said.join("; "))
 }
 
 /// `2 slower, 22 noise`.
-fn counts<'a>(changes: impl IntoIterator<Item = &'a Change> + Clone) -> String {
-    let counts = Verdict::ALL.iter().map(|verdict| (count(changes.clone(), *verdict), verdict.as_str()));
+fn counts(changes: &[&Change]) -> String {
+    let counts = Verdict::ALL.iter().map(|verdict| (count(changes.iter().copied(), *verdict), verdict.as_str()));
     let counts = counts.filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}"));
     counts.collect::<Vec<_>>().join(", ")
 }
