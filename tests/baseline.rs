@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 
 use collect_support::{DONE, Model, permutation};
 use shardscale::collect;
-use shardscale::collect::baseline::{Baseline, Method, Verdict, compare};
+use shardscale::collect::baseline::{Baseline, FailIf, Method, Metric, Verdict, compare};
 use shardscale::collect::scaling::{FitKind, Reading, Scaling};
 
 /// Three sizes under one set of parameters.
@@ -60,6 +60,51 @@ fn the_same_again_is_noise_and_slower_is_slower() {
     }
 }
 
+/// Enough samples for p99.
+fn long_runs(out: &Path, (seed, slowdown): (u64, f64)) {
+    runs(out, 4, |model| {
+        model.manifest.sweep.iterations = 200;
+        (model.seed, model.slowdown) = (seed, slowdown);
+    });
+}
+
+#[test]
+fn tails_and_bandwidth_are_compared_and_decide_nothing() {
+    let tree = tempfile::tempdir().unwrap();
+    let [old, again, slow] = ["old", "again", "slow"].map(|name| tree.path().join(name));
+    long_runs(&old, (0, 1.0));
+    long_runs(&again, (1, 1.0));
+    long_runs(&slow, (2, 1.5));
+    let same = compared(&old, &again);
+    // three sizes: p99 of two operations, and one bandwidth
+    let places = [(Metric::P99, 6), (Metric::Bandwidth, 3)];
+    for (metric, n) in places {
+        let further = same.further_of(metric);
+        assert!(further.len() == n && further.iter().all(|change| change.verdict == Verdict::Noise), "{further:?}");
+    }
+    let slower = compared(&old, &slow);
+    for (metric, ratio) in [(Metric::P99, 1.5), (Metric::Bandwidth, 1.0 / 1.5)] {
+        for change in slower.further_of(metric) {
+            let (low, high) = change.interval.unwrap();
+            assert!(change.verdict == Verdict::Slower && low < change.ratio && change.ratio < high, "{change:?}");
+            assert!((change.ratio / ratio - 1.0).abs() < 0.1, "{change:?}");
+        }
+    }
+    // tails alone: the exit code is about medians
+    let (old, mut new) = (gather(&old).runs, gather(&again).runs);
+    let ops = new.iter_mut().flat_map(|run| &mut run.measured.as_mut().unwrap().sizes).flat_map(|size| &mut size.ops);
+    ops.for_each(|op| op.latency.p99 = op.latency.p99.map(|p99| 2.0 * p99));
+    let tails = compare("old".into(), &old, &new);
+    assert!(tails.further_of(Metric::P99).iter().all(|change| change.verdict == Verdict::Slower), "{tails:?}");
+    assert_eq!(tails.failures(FailIf { slower: 0.05, unconfirmed: true }).count(), 0);
+    // what a side does not have is not compared
+    old.iter().for_each(|run| assert!(run.sizes().iter().all(|size| size.overlap_gb_per_s.is_some())));
+    new.iter_mut()
+        .flat_map(|run| &mut run.measured.as_mut().unwrap().sizes)
+        .for_each(|size| size.overlap_gb_per_s = None);
+    assert!(compare("old".into(), &old, &new).further_of(Metric::Bandwidth).is_empty());
+}
+
 #[test]
 fn runs_pair_by_parameters_and_the_others_are_named() {
     let tree = tempfile::tempdir().unwrap();
@@ -107,7 +152,10 @@ fn the_exit_code_and_the_outputs_tell() {
     assert!(text.contains("6 comparisons: 6 slower"), "{text}");
     assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
     let table = std::fs::read_to_string(format!("{new}/report/baseline.csv")).unwrap();
-    assert_eq!(table.matches(",repeats,slower\n").count(), 6, "{table}");
+    let of =
+        |figure: &str| table.lines().filter(|line| line.contains(figure) && line.ends_with(",repeats,slower")).count();
+    assert_eq!((of(",median_us,"), of("both,overlap_gb_per_s,"), of(",p99_us,")), (6, 3, 0), "{table}");
+    assert!(text.contains("\nBeside the medians: overlap GB/s: 3 slower\n"), "{text}");
     assert_eq!(shardscale(&[new, "--baseline", old, "--fail-if", "slower=60%"]).status.code(), Some(0));
     assert_eq!(shardscale(&[new, "--baseline", old]).status.code(), Some(0));
     let json: serde_json::Value =

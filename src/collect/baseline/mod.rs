@@ -1,8 +1,8 @@
 //! What became slower or faster than in an earlier collection, by how much, and is it more than noise.
 //!
 //! Runs are paired by their parameters, not by their names: those of one set of parameters are repeats of each other. The
-//! figure is the median duration of an op at a size; over repeats the geometric mean of the runs' medians. [`crate::collect::stats::interval`]
-//! has the intervals.
+//! figure that decides is the median duration of an op at a size; over repeats the geometric mean of the runs' medians.
+//! Beside it stand p99 and the bandwidth of all ranks, in the same way. [`crate::collect::stats::interval`] has the intervals.
 
 mod pair;
 mod verdict;
@@ -19,17 +19,24 @@ use crate::record::vocabulary::Op;
 pub struct Baseline {
     /// The earlier folder, as it was given.
     pub folder: String,
-    /// By parameters, size and op.
+    /// Of the medians, by parameters, size and op.
     pub changes: Vec<Change>,
+    /// Of what decides nothing, where both sides have it: p99, and bandwidth.
+    pub further: Vec<Change>,
     /// Names of runs with figures whose parameters the other side does not have.
     pub only_old: Vec<String>,
     pub only_new: Vec<String>,
 }
 
 impl Baseline {
-    /// How many have this verdict.
+    /// How many medians have this verdict.
     pub fn count(&self, verdict: Verdict) -> usize {
-        self.changes.iter().filter(|change| change.verdict == verdict).count()
+        count(&self.changes, verdict)
+    }
+
+    /// What decides nothing, of this metric.
+    pub fn further_of(&self, metric: Metric) -> Vec<&Change> {
+        self.further.iter().filter(|change| change.metric == metric).collect()
     }
 
     /// The changes that `limit` does not allow.
@@ -44,7 +51,44 @@ impl Baseline {
     }
 }
 
-/// One op at one size under one set of parameters.
+/// How many of `changes` have this verdict.
+pub fn count<'a>(changes: impl IntoIterator<Item = &'a Change>, verdict: Verdict) -> usize {
+    changes.into_iter().filter(|change| change.verdict == verdict).count()
+}
+
+/// What is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Metric {
+    /// Median duration of an op, in ns.
+    Median,
+    /// Its 99th percentile, in ns.
+    P99,
+    /// GB/s of all ranks and both ops by overlap.
+    Bandwidth,
+}
+
+impl Metric {
+    /// With its unit in reports, where durations are in us.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Metric::Median => "median_us",
+            Metric::P99 => "p99_us",
+            Metric::Bandwidth => "overlap_gb_per_s",
+        }
+    }
+
+    /// Decimals of that unit which reports for programs show.
+    pub fn digits(self) -> usize {
+        if self == Metric::Bandwidth { 6 } else { 3 }
+    }
+
+    /// A value in that unit.
+    pub fn in_unit(self, value: f64) -> f64 {
+        if self == Metric::Bandwidth { value } else { value / 1e3 }
+    }
+}
+
+/// One figure at one size under one set of parameters.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Change {
     /// Name of the first new run.
@@ -52,19 +96,28 @@ pub struct Change {
     /// Name of the first old run.
     pub baseline_run: String,
     pub payload_bytes: u64,
-    pub op: Op,
+    pub metric: Metric,
+    /// Absent for what both ops have in common.
+    pub op: Option<Op>,
     pub old_runs: usize,
     pub new_runs: usize,
-    /// Median durations in ns; of several runs the geometric mean.
-    pub old_ns: f64,
-    pub new_ns: f64,
-    /// New / old: above 1 is slower.
+    /// In ns or GB/s; of several runs the geometric mean.
+    pub old: f64,
+    pub new: f64,
+    /// New / old: above 1 is slower for durations and faster for bandwidth.
     pub ratio: f64,
     /// 99 % confidence interval of the ratio; absent where too little was measured for one.
     pub interval: Option<(f64, f64)>,
     /// How the interval was made.
     pub method: Method,
     pub verdict: Verdict,
+}
+
+impl Change {
+    /// For reports.
+    pub fn op_name(&self) -> &'static str {
+        self.op.map_or("both", Op::as_str)
+    }
 }
 
 /// What an interval rests on.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
-use super::{Baseline, Change, Method, Verdict};
-use crate::collect::model::{OpResult, Run};
+use super::{Baseline, Change, Method, Metric, Verdict};
+use crate::collect::model::{Run, SizeResult};
 use crate::collect::params::{COLUMNS, FOLLOWS, Value};
 use crate::collect::stats::interval;
 use crate::record::vocabulary::Op;
@@ -43,7 +43,8 @@ pub fn compare(folder: String, old: &[Run], new: &[Run]) -> Baseline {
         }
     }
     both.sort_by(|a, b| alphanumeric_sort::compare_str(&a.1[0].path, &b.1[0].path));
-    baseline.changes = both.par_iter().flat_map_iter(|(old, new)| changes(old, new)).collect();
+    let all: Vec<Change> = both.par_iter().flat_map_iter(|(old, new)| changes(old, new)).collect();
+    (baseline.changes, baseline.further) = all.into_iter().partition(|change| change.metric == Metric::Median);
     baseline
 }
 
@@ -57,56 +58,81 @@ fn key(run: &Run) -> Key {
     columns.map(|column| run.params.get(column).cloned()).collect()
 }
 
+/// What is compared of a pair: (size, metric, op).
+type Place = (u64, Metric, Option<Op>);
+
 fn changes(old: &[&Run], new: &[&Run]) -> Vec<Change> {
-    let mut places: Vec<(u64, Op)> = Vec::new();
+    let mut places: Vec<Place> = Vec::new();
     for size in new.iter().flat_map(|run| run.sizes()) {
-        places.extend(size.ops.iter().map(|op| (size.payload_bytes, op.op)));
+        let bytes = size.payload_bytes;
+        places.push((bytes, Metric::Bandwidth, None));
+        places.extend(size.ops.iter().flat_map(|op| [Metric::Median, Metric::P99].map(|of| (bytes, of, Some(op.op)))));
     }
     places.sort_unstable();
     places.dedup();
-    let change = |(payload_bytes, op)| {
-        let (mut olds, mut news) = (results(old, payload_bytes, op), results(new, payload_bytes, op));
-        let method = if olds.len() > 1 && news.len() > 1 { Method::Repeats } else { Method::Blocks };
-        if method == Method::Blocks {
-            // blocks of different runs are no one series: of several runs on one side the first stands for them
-            olds.truncate(1);
-            news.truncate(1);
-        }
-        let (old_ns, new_ns) = (middle(&olds)?, middle(&news)?);
-        let interval = match method {
-            Method::Repeats => interval::welch_ratio(&medians(&olds), &medians(&news)),
-            Method::Blocks => interval::block_ratio(&olds[0].block_medians_ns, &news[0].block_medians_ns),
-        };
-        Some(Change {
-            run: new[0].name.clone(),
-            baseline_run: old[0].name.clone(),
-            payload_bytes,
-            op,
-            old_runs: olds.len(),
-            new_runs: news.len(),
-            old_ns,
-            new_ns,
-            ratio: new_ns / old_ns,
-            interval,
-            method,
-            verdict: Verdict::of(interval, method),
+    places.into_iter().filter_map(|place| change(place, old, new)).collect()
+}
+
+/// `None` where a side does not have the figure.
+fn change(place: Place, old: &[&Run], new: &[&Run]) -> Option<Change> {
+    let (mut olds, mut news) = (found(old, place), found(new, place));
+    let method = if olds.len() > 1 && news.len() > 1 { Method::Repeats } else { Method::Blocks };
+    if method == Method::Blocks {
+        // blocks of different runs are no one series: of several runs on one side the first stands for them
+        olds.truncate(1);
+        news.truncate(1);
+    }
+    let values = |found: &[Found<'_>]| found.iter().map(|one| one.value).collect::<Vec<_>>();
+    let (old_value, new_value) = (middle(&values(&olds))?, middle(&values(&news))?);
+    let interval = match method {
+        Method::Repeats => interval::welch_ratio(&values(&olds), &values(&news)),
+        Method::Blocks => interval::block_ratio(olds[0].blocks, news[0].blocks),
+    };
+    let (payload_bytes, metric, op) = place;
+    // less bandwidth is more time
+    let of_time = match metric {
+        Metric::Bandwidth => interval.map(|(low, high)| (high.recip(), low.recip())),
+        Metric::Median | Metric::P99 => interval,
+    };
+    Some(Change {
+        run: new[0].name.clone(),
+        baseline_run: old[0].name.clone(),
+        payload_bytes,
+        metric,
+        op,
+        old_runs: olds.len(),
+        new_runs: news.len(),
+        old: old_value,
+        new: new_value,
+        ratio: new_value / old_value,
+        interval,
+        method,
+        verdict: Verdict::of(of_time, method),
+    })
+}
+
+/// A figure of a run.
+struct Found<'a> {
+    value: f64,
+    /// The same in blocks of iterations; empty where only the whole run has it.
+    blocks: &'a [f64],
+}
+
+fn found<'a>(runs: &[&'a Run], (payload_bytes, metric, op): Place) -> Vec<Found<'a>> {
+    let sizes = runs.iter().filter_map(|run| run.sizes().iter().find(|size| size.payload_bytes == payload_bytes));
+    let of_size = |size: &'a SizeResult| {
+        let Some(op) = op else { return Some(Found { value: size.overlap_gb_per_s?, blocks: &[] }) };
+        let result = size.ops.iter().find(|one| one.op == op)?;
+        Some(match metric {
+            Metric::P99 => Found { value: result.latency.p99?, blocks: &[] },
+            _ => Found { value: result.latency.median, blocks: &result.block_medians_ns },
         })
     };
-    places.into_iter().filter_map(change).collect()
+    sizes.filter_map(of_size).collect()
 }
 
-fn results<'a>(runs: &[&'a Run], payload_bytes: u64, op: Op) -> Vec<&'a OpResult> {
-    let sizes = runs.iter().filter_map(|run| run.sizes().iter().find(|size| size.payload_bytes == payload_bytes));
-    sizes.filter_map(|size| size.ops.iter().find(|one| one.op == op)).collect()
-}
-
-fn medians(results: &[&OpResult]) -> Vec<f64> {
-    results.iter().map(|one| one.latency.median).collect()
-}
-
-/// Geometric mean of the medians, which is what Welch's interval stands around; `None` where there are none, or one is 0.
-fn middle(results: &[&OpResult]) -> Option<f64> {
-    let medians = medians(results);
-    let mean = medians.iter().map(|median| median.ln()).sum::<f64>() / medians.len() as f64;
+/// Geometric mean, which is what Welch's interval stands around; `None` where there are no values, or one is 0.
+fn middle(values: &[f64]) -> Option<f64> {
+    let mean = values.iter().map(|value| value.ln()).sum::<f64>() / values.len() as f64;
     mean.is_finite().then(|| mean.exp())
 }

@@ -2,7 +2,7 @@
 
 use super::number::short;
 use super::table::{cut, plain};
-use crate::collect::baseline::{Baseline, Change, Verdict};
+use crate::collect::baseline::{Baseline, Change, Metric, Verdict, count};
 use crate::record::units::show_bytes;
 
 /// Changes that are listed.
@@ -15,14 +15,29 @@ const UNCONFIRMED: &str = "unconfirmed: these differ, but one run on a side does
 
 /// `24 comparisons: 2 slower, 22 noise`.
 pub fn headline(baseline: &Baseline) -> String {
-    let counts = Verdict::ALL.iter().map(|verdict| (baseline.count(*verdict), verdict.as_str()));
-    let counts: Vec<_> =
-        counts.filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
+    let counts = counts(&baseline.changes.iter().collect::<Vec<_>>());
     match baseline.changes.len() {
         0 => "no run has the parameters of one in the baseline".to_owned(),
-        1 => format!("1 comparison: {}", counts.join(", ")),
-        n => format!("{n} comparisons: {}", counts.join(", ")),
+        1 => format!("1 comparison: {counts}"),
+        n => format!("{n} comparisons: {counts}"),
     }
+}
+
+/// `p99: 2 slower, 22 noise; overlap GB/s: 12 noise`, what decides nothing; absent where no repeats allow to judge it.
+pub fn further(baseline: &Baseline) -> Option<String> {
+    let said = [(Metric::P99, "p99"), (Metric::Bandwidth, "overlap GB/s")].map(|(metric, name)| {
+        let some = baseline.further_of(metric);
+        some.iter().any(|change| change.verdict != Verdict::TooFew).then(|| format!("{name}: {}", counts(&some)))
+    });
+    let said: Vec<_> = said.into_iter().flatten().collect();
+    (!said.is_empty()).then(|| said.join("; "))
+}
+
+/// `2 slower, 22 noise`.
+fn counts(changes: &[&Change]) -> String {
+    let counts = Verdict::ALL.iter().map(|verdict| (count(changes.iter().copied(), *verdict), verdict.as_str()));
+    let counts = counts.filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}"));
+    counts.collect::<Vec<_>>().join(", ")
 }
 
 /// The comparison as text, no line wider than the table's.
@@ -39,15 +54,18 @@ pub fn text(baseline: &Baseline) -> String {
         text.push_str(&row([
             &cut(&plain(&change.run), NAME_WIDTH),
             &show_bytes(change.payload_bytes),
-            change.op.as_str(),
-            &short(change.old_ns / 1e3),
-            &short(change.new_ns / 1e3),
+            change.op_name(),
+            &short(change.metric.in_unit(change.old)),
+            &short(change.metric.in_unit(change.new)),
             &format!("{:.2}", change.ratio),
             &interval,
         ]));
     }
     if changed.len() > LISTED {
         text.push_str(&format!("and {} more: see baseline.csv\n", changed.len() - LISTED));
+    }
+    if let Some(further) = further(baseline) {
+        text.push_str(&format!("Beside the medians: {further}\n"));
     }
     if baseline.count(Verdict::Unconfirmed) > 0 {
         text.push_str(UNCONFIRMED);

@@ -164,11 +164,12 @@ fn baseline(of: &Baseline) -> Value {
             "run": change.run,
             "baseline_run": change.baseline_run,
             "payload_bytes": change.payload_bytes,
-            "op": change.op,
+            "op": change.op_name(),
+            "figure": change.metric.as_str(),
             "baseline_runs": change.old_runs,
             "runs": change.new_runs,
-            "baseline_median_us": us(change.old_ns),
-            "median_us": us(change.new_ns),
+            "baseline_value": rounded(change.metric.in_unit(change.old), change.metric.digits() as i32),
+            "value": rounded(change.metric.in_unit(change.new), change.metric.digits() as i32),
             "ratio_new_to_old": rounded(change.ratio, 6),
             "ratio_ci99": change.interval.map(|(low, high)| [rounded(low, 6), rounded(high, 6)]),
             "interval_from": change.interval.map(|_| change.method.as_str()),
@@ -178,6 +179,7 @@ fn baseline(of: &Baseline) -> Value {
     json!({
         "folder": of.folder,
         "changes": of.changes.iter().map(change).collect::<Vec<_>>(),
+        "further": of.further.iter().map(change).collect::<Vec<_>>(),
         "only_in_baseline": of.only_old,
         "only_here": of.only_new,
     })

@@ -100,7 +100,8 @@ pub const DEFINITIONS: &[(&str, &str)] = &[
         "Runs are paired by parameters. The ratio is new / old median duration with a 99 % interval: Welch's on the \
          logarithms of the runs' medians where both sides have repeats (more than 1 % must be certain), else drawn from \
          blocks of iterations. unconfirmed: a side has but one run, and they differ by more than 5 % and than what happens within \
-         them; one run does not show how much the next one differs by chance, so that this is no verdict.",
+         them; one run does not show how much the next one differs by chance, so that this is no verdict. p99 and the bandwidth of \
+         all ranks are compared in the same way where both sides have repeats, and decide nothing.",
     ),
     ("GB/s at the median", "Tensor size / median duration: what one rank sees. 1 GB is 10^9 bytes."),
     (

@@ -9,6 +9,7 @@ use crate::collect::baseline::{Baseline, Change, Verdict};
 pub struct Comparison<'a> {
     folder: &'a str,
     changes: Vec<ChangeData<'a>>,
+    further: Vec<ChangeData<'a>>,
     only_old: &'a [String],
     only_new: &'a [String],
 }
@@ -21,6 +22,7 @@ struct ChangeData<'a> {
     baseline_run: Option<&'a str>,
     bytes: u64,
     op: &'static str,
+    figure: &'static str,
     old: Figure,
     new: Figure,
     ratio: Figure,
@@ -36,6 +38,7 @@ pub fn comparison(baseline: &Baseline) -> Comparison<'_> {
     Comparison {
         folder: &baseline.folder,
         changes: baseline.changes.iter().map(change).collect(),
+        further: baseline.further.iter().map(change).collect(),
         only_old: &baseline.only_old,
         only_new: &baseline.only_new,
     }
@@ -47,9 +50,10 @@ fn change(change: &Change) -> ChangeData<'_> {
         run: &change.run,
         baseline_run: Some(change.baseline_run.as_str()).filter(|name| *name != change.run),
         bytes: change.payload_bytes,
-        op: change.op.as_str(),
-        old: Figure(change.old_ns / 1e3),
-        new: Figure(change.new_ns / 1e3),
+        op: change.op_name(),
+        figure: change.metric.as_str(),
+        old: Figure(change.metric.in_unit(change.old)),
+        new: Figure(change.metric.in_unit(change.new)),
         ratio: Figure(change.ratio),
         low: low.map(Figure),
         high: high.map(Figure),

@@ -4,10 +4,10 @@ mod series;
 
 use std::fmt::Write;
 
-use super::changes::headline as headline_of;
+use super::changes::{further, headline as headline_of};
 use super::number::short;
 use super::{DEFINITIONS, complaint, headline};
-use crate::collect::baseline::Baseline;
+use crate::collect::baseline::{Baseline, Metric, Verdict};
 use crate::collect::model::{Collection, OpResult, Run};
 use crate::record::units::show_bytes;
 
@@ -61,13 +61,26 @@ fn problems(text: &mut String, collection: &Collection) {
 fn changes(text: &mut String, baseline: &Baseline) {
     let heading = format!("Against {}", cell(&baseline.folder));
     line(text, format_args!("\n## {heading}\n\n{}.\n", headline_of(baseline)));
-    text.push_str("| run | size | operation | old us | new us | new / old | 99 % interval | verdict |\n|---|--:|---|--:|--:|--:|--:|---|\n");
-    for change in &baseline.changes {
+    if let Some(further) = further(baseline) {
+        line(text, format_args!("Beside the medians: {further}.\n"));
+    }
+    text.push_str("| run | size | operation | figure | old | new | new / old | 99 % interval | verdict |\n|---|--:|---|---|--:|--:|--:|--:|---|\n");
+    // what decides nothing only where it changed: the rest is in baseline.csv
+    let changed = baseline.further.iter().filter(|change| matches!(change.verdict, Verdict::Slower | Verdict::Faster));
+    for change in baseline.changes.iter().chain(changed) {
         let interval = change.interval.map(|(low, high)| format!("{low:.3} to {high:.3}")).unwrap_or_default();
         let (name, size) = (cell(&change.run), show_bytes(change.payload_bytes));
-        let [old, new] = [change.old_ns, change.new_ns].map(|ns| short(ns / 1e3));
-        let (op, verdict, ratio) = (change.op, change.verdict.as_str(), change.ratio);
-        line(text, format_args!("| {name} | {size} | {op} | {old} | {new} | {ratio:.3} | {interval} | {verdict} |"));
+        let [old, new] = [change.old, change.new].map(|value| short(change.metric.in_unit(value)));
+        let (op, verdict, ratio) = (change.op_name(), change.verdict.as_str(), change.ratio);
+        let figure = match change.metric {
+            Metric::Median => "median us",
+            Metric::P99 => "p99 us",
+            Metric::Bandwidth => "overlap GB/s",
+        };
+        line(
+            text,
+            format_args!("| {name} | {size} | {op} | {figure} | {old} | {new} | {ratio:.3} | {interval} | {verdict} |"),
+        );
     }
 }
 

@@ -1,26 +1,32 @@
-// What became slower or faster than in the baseline. Ratios are new / old durations: above 1 is slower.
+// What became slower or faster than in the baseline. Ratios are new / old: of durations above 1 is slower, of bandwidth faster.
 
 const VERDICT_COLOURS = { slower: 1, faster: 2 };
 const verdictColour = (verdict) => (verdict in VERDICT_COLOURS ? colourAt(VERDICT_COLOURS[verdict]) : "var(--soft)");
 
-/** Changes of runs and sizes that the filter lets pass. */
-function changesInView() {
+const CHANGE_FIGURES = [["median_us", "median duration"], ["p99_us", "p99"], ["overlap_gb_per_s", "bandwidth of all ranks (overlap)"]];
+const ALL_CHANGES = DATA.baseline ? [...DATA.baseline.changes, ...DATA.baseline.further] : [];
+const changeFigureControl = { key: "figure", label: "Figure", options: () => CHANGE_FIGURES.filter(([key]) => ALL_CHANGES.some((change) => change.figure === key)), fallback: () => "median_us" };
+const changeFigureName = (key) => CHANGE_FIGURES.find(([one]) => one === key)?.[1] ?? "";
+const changeUnit = (change) => (change.figure === "overlap_gb_per_s" ? "GB/s" : "us");
+
+/** Changes of this figure, of runs and sizes that the filter lets pass. */
+function changesInView(figure) {
   const names = new Set(filter.runs().map((run) => run.name));
   const sizes = filter.chosen(SIZE_AXIS);
-  return DATA.baseline.changes.filter((change) => names.has(change.run) && (sizes.size === 0 || sizes.has(showBytes(change.bytes))));
+  return ALL_CHANGES.filter((change) => change.figure === figure && names.has(change.run) && (sizes.size === 0 || sizes.has(showBytes(change.bytes))));
 }
 
 const isCertain = (change) => change.verdict in VERDICT_COLOURS;
 const changeLines = (change) => [
   `${change.verdict}: ${showPercent(change.ratio)}`,
   `${change.op}, ${showBytes(change.bytes)}`,
-  `median ${showNumber(change.old)} us before, ${showNumber(change.new)} us now`,
+  `${changeFigureName(change.figure)} ${showNumber(change.old)} ${changeUnit(change)} before, ${showNumber(change.new)} ${changeUnit(change)} now`,
   change.low == null ? "too little was measured for an interval" : `99 % interval of the ratio ${showNumber(change.low)} to ${showNumber(change.high)}, from ${change.method}`,
   `${showCount(change.runs[0], "run")} before, ${showCount(change.runs[1], "run")} now`,
   change.run,
 ];
-const CHANGE_COLUMNS = ["run", "baseline_run", "op", "tensor_bytes", "old_median_us", "new_median_us", "ratio", "ratio_low", "ratio_high", "old_runs", "new_runs", "interval_from", "verdict"];
-const changeRow = (change) => [change.run, change.baseline_run ?? change.run, change.op, change.bytes, change.old, change.new, change.ratio, change.low, change.high, ...change.runs, change.method, change.verdict];
+const CHANGE_COLUMNS = ["run", "baseline_run", "op", "tensor_bytes", "figure", "old", "new", "ratio", "ratio_low", "ratio_high", "old_runs", "new_runs", "interval_from", "verdict"];
+const changeRow = (change) => [change.run, change.baseline_run ?? change.run, change.op, change.bytes, change.figure, change.old, change.new, change.ratio, change.low, change.high, ...change.runs, change.method, change.verdict];
 
 function changesSay(changes) {
   const counts = [...grouped(changes, (change) => change.verdict)].map(([verdict, some]) => `${some.length} ${verdict}`);
@@ -29,12 +35,13 @@ function changesSay(changes) {
 
 if (DATA.baseline) {
   figure("changes", {
-    title: "Change of the median duration by tensor size",
-    caption: "A mark is one set of parameters at one size; its bar is the 99 % interval of new / old. Above 1 is slower. Coloured only where the change is more than noise; unconfirmed: single runs that differ, repeat them; definitions below.",
+    title: "Change by tensor size",
+    caption: "A mark is one set of parameters at one size; its bar is the 99 % interval of new / old. Above 1 is slower, for bandwidth faster. Coloured only where the change is more than noise; unconfirmed: single runs that differ, repeat them; definitions below.",
     height: 320,
     panelWidth: 420,
-    draw() {
-      const changes = changesInView();
+    controls: [changeFigureControl],
+    draw(get) {
+      const changes = changesInView(get("figure"));
       if (changes.length === 0) return { note: "No run of this selection has a partner in the baseline." };
       const domain = span([0.9, 1.1, ...changes.flatMap((change) => [change.ratio, change.low, change.high])].filter((value) => value > 0), 1.05);
       const sizes = distinct(changes.map((change) => change.bytes));
@@ -56,16 +63,17 @@ if (DATA.baseline) {
           }),
         };
       });
-      return { title: "New / old median duration", panels, note: changesSay(changes), legend: [{ label: "slower", colour: verdictColour("slower"), symbol: "triangle" }, { label: "faster", colour: verdictColour("faster"), symbol: "diamond" }, { label: "noise, unconfirmed, or too little to tell", colour: "var(--soft)" }], columns: CHANGE_COLUMNS, rows: changes.map(changeRow) };
+      return { title: `New / old ${changeFigureName(get("figure"))}`, panels, note: changesSay(changes), legend: [{ label: "slower", colour: verdictColour("slower"), symbol: "triangle" }, { label: "faster", colour: verdictColour("faster"), symbol: "diamond" }, { label: "noise, unconfirmed, or too little to tell", colour: "var(--soft)" }], columns: CHANGE_COLUMNS, rows: changes.map(changeRow) };
     },
   });
 
   figure("forest", {
     title: "The largest changes that are more than noise",
-    caption: "Slowest first, at most 30; the bar is the 99 % interval.",
+    caption: "The largest ratio first, at most 30; the bar is the 99 % interval.",
     panelWidth: 600,
+    controls: [changeFigureControl],
     draw(get, width) {
-      const changes = changesInView().filter(isCertain).sort((a, b) => Math.abs(Math.log(b.ratio)) - Math.abs(Math.log(a.ratio))).slice(0, 30).sort((a, b) => b.ratio - a.ratio);
+      const changes = changesInView(get("figure")).filter(isCertain).sort((a, b) => Math.abs(Math.log(b.ratio)) - Math.abs(Math.log(a.ratio))).slice(0, 30).sort((a, b) => b.ratio - a.ratio);
       if (changes.length === 0) return { note: "Nothing in this selection changed by more than noise." };
       const domain = span([0.95, 1.05, ...changes.flatMap((change) => [change.ratio, change.low ?? change.ratio, change.high ?? change.ratio])], 1.03);
       // where there is no room beside the bars, names stand above them
