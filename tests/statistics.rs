@@ -6,7 +6,7 @@ use serde::Deserialize;
 use shardscale::collect::scaling::Fit;
 use shardscale::collect::stats::quantile::{median_ci95, quantile};
 use shardscale::collect::stats::trend::Trend;
-use shardscale::collect::stats::{Summary, dip, interval};
+use shardscale::collect::stats::{Summary, density::Density, dip, interval, outlier};
 
 #[derive(Deserialize)]
 struct Reference {
@@ -14,6 +14,11 @@ struct Reference {
     trends: Vec<TrendOf>,
     welch: Vec<Welch>,
     usl: Vec<Usl>,
+    blocks: Vec<Blocks>,
+    stragglers: Vec<Stragglers>,
+    densities: Vec<Binned>,
+    /// (n, from, to), counted from 1.
+    ranks_of_median: Vec<(u32, u32, u32)>,
 }
 
 #[derive(Deserialize)]
@@ -47,6 +52,27 @@ struct Usl {
     lambda: f64,
     sigma: f64,
     kappa: f64,
+}
+
+#[derive(Deserialize)]
+struct Blocks {
+    old: Vec<f64>,
+    new: Vec<f64>,
+    interval: [f64; 2],
+    scatter: [f64; 2],
+}
+
+#[derive(Deserialize)]
+struct Stragglers {
+    ratios: Vec<f64>,
+    limit: f64,
+}
+
+#[derive(Deserialize)]
+struct Binned {
+    values: Vec<u64>,
+    counts: Vec<u32>,
+    above: u64,
 }
 
 fn reference() -> Reference {
@@ -106,6 +132,48 @@ fn intervals_of_ratios() {
         let (low, high) = interval::welch_ratio(&welch.old, &welch.new).unwrap();
         near(low, welch.interval.0, 1e-6, "low");
         near(high, welch.interval.1, 1e-6, "high");
+    }
+}
+
+#[test]
+fn intervals_from_blocks_are_those_of_another_bootstrap() {
+    for blocks in reference().blocks {
+        let (low, high) = interval::block_ratio(&blocks.old, &blocks.new).unwrap();
+        for (at, ours) in [low, high].into_iter().enumerate() {
+            // both draw at random: five standard deviations of an end that 1000 draws make
+            let (theirs, room) = (blocks.interval[at], 5.0 * blocks.scatter[at] + 1e-9);
+            assert!((ours - theirs).abs() < room, "{ours} instead of {theirs} +- {room}");
+        }
+    }
+}
+
+#[test]
+fn limits_of_stragglers() {
+    for one in reference().stragglers {
+        near(outlier::limit(&one.ratios).unwrap(), one.limit, 1e-12, "limit");
+    }
+}
+
+#[test]
+fn densities_are_histograms_of_the_logarithm() {
+    for one in reference().densities {
+        let mut sorted = one.values;
+        sorted.sort_unstable();
+        let ours = Density::of_sorted(&sorted).unwrap();
+        // the last places of an edge decide where a sample upon it goes
+        let moved: u32 = ours.counts.iter().zip(&one.counts).map(|(ours, theirs)| ours.abs_diff(*theirs)).sum();
+        assert!(moved <= 2 && ours.above == one.above, "{:?} instead of {:?}", ours.counts, one.counts);
+    }
+}
+
+#[test]
+fn the_interval_of_the_median_has_the_ranks_of_the_binomial() {
+    for (n, from, to) in reference().ranks_of_median {
+        let values: Vec<u32> = (1..=n).collect();
+        let ours = median_ci95(&values).unwrap();
+        // exact up to 1000; beyond, the normal approximation may be one rank wider
+        let room = u32::from(n > 1000);
+        assert!(from - ours.0 <= room && ours.1 - to <= room, "n = {n}: {ours:?} instead of {from} {to}");
     }
 }
 

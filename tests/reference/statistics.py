@@ -9,6 +9,7 @@ import json
 import diptest
 import numpy as np
 import scipy.optimize
+import scipy.signal
 import scipy.stats
 
 rng = np.random.default_rng(20260105)
@@ -74,6 +75,44 @@ def usl(lam, sigma, kappa, noise):
     return {"points": [[float(p), float(q)] for p, q in zip(x, y)], "lambda": 1 / a, "sigma": b / a, "kappa": c / a}
 
 
+def blocks(n, factor):
+    """The circular block bootstrap in other words: 4 neighbours at a time, percentiles of the ratio, and their scatter."""
+    noise = lambda: np.exp(0.03 * scipy.signal.lfilter([1], [1, -0.5], rng.normal(0, 1, n)))
+    old, new = 1e5 * noise(), 1e5 * factor * noise()
+
+    def medians(values, draws):
+        starts = rng.integers(0, n, (draws, -(-n // 4)))
+        at = (starts[:, :, None] + np.arange(4)).reshape(draws, -1)[:, :n] % n
+        return np.median(values[at], axis=1)
+
+    # ends of as few draws as ours has scatter: by how much is part of the reference
+    ends = np.array([np.quantile(medians(new, 1000) / medians(old, 1000), [0.005, 0.995]) for _ in range(200)])
+    return {
+        "old": old.tolist(),
+        "new": new.tolist(),
+        "interval": np.median(ends, axis=0).tolist(),
+        "scatter": np.std(ends, axis=0).tolist(),
+    }
+
+
+def stragglers(ratios):
+    median = np.median(ratios)
+    scale = scipy.stats.median_abs_deviation(ratios)
+    return {"ratios": ratios.tolist(), "limit": float(max(median + 3.5 * scale / 0.6745, 1.1 * median))}
+
+
+def binned(values):
+    high = np.quantile(values, 0.999, method="lower")
+    counts, _ = np.histogram(np.log(values[values <= high]), np.linspace(np.log(values.min()), np.log(high), 49))
+    return {"values": values.tolist(), "counts": counts.tolist(), "above": int((values > high).sum())}
+
+
+def ranks_of_median(n):
+    j = int(scipy.stats.binom.ppf(0.025, n, 0.5))
+    j += 1 if scipy.stats.binom.cdf(j, n, 0.5) <= 0.025 else 0
+    return [n, j, n + 1 - j]
+
+
 print(
     json.dumps(
         {
@@ -85,6 +124,10 @@ print(
             "trends": [trend(slope, n) for slope in (0, 0.5, 3, -8) for n in (8, 20, 32)],
             "welch": [welch(2, 2, 1.0), welch(3, 5, 1.1), welch(10, 4, 0.8)],
             "usl": [usl(1.5, 0.03, 0.0005, 0.02), usl(0.4, 0.2, 0.01, 0.03), usl(2, 0.05, 0, 0.02), usl(2, 0, 0, 0.01)],
+            "blocks": [blocks(8, 1.0), blocks(32, 1.1), blocks(32, 0.7)],
+            "stragglers": [stragglers(rng.lognormal(0, spread, n)) for spread in (0.005, 0.1, 0.4) for n in (5, 12, 64)],
+            "densities": [binned(durations(kind, 2500)) for kind in ("lognormal", "two modes", "exponential")],
+            "ranks_of_median": [ranks_of_median(n) for n in (6, 7, 70, 999, 1000, 1001, 4096, 100_000, 3_300_000)],
         }
     )
 )

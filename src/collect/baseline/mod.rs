@@ -4,13 +4,15 @@
 //! figure that decides is the median duration of an op at a size; over repeats the geometric mean of the runs' medians.
 //! Beside it stand p99 and the bandwidth of all ranks, in the same way. [`crate::collect::stats::interval`] has the intervals.
 
+mod multiple;
 mod pair;
 mod verdict;
 
 use anyhow::{Context, Result, ensure};
 
+pub use multiple::{FALSE_RATE, correct};
 pub use pair::compare;
-pub use verdict::Verdict;
+pub use verdict::{Verdict, margin};
 
 use crate::record::vocabulary::Op;
 
@@ -108,6 +110,8 @@ pub struct Change {
     pub ratio: f64,
     /// 99 % confidence interval of the ratio; absent where too little was measured for one.
     pub interval: Option<(f64, f64)>,
+    /// Of the test that it changed by no more than the margin; where there are repeats.
+    pub p: Option<f64>,
     /// How the interval was made.
     pub method: Method,
     pub verdict: Verdict,

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
+use super::multiple::correct;
+use super::verdict::margin;
 use super::{Baseline, Change, Method, Metric, Verdict};
 use crate::collect::model::{Run, SizeResult};
 use crate::collect::params::{COLUMNS, FOLLOWS, Value};
@@ -45,6 +47,10 @@ pub fn compare(folder: String, old: &[Run], new: &[Run]) -> Baseline {
     both.sort_by(|a, b| alphanumeric_sort::compare_str(&a.1[0].path, &b.1[0].path));
     let all: Vec<Change> = both.par_iter().flat_map_iter(|(old, new)| changes(old, new)).collect();
     (baseline.changes, baseline.further) = all.into_iter().partition(|change| change.metric == Metric::Median);
+    correct(&mut baseline.changes);
+    // each metric by itself: how many sizes have a p99 is no reason to doubt the bandwidth
+    baseline.further.sort_by_key(|change| change.metric);
+    baseline.further.chunk_by_mut(|a, b| a.metric == b.metric).for_each(correct);
     baseline
 }
 
@@ -88,6 +94,10 @@ fn change(place: Place, old: &[&Run], new: &[&Run]) -> Option<Change> {
         Method::Repeats => interval::welch_ratio(&values(&olds), &values(&news)),
         Method::Blocks => interval::block_ratio(olds[0].blocks, news[0].blocks),
     };
+    let p = match method {
+        Method::Repeats => interval::welch_p(&values(&olds), &values(&news), 1.0 + margin(method)),
+        Method::Blocks => None,
+    };
     let (payload_bytes, metric, op) = place;
     // less bandwidth is more time
     let of_time = match metric {
@@ -106,6 +116,7 @@ fn change(place: Place, old: &[&Run], new: &[&Run]) -> Option<Change> {
         new: new_value,
         ratio: new_value / old_value,
         interval,
+        p,
         method,
         verdict: Verdict::of(of_time, method),
     })

@@ -49,7 +49,7 @@ impl Verdict {
 
 /// Change that counts as none. Medians of the same job, run again, commonly lie some percent apart: what single runs show
 /// below that is not worth a line.
-fn margin(method: Method) -> f64 {
+pub fn margin(method: Method) -> f64 {
     match method {
         Method::Repeats => 0.01,
         Method::Blocks => 0.05,

@@ -98,7 +98,8 @@ pub const DEFINITIONS: &[(&str, &str)] = &[
     (
         "baseline",
         "Runs are paired by parameters. The ratio is new / old median duration with a 99 % interval: Welch's on the \
-         logarithms of the runs' medians where both sides have repeats (more than 1 % must be certain), else drawn from \
+         logarithms of the runs' medians where both sides have repeats (more than 1 % must be certain, and remain so among all \
+         comparisons: Benjamini and Hochberg, 5 %), else drawn from \
          blocks of iterations. unconfirmed: a side has but one run, and they differ by more than 5 % and than what happens within \
          them; one run does not show how much the next one differs by chance, so that this is no verdict. p99 and the bandwidth of \
          all ranks are compared in the same way where both sides have repeats, and decide nothing.",

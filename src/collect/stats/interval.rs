@@ -29,11 +29,28 @@ pub fn welch_ratio(old: &[f64], new: &[f64]) -> Option<(f64, f64)> {
     if squared <= 0.0 {
         return Some((difference.exp(), difference.exp()));
     }
-    let part = |of: &Moments| of.variance_of_mean.powi(2) / (of.n - 1.0);
-    let freedom = squared.powi(2) / (part(&old) + part(&new));
-    let t = StudentsT::new(0.0, 1.0, freedom).ok()?.inverse_cdf(f64::midpoint(1.0, CONFIDENCE));
+    let t = StudentsT::new(0.0, 1.0, freedom(&old, &new)).ok()?.inverse_cdf(f64::midpoint(1.0, CONFIDENCE));
     let half = t * squared.sqrt();
     Some(((difference - half).exp(), (difference + half).exp()))
+}
+
+/// Two-sided p of Welch's test that the ratio lies within 1 / `margin` to `margin`; `None` where [`welch_ratio`] has none. It is
+/// below 1 - [`CONFIDENCE`] just where the whole interval lies beyond the margin.
+pub fn welch_p(old: &[f64], new: &[f64], margin: f64) -> Option<f64> {
+    let (old, new) = (moments(old)?, moments(new)?);
+    let beyond = (new.mean - old.mean).abs() - margin.ln();
+    let squared = old.variance_of_mean + new.variance_of_mean;
+    if squared <= 0.0 {
+        return Some(if beyond > 0.0 { 0.0 } else { 1.0 });
+    }
+    let t = StudentsT::new(0.0, 1.0, freedom(&old, &new)).ok()?;
+    Some((2.0 * t.sf(beyond / squared.sqrt())).min(1.0))
+}
+
+/// Of Welch and Satterthwaite.
+fn freedom(old: &Moments, new: &Moments) -> f64 {
+    let part = |of: &Moments| of.variance_of_mean.powi(2) / (of.n - 1.0);
+    (old.variance_of_mean + new.variance_of_mean).powi(2) / (part(old) + part(new))
 }
 
 struct Moments {

@@ -6,6 +6,7 @@
 pub mod density;
 pub mod dip;
 pub mod interval;
+pub mod multiple;
 pub mod outlier;
 pub mod quantile;
 pub mod sort;
