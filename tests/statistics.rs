@@ -44,6 +44,8 @@ struct Welch {
     old: Vec<f64>,
     new: Vec<f64>,
     interval: (f64, f64),
+    /// Of the test that the ratio lies within 1 %.
+    p: f64,
 }
 
 #[derive(Deserialize)]
@@ -132,6 +134,7 @@ fn intervals_of_ratios() {
         let (low, high) = interval::welch_ratio(&welch.old, &welch.new).unwrap();
         near(low, welch.interval.0, 1e-6, "low");
         near(high, welch.interval.1, 1e-6, "high");
+        near(interval::welch_p(&welch.old, &welch.new, 1.01).unwrap(), welch.p, 1e-6, "p");
     }
 }
 

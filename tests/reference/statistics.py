@@ -63,7 +63,11 @@ def trend(slope, n):
 def welch(n_old, n_new, factor):
     old, new = rng.lognormal(10, 0.05, n_old), factor * rng.lognormal(10, 0.08, n_new)
     interval = scipy.stats.ttest_ind(np.log(new), np.log(old), equal_var=False).confidence_interval(0.99)
-    return {"old": old.tolist(), "new": new.tolist(), "interval": [float(np.exp(interval.low)), float(np.exp(interval.high))]}
+    # the nearer end of the margin is the null hypothesis: new medians moved there, against the old ones
+    nearer = np.sign(np.mean(np.log(new)) - np.mean(np.log(old))) * np.log(1.01)
+    side = "greater" if nearer > 0 else "less"
+    p = scipy.stats.ttest_ind(np.log(new) - nearer, np.log(old), equal_var=False, alternative=side).pvalue
+    return {"p": float(min(2 * p, 1)), "old": old.tolist(), "new": new.tolist(), "interval": [float(np.exp(interval.low)), float(np.exp(interval.high))]}
 
 
 def usl(lam, sigma, kappa, noise):
