@@ -78,7 +78,10 @@ fn the_record_says_how_the_ranks_ran() {
     let congestion = fs::read_to_string("/proc/sys/net/ipv4/tcp_congestion_control").unwrap();
     assert_eq!(group.facts.tcp_congestion_control.as_deref(), Some(congestion.trim()));
     let buffers = (seen.connections.send_buffer_bytes, seen.connections.receive_buffer_bytes);
-    assert!(buffers.0.is_some_and(|bytes| bytes >= 4096) && buffers.1.is_some_and(|bytes| bytes >= 4096), "{buffers:?}");
+    assert!(
+        buffers.0.is_some_and(|bytes| bytes >= 4096) && buffers.1.is_some_and(|bytes| bytes >= 4096),
+        "{buffers:?}"
+    );
     assert!(group.facts.somaxconn.is_some() && group.facts.clock_source.is_some(), "{group:?}");
     assert!(seen.start_up.iter().any(|phase| phase.name == "start MPI" && phase.ns > 1_000_000), "{:?}", seen.start_up);
     let memory = seen.rank_memory.expect("written at the end");
