@@ -10,6 +10,7 @@ use crate::collect::params::{COLUMNS, FOLLOWS, Value};
 
 const CLIENT_NODES: &str = "client_nodes";
 const CLIENTS_PER_NODE: &str = "clients_per_node";
+const SOURCE: &str = "source";
 
 /// Columns in which runs of one line may differ beside the axis: the repeat, and what follows from both.
 const FREE: &[&str] = &[
@@ -48,12 +49,25 @@ pub fn groups(runs: &[Run]) -> Groups {
 /// What tells each key from the others, in words.
 pub fn labels(keys: &[&Key]) -> Vec<String> {
     let differs = |at: usize| keys.iter().any(|key| key[at] != keys[0][at]);
-    let differing: Vec<usize> = (0..keys.first().map_or(0, |key| key.len())).filter(|at| differs(*at)).collect();
+    let differing: Vec<usize> =
+        (0..keys.first().map_or(0, |key| key.len())).filter(|at| differs(*at) && !is_implied(keys, *at)).collect();
     let label = |key: &&Key| {
         let label = differing.iter().filter_map(|at| say(&key[*at])).collect::<Vec<_>>().join(", ");
         if label.is_empty() { "all runs".to_owned() } else { label }
     };
     keys.iter().map(label).collect()
+}
+
+/// Whether one source of results does not record a column while all of the other agree on it: the source's name says it.
+fn is_implied(keys: &[&Key], at: usize) -> bool {
+    let source = |key: &Key| key.iter().find(|(column, _)| *column == SOURCE).cloned();
+    let mut by_source: BTreeMap<_, BTreeSet<&Option<Value>>> = BTreeMap::new();
+    for key in keys.iter().filter(|key| key[at].0 != SOURCE) {
+        by_source.entry(source(key)).or_default().insert(&key[at].1);
+    }
+    by_source.len() > 1
+        && by_source.values().all(|values| values.len() == 1)
+        && by_source.values().any(|values| values.contains(&None))
 }
 
 /// The axis of most plots.
@@ -77,7 +91,7 @@ pub fn key(run: &Run, free: &[&str]) -> Option<Key> {
         .map(|(column, _)| *column)
         .filter(|column| !FREE.contains(column) && !FOLLOWS.contains(column) && !free.contains(column));
     let mut key: Key = asked.map(|column| (column, run.params.get(column).cloned())).collect();
-    key.push(("source", Some(Value::Text(run.source.as_str().to_owned()))));
+    key.push((SOURCE, Some(Value::Text(run.source.as_str().to_owned()))));
     key.push(("wire", Some(Value::Text(measured.wire.clone()))));
     key.push(("server", Some(Value::Text(measured.server.clone()))));
     Some(key)
@@ -168,6 +182,24 @@ mod tests {
     fn another_server_is_another_line() {
         let groups = groups(&[run(4, None, 1, "redis 7"), run(8, None, 1, "redis 8")]);
         assert_eq!(groups.labels, ["redis 7", "redis 8"]);
+    }
+
+    #[test]
+    fn what_only_one_source_records_is_said_by_its_name() {
+        let mut runs = vec![run(4, Some(4), 1, "redis 7"), run(4, Some(16), 1, "redis 7")];
+        for old in runs.clone() {
+            let mut old = Run { source: crate::collect::model::Source::SmartSimScaling, ..old };
+            for (column, _) in COLUMNS.iter().filter(|(column, _)| !matches!(*column, CLIENT_NODES | "db_nodes")) {
+                old.params.set(column, None);
+            }
+            // what both record and differ in is said
+            old.params.set(CLIENTS_PER_NODE, Some(Value::Count(48)));
+            runs.push(old);
+        }
+        let labels = groups(&runs).labels;
+        assert_eq!(labels.len(), 4);
+        assert!(labels.iter().any(|label| label == "48 clients/node, 4 DB nodes, SmartSim-Scaling"), "{labels:?}");
+        assert!(labels.iter().all(|label| label.len() < 60), "{labels:?}");
     }
 
     #[test]

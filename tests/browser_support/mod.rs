@@ -4,6 +4,7 @@
 #![allow(clippy::needless_pass_by_value)] // json! makes values to be given away
 
 pub mod campaign;
+pub mod page;
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;

@@ -30,6 +30,8 @@ pub struct Model {
     pub slowdown: f64,
     /// Other noise of the same kind.
     pub seed: u64,
+    /// What names of hosts begin with.
+    pub hosts: String,
 }
 
 impl Model {
@@ -42,6 +44,7 @@ impl Model {
             clock_error_ns: 900,
             slowdown: 1.0,
             seed: 0,
+            hosts: "cn".into(),
             manifest,
         }
     }
@@ -128,7 +131,7 @@ impl Model {
                 ("maxclients".into(), "50000".into()),
             ],
             shards: (0..self.manifest.expect.servers).map(|i| format!("10.78.0.{i}:6780")).collect(),
-            hosts: (0..job.client_nodes).map(|i| format!("cn{i:04}")).collect(),
+            hosts: (0..job.client_nodes).map(|i| format!("{}{i:04}", self.hosts)).collect(),
             clock_resolution_ns: 20,
             clock_overhead_ns: 23,
             unix_ns_at_zero: 1_766_400_000_000_000_000 + u64::from(job.client_nodes) * 1_000_000_000_000,

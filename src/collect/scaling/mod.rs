@@ -53,6 +53,8 @@ pub struct Scaling {
     pub payload_bytes: u64,
     /// Which bandwidth: `overlap` (both ops), or `classic` where a run has no common clock.
     pub figure: &'static str,
+    /// Indices of its runs, ascending.
+    pub runs: Vec<usize>,
     /// Ascending in x, at least two.
     pub points: Vec<Point>,
     /// Or why there is none.

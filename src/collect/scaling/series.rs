@@ -8,8 +8,9 @@ use crate::collect::model::{Run, SizeResult};
 use crate::collect::params::Value;
 use crate::collect::stats::quantile;
 
-/// A run's place: (x, bandwidth) with what it shares with others.
-type Places<'a> = BTreeMap<(groups::Key, u64), Vec<(u64, &'a SizeResult)>>;
+/// By what runs share and the tensor size: (x, index of the run, bandwidths).
+type Places<'a> = BTreeMap<(groups::Key, u64), Vec<Place<'a>>>;
+type Place<'a> = (u64, usize, &'a SizeResult);
 
 /// Every series of at least two points, by reading, then by what tells it apart, then by size.
 pub fn of_runs(runs: &[Run]) -> Vec<Scaling> {
@@ -50,13 +51,13 @@ fn read(
     x: impl Fn(&Run) -> Option<u64>,
 ) -> Vec<Scaling> {
     let mut places: Places<'_> = BTreeMap::new();
-    for run in runs {
+    for (index, run) in runs.iter().enumerate() {
         let (Some(mut key), Some(x)) = (groups::key(run, free), x(run)) else { continue };
         if reading == Reading::Weak {
             key.push(("client to DB nodes", proportion(run)));
         }
         for size in run.sizes() {
-            places.entry((key.clone(), size.payload_bytes)).or_default().push((x, size));
+            places.entry((key.clone(), size.payload_bytes)).or_default().push((x, index, size));
         }
     }
     let keys: Vec<&groups::Key> = places.keys().map(|(key, _)| key).collect();
@@ -68,12 +69,12 @@ fn read(
 fn scaling(
     (reading, axis): (Reading, &'static str),
     (label, payload_bytes): (String, u64),
-    sizes: &[(u64, &SizeResult)],
+    sizes: &[Place<'_>],
 ) -> Option<Scaling> {
     // one figure for the whole series: figures of different definitions are no series
-    let has_overlap = sizes.iter().all(|(_, size)| size.overlap_gb_per_s.is_some());
+    let has_overlap = sizes.iter().all(|(_, _, size)| size.overlap_gb_per_s.is_some());
     let mut by_x: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
-    for (x, size) in sizes {
+    for (x, _, size) in sizes {
         let figure = if has_overlap { size.overlap_gb_per_s } else { size.classic_gb_per_s };
         if let Some(figure) = figure.filter(|_| *x > 0) {
             by_x.entry(*x).or_default().push(figure);
@@ -82,7 +83,9 @@ fn scaling(
     let points = points(&by_x)?;
     let fit = Fit::of(&points.iter().map(|point| (point.x as f64, point.gb_per_s)).collect::<Vec<_>>());
     let figure = if has_overlap { "overlap" } else { "classic" };
-    Some(Scaling { reading, axis, label, payload_bytes, figure, points, fit })
+    let mut runs: Vec<usize> = sizes.iter().map(|(_, index, _)| *index).collect();
+    runs.sort_unstable();
+    Some(Scaling { reading, axis, label, payload_bytes, figure, runs, points, fit })
 }
 
 /// `None` for fewer than two.

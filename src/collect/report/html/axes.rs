@@ -22,8 +22,18 @@ pub const PREFER: [&str; 10] = [
 ];
 
 /// Columns that a label leaves out where the others tell runs apart without them.
-pub const WEAK: [&str; 8] =
-    ["net_ifname", "walltime_s", "launcher", "scheduler", "store", "wire", "transport", "db_cpus"];
+pub const WEAK: [&str; 10] = [
+    "net_ifname",
+    "walltime_s",
+    "launcher",
+    "scheduler",
+    "store",
+    "wire",
+    "transport",
+    "db_cpus",
+    "iterations",
+    "warmup",
+];
 
 /// What a column is called in plots, and whether its values say by themselves what they are.
 pub fn title(column: &str) -> (String, bool) {

@@ -12,6 +12,10 @@ pub struct Series<'a> {
     axis: String,
     label: &'a str,
     bytes: u64,
+    /// Which bandwidth.
+    figure: &'static str,
+    /// Indices of its runs.
+    runs: &'a [usize],
     points: Vec<PointData>,
     fit: Option<FitData>,
     /// Why there is no fit.
@@ -44,6 +48,8 @@ fn one(scaling: &Scaling) -> Series<'_> {
         axis: super::axes::title(scaling.axis).0,
         label: &scaling.label,
         bytes: scaling.payload_bytes,
+        figure: scaling.figure,
+        runs: &scaling.runs,
         points: scaling.points.iter().map(point).collect(),
         fit: scaling.fit.as_ref().ok().map(fit),
         why: scaling.fit.as_ref().err().map(String::as_str),

@@ -78,7 +78,8 @@ function drawFigure(one) {
   one.dirty = false;
   showControls(one);
   const get = (key) => choiceOf(one.inputs.find(({ control }) => control.key === key));
-  const width = one.box.clientWidth;
+  // no width yet, as in a tab that was never shown: drawn again once there is one
+  const width = Math.max(one.box.clientWidth, 200);
   const drawn = one.draw(get, width);
   one.drawn = drawn;
   const panels = drawn.panels ?? [];

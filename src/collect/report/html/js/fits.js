@@ -10,11 +10,14 @@ for (const series of DATA.scaling) {
 }
 
 const READINGS = () => [...new Map(DATA.scaling.map((series) => [series.reading, series.describe]))];
-const ofReading = (reading) => DATA.scaling.filter((series) => series.reading === reading);
+function ofReading(reading) {
+  const passing = new Set(filter.runs());
+  return DATA.scaling.filter((series) => series.reading === reading && series.runs.some((at) => passing.has(DATA.runs[at])));
+}
 
 figure("fits", {
   title: "Scaling, series by series",
-  caption: "A panel for each series of runs that differ along one axis only. Marks: median over the repeats, bars from their least to their greatest; broken line: ideal, in proportion to the smallest point; full line: the Universal Scalability Law (or Amdahl's, where it needs no more), only where at least five points bear it. The filter of runs does not reach in here, that of sizes does.",
+  caption: "A panel for each series of runs that differ along one axis only. Marks: median over the repeats, bars from their least to their greatest; broken line: ideal, in proportion to the smallest point; full line: the Universal Scalability Law (or Amdahl's, where it needs no more), only where at least five points bear it. A series stands here while the filter lets one of its runs pass, with all its points. GB/s are those by overlap, or classic where a run of the series has no common clock; the axis says which.",
   height: 230,
   panelWidth: 300,
   controls: [
@@ -24,7 +27,7 @@ figure("fits", {
   ],
   draw(get) {
     const series = ofReading(get("reading")).filter((one) => String(one.bytes) === get("size"));
-    if (series.length === 0) return { note: "No two runs differ along one axis only." };
+    if (series.length === 0) return { note: "No two runs in this selection differ along one axis only." };
     const ys = series.flatMap((one) => one.points.map((point) => point.y));
     const domain = span(ys, 1.4);
     const [panels, left] = fewPanels(series.map((one) => fitPanel(one, domain)), get("all"));
@@ -32,8 +35,8 @@ figure("fits", {
       title: `GB/s at ${showBytes(Number(get("size")))}: ${READINGS().find(([key]) => key === get("reading"))[1]}`,
       panels,
       note: left,
-      columns: ["reading", "series", "axis", "x", "tensor_bytes", "runs", "gb_per_s", "least_gb_per_s", "greatest_gb_per_s", "speed_up", "efficiency", "fit", "sigma", "kappa", "knee", "r_squared"],
-      rows: series.flatMap((one) => one.points.map((point) => [one.reading, one.label, one.axis, point.x, one.bytes, point.runs, point.y, point.low, point.high, Number(point.speed_up.toPrecision(5)), Number(point.efficiency.toPrecision(5)), one.fit?.kind ?? one.why, one.fit?.sigma, one.fit?.kappa, one.fit?.knee, one.fit?.r_squared])),
+      columns: ["reading", "series", "axis", "x", "tensor_bytes", "runs", "figure", "gb_per_s", "least_gb_per_s", "greatest_gb_per_s", "speed_up", "efficiency", "fit", "sigma", "kappa", "knee", "r_squared"],
+      rows: series.flatMap((one) => one.points.map((point) => [one.reading, one.label, one.axis, point.x, one.bytes, point.runs, one.figure, point.y, point.low, point.high, Number(point.speed_up.toPrecision(5)), Number(point.efficiency.toPrecision(5)), one.fit?.kind ?? one.why, one.fit?.sigma, one.fit?.kappa, one.fit?.knee, one.fit?.r_squared])),
     };
   },
 });
@@ -53,7 +56,7 @@ function fitPanel(one, domain) {
     points: one.points.map((point) => ({ x: point.x, y: point.y, lines: [`${showNumber(point.y)} GB/s`, `${point.x} ${one.axis}`, `speed-up ${showNumber(point.speed_up)}, efficiency ${(point.efficiency * 100).toPrecision(3)} %`, `${showCount(point.runs, "run")}, ${showNumber(point.low)} to ${showNumber(point.high)} GB/s`, one.label] })),
     options: (width, height) => ({
       x: measuredAxis(xs, one.axis, String, width - 66, 28),
-      y: logAxis(domain, "GB/s", height - 60),
+      y: logAxis(domain, `GB/s (${one.figure})`, height - 60),
       marks: [
         Plot.line([first, { x: last.x, y: (first.y * last.x) / first.x }], { x: "x", y: "y", stroke: "var(--soft)", strokeDasharray: "2 4", clip: true }),
         Plot.line(curve, { x: "x", y: "y", stroke: colourAt(0), strokeWidth: 1.5, clip: true }),

@@ -10,20 +10,22 @@ function fewPanels(panels, wanted) {
   return [panels.slice(0, FEW), `The first ${FEW} of ${panels.length} panels are drawn: filter to fewer, or ask for all.`];
 }
 
-/** Sizes of a run with the op, ascending, as {x, q} where q gives a figure by name. */
-const quantilesOf = (run, op) => filter.sizes(run).filter((size) => size.ops[op]).map((size) => ({ run, size, op, x: size.bytes, q: (field) => figureOf(size, op, field) })).sort((a, b) => a.x - b.x);
+/** Sizes of a run with the op, ascending, as {x, q} where q gives a figure by name; those with the same z are joined. */
+const quantilesOf = (run, op) => filter.sizes(run).filter((size) => size.ops[op]).map((size) => ({ run, size, op, x: size.bytes, z: run.name, q: (field) => figureOf(size, op, field) })).sort((a, b) => a.x - b.x);
+/** A line's points in the order of sizes. Runs of a single size, as SmartSim-Scaling has them, are joined with those of their repeat. */
+const joined = (line, at, op) => line.runs.flatMap((run) => quantilesOf(run, op).map((point) => (run.sizes.length > 1 ? point : { ...point, z: `${at} ${run.repeat}` }))).sort((a, b) => a.x - b.x);
 
 figure("latency", {
   title: "Latency against tensor size",
-  caption: "In panels: the median of a configuration's runs as a line, p5 to p95 as a light band, p25 to p75 as a darker one, p99 as a dotted line, each where the samples bear it; thin grey lines are the medians of all other configurations. In one plot: medians, and the band from p5 to p95 of the line that is pointed at. Both axes are logarithmic.",
+  caption: "In panels: the median of a configuration's runs as a line (runs of one size each are joined by repeat), p5 to p95 as a light band, p25 to p75 as a darker one, p99 as a dotted line, each where the samples bear it; thin grey lines are the medians of all other configurations. In one plot: medians, and the band from p5 to p95 of the line that is pointed at. Both axes are logarithmic.",
   height: 230,
   controls: [opControl, xControl, { key: "layout", label: "Show", options: () => [["panels", "a panel for each configuration"], ["one", "all medians in one plot"]], fallback: () => (linesOf(filter.comparable()).length > FEW ? "one" : "panels") }, allControl],
   draw(get) {
     const op = get("op");
     const runs = filter.comparable().filter((run) => String(xOf(run)) === get("x") && quantilesOf(run, op).length > 0);
     if (runs.length === 0) return { note: "No run in this selection has this operation." };
-    const lines = linesOf(runs).map((line) => ({ ...line, series: line.runs.map((run) => quantilesOf(run, op)) }));
-    const every = lines.flatMap((line) => line.series.flat());
+    const lines = linesOf(runs).map((line, at) => ({ ...line, points: joined(line, at, op) }));
+    const every = lines.flatMap((line) => line.points);
     const domain = span(every.flatMap((point) => [point.q("p5"), point.q("p95"), point.q("p99"), point.q("median")]), 1.2);
     const frame = (width, height) => ({ x: sizeAxis(distinct(every.map((point) => point.x)), width - 66), y: logAxis(domain, `${op}, us`, height - 60) });
     const one = get("layout") === "one";
@@ -34,7 +36,7 @@ figure("latency", {
       note: left,
       legend: one || colourAxis() ? legendOf(runs) : [],
       columns: ["run", "configuration", X.key, "op", "tensor_bytes", "n", ...QUANTILES.map((field) => `${field}_us`), "state"],
-      rows: lines.flatMap((line) => line.series.flat().map((point) => [point.run.name, line.label, xOf(point.run), op, point.x, point.q("n"), ...QUANTILES.map((field) => point.q(field)), point.run.state])),
+      rows: lines.flatMap((line) => line.points.map((point) => [point.run.name, line.label, xOf(point.run), op, point.x, point.q("n"), ...QUANTILES.map((field) => point.q(field)), point.run.state])),
     };
   },
 });
@@ -48,14 +50,14 @@ function latencyLines(point, label) {
   return [`median ${q("median")} us${interval}`, label, showBytes(point.x), `${rest} us`, `n = ${point.q("n")} samples`, ...(point.size.flags?.[point.op] ?? []), runSays(point.run)];
 }
 
-const bandMarks = (points, colour, low, high, opacity) => Plot.areaY(points.filter((point) => point.q(low) != null && point.q(high) != null), { x: "x", y1: (point) => point.q(low), y2: (point) => point.q(high), z: (point) => point.run.name, fill: colour, fillOpacity: opacity });
+const bandMarks = (points, colour, low, high, opacity) => Plot.areaY(points.filter((point) => point.q(low) != null && point.q(high) != null), { x: "x", y1: (point) => point.q(low), y2: (point) => point.q(high), z: "z", fill: colour, fillOpacity: opacity });
 
 /** One configuration with its bands, before the medians of all others. */
 function bandPanel(line, every, frame) {
-  const points = line.series.flat();
+  const { points } = line;
   const mine = new Set(line.runs);
   const y = (field) => (point) => point.q(field);
-  const z = (point) => point.run.name;
+  const z = "z";
   return {
     title: line.label,
     points: points.map((point) => ({ point, x: point.x, y: point.q("median"), lines: latencyLines(point, line.label) })),
@@ -75,7 +77,7 @@ function bandPanel(line, every, frame) {
 
 /** All medians in one plot; the band belongs to the line that is pointed at. */
 function overlay(lines, frame) {
-  const withLine = lines.flatMap((line) => line.series.flatMap((points) => points.map((point) => ({ ...point, y: point.q("median"), line: line.label, colour: line.colour }))));
+  const withLine = lines.flatMap((line) => line.points.map((point) => ({ ...point, y: point.q("median"), line: line.label, colour: line.colour })));
   const drawn = lines.map((line) => ({ ...line, points: withLine.filter((point) => line.runs.includes(point.run)) }));
   return {
     title: "",
@@ -98,7 +100,7 @@ figure("heat", {
   caption: "Each panel holds one configuration; a cell is the median of its repeats. The colour scale is logarithmic and the same in all panels; an empty place was not measured.",
   height: 260,
   panelWidth: 330,
-  controls: [{ key: "figure", label: "Figure", options: () => HEAT_FIGURES().filter(([key]) => DATA.runs.some((run) => run.sizes.some((size) => gbPerS(size, key) != null))), fallback: () => "overlap" }, allControl],
+  controls: [{ key: "figure", label: "Figure", options: () => HEAT_FIGURES().filter(([key]) => DATA.runs.some((run) => run.sizes.some((size) => gbPerS(size, key) != null))), fallback: sharedFigure }, allControl],
   draw(get) {
     const key = get("figure");
     const runs = filter.comparable();
@@ -113,7 +115,7 @@ figure("heat", {
     return {
       title: `${nameOf(HEAT_FIGURES(), key)}${unit === "us" ? "" : ", GB/s"}`,
       panels,
-      note: [`Light is ${showNumber(domain[0])}, dark is ${showNumber(domain[1])} ${unit}.`, left].filter(Boolean).join(" "),
+      note: [lacking(runs.flatMap((run) => filter.sizes(run).map((size) => ({ run, size }))), key), `Light is ${showNumber(domain[0])}, dark is ${showNumber(domain[1])} ${unit}.`, left].filter(Boolean).join(" "),
       columns: ["configuration", X.key, "tensor_bytes", unit === "us" ? "us" : "gb_per_s", "runs"],
       rows: cells.flatMap(({ line, cells: some }) => some.map((cell) => [line.label, cell.x, cell.bytes, cell.y, cell.runs])),
     };

@@ -106,10 +106,16 @@ function linesOf(runs, axes = CONFIGURATION, look = lookOf) {
   return lines.sort((a, b) => a.order.map((value, at) => value - b.order[at]).find((step) => step !== 0) ?? 0);
 }
 
-/** Of `axes` those that it takes to tell `runs` apart; an interface that follows from the transport is not among them. */
+/**
+ * Of `axes` those that it takes to tell `runs` apart; an interface that follows from the transport is not among them, nor what one
+ * source of results does not record while all runs of the other agree on it.
+ */
 function tellingAxes(runs, axes) {
   const kinds = (some) => new Set(runs.map((run) => some.map((axis) => run.at[axis.at]).join())).size;
-  let telling = axes.filter((axis) => kinds([axis]) > 1);
+  const source = axisOf("source");
+  const bySource = source ? [...grouped(runs, (run) => run.at[source.at]).values()] : [];
+  const isImplied = (axis) => bySource.length > 1 && axis !== source && bySource.every((some) => new Set(some.map((run) => run.at[axis.at])).size === 1) && bySource.some(([first]) => first.at[axis.at] < 0);
+  let telling = axes.filter((axis) => kinds([axis]) > 1 && !isImplied(axis));
   for (const weak of DATA.weak) {
     const without = telling.filter((axis) => axis.key !== weak);
     if (kinds(without) === kinds(telling)) telling = without;

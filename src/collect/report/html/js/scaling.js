@@ -28,7 +28,21 @@ const commonSize = () => common(filter.comparable().flatMap((run) => filter.size
 const commonX = () => common(filter.comparable().map(xOf));
 const xChoices = () => distinct(filter.comparable().map(xOf)).map((x) => [x, String(x)]);
 
-const figureControl = (label = "Figure") => ({ key: "figure", label, options: () => BANDWIDTHS.filter(([key]) => DATA.runs.some((run) => run.sizes.some((size) => gbPerS(size, key) != null))), fallback: () => "overlap" });
+const figureControl = (label = "Figure") => ({ key: "figure", label, options: () => BANDWIDTHS.filter(([key]) => DATA.runs.some((run) => run.sizes.some((size) => gbPerS(size, key) != null))), fallback: sharedFigure });
+/** The figure to begin with: by overlap; classic where that is known of more runs, since those of SmartSim-Scaling have no common clock. */
+function sharedFigure() {
+  const having = (key) => filter.comparable().filter((run) => run.sizes.every((size) => size[key] != null)).length;
+  return having("classic") > having("overlap") ? "classic" : "overlap";
+}
+/** Says which runs a plot of a figure leaves out, and where they are. */
+function lacking(sizes, key) {
+  const without = sizes.filter(({ size }) => gbPerS(size, key) == null).map(({ run }) => run);
+  if (without.length === 0) return "";
+  const more = without.length > 1 ? ` and ${showCount(without.length - 1, "other run")}` : "";
+  const instead = BANDWIDTHS.filter(([other]) => sizes.every(({ size }) => gbPerS(size, other) != null)).map(([, name]) => name);
+  return `${without[0].name}${more} ${without.length > 1 ? "have" : "has"} no such figure${instead.length > 0 ? `; all have: ${instead.join("; ")}` : ""}.`;
+}
+const sizesAt = (runs, bytes) => runs.flatMap((run) => run.sizes.filter((size) => size.bytes === bytes).map((size) => ({ run, size })));
 const sizeControl = { key: "size", label: "Tensor size", options: sizeChoices, fallback: commonSize };
 const panelControl = {
   key: "panels",
@@ -93,7 +107,7 @@ figure("bandwidth", {
       legend: legendOf(runs),
       columns: ["run", "configuration", X.key, "repeat", "tensor_bytes", "gb_per_s", "n", "ranks", "state"],
       rows: lines.flatMap((line) => all.filter((point) => line.runs.includes(point.run)).map(({ run, size, x, y }) => [run.name, line.label, x, run.repeat, bytes, y, nOf(size), run.ranks, run.state])),
-      note: crowded(lines.length),
+      note: [lacking(sizesAt(filter.comparable(), bytes), key), crowded(lines.length)].filter(Boolean).join(" "),
     };
   },
 });
@@ -151,7 +165,7 @@ figure("efficiency", {
       legend: legendOf(points.map((point) => point.run)),
       columns: ["run", "configuration", X.key, `against_${X.key}`, "tensor_bytes", "gb_per_s", "efficiency"],
       rows: lines.flatMap((line) => line.points.map(({ run, x, y, from, gb }) => [run.name, line.label, x, from, bytes, gb, y])),
-      note: crowded(lines.length),
+      note: [lacking(sizesAt(filter.comparable(), bytes), key), crowded(lines.length)].filter(Boolean).join(" "),
     };
   },
 });

@@ -1,6 +1,6 @@
 // The values of one axis beside each other: standard and colocated, TCP and UDS, ways of binding, and whatever else differs.
 
-const SIDE_AXES = ["deployment", "transport", "cpu_bind", "keys", "store", "server", "wire"];
+const SIDE_AXES = ["source", "deployment", "transport", "cpu_bind", "keys", "store", "server", "wire"];
 const sideChoices = () => CONFIGURATION.filter((axis) => distinct(filter.comparable().map((run) => run.at[axis.at])).length > 1)
   .sort((a, b) => sideRank(a) - sideRank(b)).map((axis) => [axis.key, axis.label]);
 const sideRank = (axis) => (SIDE_AXES.includes(axis.key) ? SIDE_AXES.indexOf(axis.key) : SIDE_AXES.length);
@@ -17,7 +17,7 @@ figure("sides", {
   panelWidth: 320,
   controls: [
     { key: "axis", label: "Compare", options: sideChoices, fallback: () => sideChoices()[0]?.[0] },
-    { key: "figure", label: "Figure", options: SIDE_FIGURES, fallback: () => "overlap" },
+    { key: "figure", label: "Figure", options: SIDE_FIGURES, fallback: sharedFigure },
     xControl,
   ],
   draw(get) {
@@ -59,7 +59,7 @@ figure("ratios", {
   caption: "Each mark is the ratio of two medians of repeats whose runs differ in the compared axis only (and in what follows from it: a colocated store has no DB nodes, a UNIX socket no interface). The bar is the median of the pairs at that size. It says how large the difference is, not whether it is more than noise: that takes repeats.",
   height: 260,
   panelWidth: 330,
-  controls: [{ key: "figure", label: "Figure", options: SIDE_FIGURES, fallback: () => "overlap" }],
+  controls: [{ key: "figure", label: "Figure", options: SIDE_FIGURES, fallback: sharedFigure }],
   draw(get) {
     const sides = figures.find(({ id }) => id === "sides");
     const axis = CONFIGURATION.find((one) => one.key === choiceOf(sides.inputs[0]));
