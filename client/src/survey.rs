@@ -62,7 +62,7 @@ pub fn connect(address: &Address, password: Option<&str>, timeouts: Timeouts) ->
 
 fn ask(connection: &mut redis::Connection, addresses: &[Address], answering: &Address) -> Result<Survey> {
     let info: String = redis::cmd("INFO").arg("server").query(connection).map_err(explain)?;
-    let cluster = inquiry::value(&info, "redis_mode") == Some("cluster");
+    let cluster = is_cluster(&info);
     ensure!(
         cluster || addresses.len() == 1,
         "{} addresses are given, but the server at {answering} is not part of a cluster: give one, or form the cluster",
@@ -87,6 +87,11 @@ fn explain(error: redis::RedisError) -> anyhow::Error {
         Some(code) => anyhow!(resp::explain(&format!("{code} {}", error.detail().unwrap_or_default()))),
         None => error.into(),
     }
+}
+
+/// Whether INFO is that of a shard of a cluster. Valkey calls the field `server_mode` where it does not play Redis, as 9.1.2 does.
+fn is_cluster(info: &str) -> bool {
+    ["redis_mode", "server_mode"].iter().any(|name| inquiry::value(info, name) == Some("cluster"))
 }
 
 /// Name and version of the server program; the forks keep `redis_version` for compatibility and name themselves elsewhere.
@@ -142,6 +147,13 @@ mod tests {
         assert_eq!(program("redis_version:7.0.15\r\nexecutable:/usr/bin/redis-server\r\n"), "redis 7.0.15");
         assert_eq!(program("redis_version:7.2.4\r\nserver_name:valkey\r\nvalkey_version:8.0.1\r\n"), "valkey 8.0.1");
         assert_eq!(program("redis_version:6.3.4\r\nexecutable:/opt/keydb-server\r\n"), "keydb 6.3.4");
+    }
+
+    #[test]
+    fn a_shard_of_a_cluster_says_so() {
+        assert!(is_cluster("redis_version:7.0.15\r\nredis_mode:cluster\r\n"));
+        assert!(is_cluster("redis_version:7.2.4\r\nserver_name:valkey\r\nserver_mode:cluster\r\n"));
+        assert!(!is_cluster("redis_version:7.2.4\r\nserver_mode:standalone\r\n"));
     }
 
     #[test]

@@ -186,7 +186,7 @@ mod tests {
 
     #[test]
     fn what_only_one_source_records_is_said_by_its_name() {
-        let mut runs = vec![run(4, Some(4), 1, "redis 7"), run(4, Some(16), 1, "redis 7")];
+        let mut runs = vec![run(4, Some(4), 1, "redis 7"), run(8, Some(16), 1, "redis 7")];
         for old in runs.clone() {
             let mut old = Run { source: crate::collect::model::Source::SmartSimScaling, ..old };
             for (column, _) in COLUMNS.iter().filter(|(column, _)| !matches!(*column, CLIENT_NODES | "db_nodes")) {

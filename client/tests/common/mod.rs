@@ -58,8 +58,13 @@ pub struct Redis {
 impl Redis {
     pub fn start(extra: &[&str]) -> Redis {
         require("redis-server", "redis-server");
+        Redis::of("redis-server", extra)
+    }
+
+    /// Of a program of the family.
+    pub fn of(program: &str, extra: &[&str]) -> Redis {
         let (port, folder) = (free_port(), tempfile::tempdir().unwrap());
-        let mut command = Command::new("redis-server");
+        let mut command = Command::new(program);
         command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--dir"]).arg(folder.path());
         command.arg("--unixsocket").arg(folder.path().join("socket")).args(extra).stdout(Stdio::null());
         let redis = Redis { port, process: Running(command.spawn().unwrap()), folder };
@@ -82,8 +87,14 @@ impl Redis {
 
 /// Three shards that form a cluster.
 pub fn cluster() -> Vec<Redis> {
+    require("redis-server", "redis-server");
+    cluster_of("redis-server")
+}
+
+/// The same of a program of the family.
+pub fn cluster_of(program: &str) -> Vec<Redis> {
     require("redis-cli", "redis-tools");
-    let shards: Vec<Redis> = (0..3).map(|_| Redis::start(&["--cluster-enabled", "yes"])).collect();
+    let shards: Vec<Redis> = (0..3).map(|_| Redis::of(program, &["--cluster-enabled", "yes"])).collect();
     let mut create = Command::new("redis-cli");
     create.args(["--cluster", "create"]).args(shards.iter().map(Redis::address));
     let output = create.args(["--cluster-replicas", "0", "--cluster-yes"]).output().unwrap();

@@ -125,8 +125,8 @@ fn usual_line<'a>(text: &'a [u8], prefix: &[u8]) -> Option<(usize, u64, &'a [u8]
             b'0'..=b'9' => value = value * 10 + u64::from(byte - b'0'),
             b'.' if point.is_none() => point = Some(at),
             b'\n' => {
-                let decimals = at - 1 - point.filter(|_| at > 1)?;
-                return Some((op, fixed_point(value, decimals as u32)?, &rest[at + 1..]));
+                let point = point.filter(|_| at > 1)?;
+                return Some((op, fixed_point(value, (at - 1 - point) as u32)?, &rest[at + 1..]));
             }
             _ => return None,
         }
