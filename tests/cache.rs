@@ -76,11 +76,10 @@ fn only_new_and_changed_runs_are_read_and_the_report_is_the_same() {
     late.manifest.sweep.tensor_bytes.truncate(2);
     late.sizes_done = 2;
     late.execute(tree, 1, DONE);
-    // not seen for certain while it may change still
-    assert_eq!(collect_twice(tree), runs);
-    assert_eq!(collect_twice(tree), runs);
+    // it is remembered once it cannot change unseen; on a slow machine that may be so at once
+    assert_eq!(collect(tree).0, runs);
     settle();
-    assert_eq!(collect_twice(tree), runs);
+    collect(tree);
     assert_eq!(collect_twice(tree), runs + 1);
 
     // a later attempt, a changed timing, a vanished run
