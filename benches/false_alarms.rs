@@ -9,7 +9,7 @@
 
 use shardscale::collect::baseline::{Change, Method, Metric, Verdict, correct, margin};
 use shardscale::collect::stats::interval;
-use shardscale::record::vocabulary::Op;
+use shardscale::record::workload::{OPS, PUT};
 
 const PERMUTATIONS: usize = 16;
 const PLACES: usize = 22;
@@ -62,7 +62,7 @@ fn change(old: &[Vec<f64>], new: &[Vec<f64>]) -> Change {
         baseline_run: String::new(),
         payload_bytes: 1,
         metric: Metric::Median,
-        op: Some(Op::PutTensor),
+        op: Some(OPS[PUT]),
         old_runs: old.len(),
         new_runs: new.len(),
         old: middle(&olds),

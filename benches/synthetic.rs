@@ -16,7 +16,6 @@ use rayon::prelude::*;
 
 use shardscale::record::manifest::{self, Manifest};
 use shardscale::record::samples::{self, Effort, Meta, RankEffort, RankInfo, Series};
-use shardscale::record::vocabulary::Op;
 
 /// Durations and starts of one op.
 type Column = (Vec<i64>, Vec<u64>);
@@ -88,7 +87,7 @@ fn write_run(folder: &Path, repeat: u32, shape: (u32, u32, u32)) -> Result<()> {
     for (size_index, payload_bytes) in (0..).zip(manifest.sweep.tensor_bytes.iter().copied()) {
         for rank in 0..shape.0 {
             let loop_ns = sample((size_index, payload_bytes), &mut random, (&mut columns, &manifest));
-            for (op, (starts_ns, durations_ns)) in Op::ALL.iter().copied().zip(&columns) {
+            for (op, (starts_ns, durations_ns)) in columns.iter().enumerate() {
                 let (shard, warmup) = (rank % SHARDS, WARMUP);
                 samples::push_series(
                     &mut blocks,

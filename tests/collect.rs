@@ -11,7 +11,8 @@ use collect_support::{CLIENT_FAILED, DONE, Model, TIMED_OUT, permutation, study}
 use shardscale::collect::model::{Collection, Run, State};
 use shardscale::collect::{self, CollectOptions};
 use shardscale::record::samples;
-use shardscale::record::vocabulary::{Op, Wire};
+use shardscale::record::vocabulary::Wire;
+use shardscale::record::workload::UNPACK;
 
 struct Tree {
     folder: tempfile::TempDir,
@@ -234,7 +235,7 @@ fn fewer_ranks_than_asked_and_other_differences_are_invalid() {
     let cases: [(&str, Change); 4] = [
         ("ranks 6 instead of 8", |model| model.world_size = 6),
         ("1 of 16 series are missing, such as unpack_tensor of rank 5", |model| {
-            model.without = Some((2, 5, Op::UnpackTensor));
+            model.without = Some((2, 5, UNPACK));
         }),
         ("wire plain instead of redisai", |model| model.manifest.sweep.wire = Wire::RedisAi),
         ("shards 3 instead of 4", |_| {}),

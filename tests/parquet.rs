@@ -14,7 +14,7 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::{Field, Row};
 use shardscale::collect::{self, CollectOptions};
 use shardscale::record::samples::{self, SamplesFile};
-use shardscale::record::vocabulary::Op;
+use shardscale::record::workload::{OPS, PUT};
 
 const RUN: &str = "standard-n2x4-db3x1-none-hsn0-tcp-r1";
 
@@ -64,7 +64,7 @@ fn every_sample_of_the_sizes_in_the_report_is_there() {
                 ("path", text(RUN)),
                 ("run", text(RUN)),
                 ("payload_bytes", Field::Long(series.payload_bytes as i64)),
-                ("op", text(series.op.as_str())),
+                ("op", text(meta.ops[series.op].name.as_str())),
                 ("rank", Field::Int(series.rank as i32)),
                 ("host", text(&meta.hosts[rank.host as usize])),
                 ("shard", Field::Int(series.shard as i32)),
@@ -105,7 +105,7 @@ fn a_session_of_smartsim_has_no_starts() {
     let found = rows(&export(tree.path()).join("throughput/run-2023/sess-1.parquet"));
     assert_eq!(found.len(), 6);
     let values = |row: &Row| row.get_column_iter().map(|(_, field)| field.clone()).collect::<Vec<_>>();
-    let put = Op::PutTensor.as_str();
+    let put = OPS[PUT].as_str();
     let due = [Field::Long(1024), text(put), Field::Int(0), Field::Null, Field::Null];
     assert_eq!(values(&found[0])[2..7], due);
     let due = [Field::Int(0), Field::Bool(false), Field::Null, Field::Long(100_000)];

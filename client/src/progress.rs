@@ -7,9 +7,9 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use shardscale::record::op::Op;
 use shardscale::record::progress::{FILE, Progress, Running};
 use shardscale::record::units::show_bytes;
-use shardscale::record::vocabulary::Op;
 use shardscale::record::{SCHEMA, files};
 
 use crate::clock::now_ns;
@@ -129,6 +129,8 @@ impl Reports {
 mod tests {
     use super::*;
 
+    const OP: Op = Op::new("unpack_tensor");
+
     #[test]
     fn reports_come_when_due_and_speak_of_the_time_since_the_last_one() {
         let folder = tempfile::tempdir().unwrap();
@@ -138,12 +140,12 @@ mod tests {
         reports.begin_pass(2_000_000_000);
         let start = reports.file.at_ns;
         let read = || files::read_json::<Progress>(&folder.path().join(FILE)).unwrap();
-        assert_eq!(reports.after(Op::UnpackTensor, 0, start + SECOND_NS), 0);
+        assert_eq!(reports.after(OP, 0, start + SECOND_NS), 0);
         assert_eq!(read(), None);
-        assert!(reports.after(Op::UnpackTensor, 1, start + 2 * SECOND_NS) > 0);
+        assert!(reports.after(OP, 1, start + 2 * SECOND_NS) > 0);
         let running = read().unwrap().running.unwrap();
         // 2 iterations of 2 GB in 2 s
         assert_eq!((running.iteration, running.iterations, running.gb_per_s), (2, 100, 2.0));
-        assert_eq!(reports.after(Op::UnpackTensor, 2, start + 3 * SECOND_NS), 0);
+        assert_eq!(reports.after(OP, 2, start + 3 * SECOND_NS), 0);
     }
 }

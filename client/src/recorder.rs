@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
+use shardscale::record::op::Described;
 use shardscale::record::progress::{self, Progress};
 use shardscale::record::samples::{self, Effort, HostClock, Meta, RankEffort, RankInfo, SamplesFile, Series};
-use shardscale::record::vocabulary::Op;
 use shardscale::record::{SCHEMA, files, units};
 
 use crate::comm::Comm;
@@ -21,15 +21,15 @@ use crate::timed_loop::Plan;
 /// Where rank 0 puts the samples. Other ranks have none.
 pub enum Recorder {
     File { attempt: PathBuf, path: PathBuf, file: File, tensor_bytes: Vec<u64> },
-    Table { rows: Vec<Row> },
+    Table { ops: Vec<Described>, rows: Vec<Row> },
 }
 
 /// Pooled timed samples of one size, in ns. They are kept in memory: a run without an attempt folder is a small one.
 #[derive(Default)]
 pub struct Row {
     payload_bytes: u64,
-    put_ns: Vec<u64>,
-    unpack_ns: Vec<u64>,
+    /// By op.
+    durations_ns: Vec<Vec<u64>>,
     /// Of all ranks together, warm-up included.
     cpu_us: u64,
     ops: u64,
@@ -52,7 +52,7 @@ impl Recorder {
     /// # Errors
     /// If the attempt has samples already, or the file cannot be written.
     pub fn start(attempt: Option<&Path>, meta: &Meta, ranks: &[RankInfo]) -> Result<Recorder> {
-        let Some(attempt) = attempt else { return Ok(Recorder::Table { rows: Vec::new() }) };
+        let Some(attempt) = attempt else { return Ok(Recorder::Table { ops: meta.ops.clone(), rows: Vec::new() }) };
         let path = attempt.join(samples::FILE);
         let file = match File::create_new(&path) {
             Ok(file) => file,
@@ -78,7 +78,7 @@ impl Recorder {
             Recorder::File { path, file, .. } => {
                 file.write_all(blocks).with_context(|| format!("cannot write samples to {}", path.display()))
             }
-            Recorder::Table { rows } => {
+            Recorder::Table { rows, .. } => {
                 let mut bytes = samples::file_header().to_vec();
                 bytes.extend_from_slice(blocks);
                 take_rows(rows, &SamplesFile::from_bytes(bytes))
@@ -104,8 +104,8 @@ impl Recorder {
 
     /// Ends the file, with the clocks as they stood then, or gives the table's text.
     pub fn finish(mut self, clocks: &[HostClock]) -> Result<Option<String>> {
-        if let Recorder::Table { rows } = &mut self {
-            return Ok(Some(table(rows)));
+        if let Recorder::Table { ops, rows } = &mut self {
+            return Ok(Some(table(ops, rows)));
         }
         let mut end = Vec::new();
         samples::push_clocks(&mut end, clocks)?;
@@ -141,7 +141,7 @@ pub struct Part {
 pub fn encode(samples: &mut Samples, plan: &Plan<'_>, origin: Origin, effort: RankEffort) -> Part {
     let mut blocks = Vec::new();
     let loop_ns = samples.loop_ns;
-    for (op, column) in [(Op::PutTensor, &mut samples.put), (Op::UnpackTensor, &mut samples.unpack)] {
+    for (op, column) in samples.columns.iter_mut().enumerate() {
         column.move_starts(origin.clock_offset_ns);
         let series = Series {
             rank: origin.rank,
@@ -169,7 +169,8 @@ fn take_rows(rows: &mut Vec<Row>, file: &SamplesFile) -> Result<()> {
         let row = &mut rows[at];
         row.payload_bytes = series.payload_bytes;
         row.ops += series.len() as u64;
-        let column = if series.op == Op::PutTensor { &mut row.put_ns } else { &mut row.unpack_ns };
+        row.durations_ns.resize_with(row.durations_ns.len().max(series.op + 1), Vec::new);
+        let column = &mut row.durations_ns[series.op];
         for (start, duration) in series.samples().skip(series.warmup as usize) {
             column.push(duration);
             let end = start.saturating_add_unsigned(duration);
@@ -184,19 +185,19 @@ fn take_rows(rows: &mut Vec<Row>, file: &SamplesFile) -> Result<()> {
     Ok(())
 }
 
-fn table(rows: &mut [Row]) -> String {
-    let mut text = format!(
-        "{:>12}  {:>9}  {:>14}  {:>17}  {:>13}  {:>8}\n",
-        "tensor", "samples", "put_median_us", "unpack_median_us", "cpu_us_per_op", "gb_per_s"
-    );
+fn table(ops: &[Described], rows: &mut [Row]) -> String {
+    let mut text = format!("{:>12}  {:>9}", "tensor", "samples");
+    ops.iter().for_each(|op| text += &format!("  {:>24}", format!("{}_median_us", op.name)));
+    text += &format!("  {:>13}  {:>8}\n", "cpu_us_per_op", "gb_per_s");
     for row in rows {
-        let bytes = (row.put_ns.len() + row.unpack_ns.len()) as f64 * row.payload_bytes as f64;
-        let gb_per_s = row.window.map_or(0.0, |(first, last)| bytes / (last - first).max(1) as f64);
-        let (put, unpack) = (median_us(&mut row.put_ns), median_us(&mut row.unpack_ns));
-        let size = units::show_bytes(row.payload_bytes);
-        let samples = row.put_ns.len().max(row.unpack_ns.len());
+        let tensors = |(op, ns): (&Described, &Vec<u64>)| u64::from(op.tensors) * ns.len() as u64;
+        let bytes = ops.iter().zip(&row.durations_ns).map(tensors).sum::<u64>() * row.payload_bytes;
+        let gb_per_s = row.window.map_or(0.0, |(first, last)| bytes as f64 / (last - first).max(1) as f64);
+        let samples = row.durations_ns.iter().map(Vec::len).max().unwrap_or(0);
+        text += &format!("{:>12}  {samples:>9}", units::show_bytes(row.payload_bytes));
+        row.durations_ns.iter_mut().for_each(|ns| text += &format!("  {:>24}", median_us(ns)));
         let cpu = row.cpu_us as f64 / row.ops.max(1) as f64;
-        text += &format!("{size:>12}  {samples:>9}  {put:>14}  {unpack:>17}  {cpu:>13.1}  {gb_per_s:>8.3}\n");
+        text += &format!("  {cpu:>13.1}  {gb_per_s:>8.3}\n");
     }
     text
 }

@@ -1,12 +1,11 @@
 //! Room for the samples of one rank and size, made before the loop that fills it.
 
-use shardscale::record::vocabulary::Op;
 use shardscale::record::workload::Workload;
 
-/// Samples of both ops, warm-up first; in ns on the host's clock.
+/// Samples of all ops, warm-up first; in ns on the host's clock.
 pub struct Samples {
-    pub put: Column,
-    pub unpack: Column,
+    /// In the order of [`Workload::ops`].
+    pub columns: Vec<Column>,
     /// Nanoseconds from the first timed iteration to the end of the last, without what is not measured.
     pub loop_ns: u64,
 }
@@ -22,12 +21,13 @@ impl Samples {
     /// Room for what `rank` samples in `iterations` iterations, warm-up included.
     pub fn new(workload: &Workload, rank: u32, iterations: u32) -> Samples {
         let column = |op| Column::new(workload.samples(op, rank, iterations) as usize);
-        Samples { put: column(Op::PutTensor), unpack: column(Op::UnpackTensor), loop_ns: 0 }
+        Samples { columns: (0..workload.ops().len()).map(column).collect(), loop_ns: 0 }
     }
 
     /// Forgets all samples.
     pub fn clear(&mut self) {
-        (self.put.taken, self.unpack.taken, self.loop_ns) = (0, 0, 0);
+        self.columns.iter_mut().for_each(|column| column.taken = 0);
+        self.loop_ns = 0;
     }
 }
 
@@ -66,5 +66,13 @@ impl Column {
 
     pub fn durations_ns(&self) -> &[u64] {
         &self.durations_ns[..self.taken]
+    }
+
+    /// First start and last end of all samples.
+    pub fn span_ns(&self) -> (i64, i64) {
+        let pairs = self.starts_ns().iter().zip(self.durations_ns());
+        pairs.fold((i64::MAX, i64::MIN), |(first, last), (start, duration)| {
+            (first.min(*start), last.max(start.saturating_add_unsigned(*duration)))
+        })
     }
 }

@@ -7,8 +7,9 @@
 use std::ops::Range;
 
 use arrayvec::ArrayVec;
-use shardscale::record::vocabulary::{Op, Order};
-use shardscale::record::workload::Workload;
+use shardscale::record::op::Op;
+use shardscale::record::vocabulary::Order;
+use shardscale::record::workload::{OPS, PUT, UNPACK, Workload};
 
 use crate::clock::now_ns;
 use crate::failure::Failure;
@@ -63,7 +64,7 @@ impl<S: ByteStream> Measurement<'_, S> {
     pub fn store_once(&mut self) -> Result<(), Failure> {
         for (at, one) in self.tensors.written.iter_mut().enumerate() {
             let stored = one.put.exchange(&mut self.streams[one.stream], one.source.bytes());
-            stored.map_err(|cause| self.plan.failure(Op::PutTensor, 0, one.stream, BatchError { at, cause }))?;
+            stored.map_err(|cause| self.plan.failure(PUT, 0, one.stream, BatchError { at, cause }))?;
         }
         Ok(())
     }
@@ -74,7 +75,7 @@ impl<S: ByteStream> Measurement<'_, S> {
         for list in lists {
             for (at, (one, target)) in list.iter_mut().zip(&mut *targets).enumerate() {
                 let read = one.get.exchange(&mut self.streams[one.stream], target.bytes_mut());
-                read.map_err(|cause| self.plan.failure(Op::UnpackTensor, 0, one.stream, BatchError { at, cause }))?;
+                read.map_err(|cause| self.plan.failure(UNPACK, 0, one.stream, BatchError { at, cause }))?;
             }
         }
         Ok(())
@@ -87,12 +88,12 @@ impl<S: ByteStream> Measurement<'_, S> {
     pub fn run(&mut self) -> Result<(), Failure> {
         self.samples.clear();
         match self.plan.workload.order {
-            Order::Interleaved => self.pass(&[Op::PutTensor, Op::UnpackTensor]),
-            Order::Phases => self.pass(&[Op::PutTensor]).and_then(|()| self.pass(&[Op::UnpackTensor])),
+            Order::Interleaved => self.pass(&[PUT, UNPACK]),
+            Order::Phases => self.pass(&[PUT]).and_then(|()| self.pass(&[UNPACK])),
         }
     }
 
-    fn pass(&mut self, ops: &[Op]) -> Result<(), Failure> {
+    fn pass(&mut self, ops: &[usize]) -> Result<(), Failure> {
         let warmup = self.plan.warmup;
         self.around.before_pass();
         self.pace.begin();
@@ -101,17 +102,17 @@ impl<S: ByteStream> Measurement<'_, S> {
             if iteration == warmup {
                 (loop_start, self.excluded_ns) = (now_ns(), 0);
             }
-            if self.plan.verify && ops.contains(&Op::PutTensor) {
+            if self.plan.verify && ops.contains(&PUT) {
                 self.unmeasured(|own| own.tensors.fill(iteration));
             }
             self.around.before_iteration();
             for op in ops {
-                match op {
-                    Op::PutTensor => self.puts(iteration)?,
-                    Op::UnpackTensor => self.unpacks(iteration)?,
+                match *op {
+                    PUT => self.puts(iteration)?,
+                    _ => self.unpacks(iteration)?,
                 }
             }
-            let took = self.around.after_iteration(ops[ops.len() - 1], iteration, self.last_end_ns);
+            let took = self.around.after_iteration(OPS[ops[ops.len() - 1]], iteration, self.last_end_ns);
             self.exclude(took);
         }
         self.samples.loop_ns += (now_ns() - loop_start - self.excluded_ns).max(0).cast_unsigned();
@@ -157,10 +158,10 @@ impl<S: ByteStream> Measurement<'_, S> {
     fn put_batch(&mut self, batch: Range<usize>, iteration: u32) -> Result<(), Failure> {
         let Measurement { plan, streams, tensors, samples, pace, last_end_ns, .. } = self;
         let batch = &mut tensors.written[batch];
-        let column = &mut samples.put;
+        let column = &mut samples.columns[PUT];
         let mut first = column.taken();
         let plan = *plan;
-        let failed = |stream| move |error| plan.failure(Op::PutTensor, iteration, stream, error);
+        let failed = |stream| move |error| plan.failure(PUT, iteration, stream, error);
         for group in batch.chunk_by_mut(|a, b| a.stream == b.stream) {
             let stream = group[0].stream;
             let ops: ArrayVec<PutOp<'_>, BATCH> =
@@ -188,10 +189,10 @@ impl<S: ByteStream> Measurement<'_, S> {
         let Measurement { plan, streams, tensors, samples, pace, last_end_ns, .. } = self;
         let Tensors { lists, targets, .. } = &mut **tensors;
         let (list, targets) = (&mut lists[list][batch.clone()], &mut targets[batch]);
-        let column = &mut samples.unpack;
+        let column = &mut samples.columns[UNPACK];
         let mut first = column.taken();
         let plan = *plan;
-        let failed = |stream| move |error| plan.failure(Op::UnpackTensor, iteration, stream, error);
+        let failed = |stream| move |error| plan.failure(UNPACK, iteration, stream, error);
         let mut rest = &mut *targets;
         for group in list.chunk_by_mut(|a, b| a.stream == b.stream) {
             let stream = group[0].stream;
@@ -249,8 +250,8 @@ fn batches(length: usize, depth: u32) -> impl Iterator<Item = Range<usize>> {
 }
 
 impl Plan<'_> {
-    fn failure(&self, op: Op, iteration: u32, stream: usize, error: BatchError) -> Failure {
-        Failure { op: op.as_str(), ..self.failed_check(iteration, stream, error.cause) }
+    fn failure(&self, op: usize, iteration: u32, stream: usize, error: BatchError) -> Failure {
+        Failure { op: OPS[op].as_str(), ..self.failed_check(iteration, stream, error.cause) }
     }
 
     fn failed_check(&self, iteration: u32, stream: usize, cause: anyhow::Error) -> Failure {

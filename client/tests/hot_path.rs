@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use common::stand_in::{Mischief, StandIn};
 use common::{CLIENT, Redis, require, text};
-use shardscale::record::vocabulary::{Op, Payload};
+use shardscale::record::op::Op;
+use shardscale::record::vocabulary::Payload;
 use shardscale::record::workload::{Rate, Workload};
 use shardscale_client::address::AddressList;
 use shardscale_client::buffer::Buffer;

@@ -9,7 +9,8 @@ use common::stand_in::{Mischief, StandIn};
 use common::{Redis, Run, cluster, samples};
 use shardscale::record::progress::Progress;
 use shardscale::record::server::Server;
-use shardscale::record::vocabulary::{Op, Wire};
+use shardscale::record::vocabulary::Wire;
+use shardscale::record::workload::{PUT, UNPACK};
 use shardscale::record::{SCHEMA, files};
 
 fn unix_ns() -> u64 {
@@ -73,7 +74,7 @@ fn every_sample_of_every_rank_is_on_disk() {
         let mut due = Vec::new();
         for (index, bytes) in [1024, 65536, 4].into_iter().enumerate() {
             for rank in 0..ranks {
-                due.extend([Op::PutTensor, Op::UnpackTensor].map(|op| (index as u32, rank, op, bytes)));
+                due.extend([PUT, UNPACK].map(|op| (index as u32, rank, op, bytes)));
             }
         }
         assert_eq!(found, due);
@@ -196,7 +197,10 @@ fn without_an_attempt_a_table_is_all_that_stdout_gets() {
         .succeed();
     let table = String::from_utf8(output.stdout).unwrap();
     let rows: Vec<Vec<&str>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
-    assert_eq!(rows[0], ["tensor", "samples", "put_median_us", "unpack_median_us", "cpu_us_per_op", "gb_per_s"]);
+    assert_eq!(
+        rows[0],
+        ["tensor", "samples", "put_tensor_median_us", "unpack_tensor_median_us", "cpu_us_per_op", "gb_per_s"]
+    );
     assert_eq!((&rows[1][..3], &rows[2][..2]), (&["1", "KiB", "10"][..], &["4000000", "B"][..]));
     assert!(rows[1][3..].iter().chain(&rows[2][3..]).all(|us| us.parse::<f64>().unwrap() > 0.0));
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);

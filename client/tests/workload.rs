@@ -9,7 +9,8 @@ use std::time::Duration;
 use common::stand_in::{Mischief, StandIn};
 use common::{Redis, Run, cluster, samples};
 use shardscale::record::samples::SamplesFile;
-use shardscale::record::vocabulary::{Dtype, Op, Wire};
+use shardscale::record::vocabulary::{Dtype, Wire};
+use shardscale::record::workload::{PUT, UNPACK};
 
 /// Runs with verification and gives the record.
 fn verified(run: Run) -> (tempfile::TempDir, SamplesFile) {
@@ -22,14 +23,11 @@ fn verified(run: Run) -> (tempfile::TempDir, SamplesFile) {
 }
 
 /// (rank, op, samples, of which warm-up) of each series of the first size.
-fn counts(file: &SamplesFile) -> Vec<(u32, Op, usize, u32)> {
+fn counts(file: &SamplesFile) -> Vec<(u32, usize, usize, u32)> {
     let contents = file.contents().unwrap();
     let first = contents.series.iter().filter(|one| one.size_index == 0);
     first.map(|one| (one.rank, one.op, one.len(), one.warmup)).collect()
 }
-
-const PUT: Op = Op::PutTensor;
-const UNPACK: Op = Op::UnpackTensor;
 
 #[test]
 fn every_dtype_and_shape_goes_over_both_wires() {

@@ -4,8 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::record::op::Op;
 use crate::record::pack::PackPlace;
-use crate::record::vocabulary::Op;
 
 use super::baseline::Baseline;
 use super::params::Params;

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::vocabulary::Op;
+use super::op::Op;
 
 /// Name of the file in an attempt directory.
 pub const FILE: &str = "progress.json";

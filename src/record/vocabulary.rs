@@ -234,14 +234,6 @@ vocabulary! {
     }
 }
 
-vocabulary! {
-    /// A timed operation.
-    Op, "operation" {
-        PutTensor = "put_tensor",
-        UnpackTensor = "unpack_tensor",
-    }
-}
-
 impl Dtype {
     /// Bytes of one element.
     pub fn bytes(self) -> u64 {
@@ -251,20 +243,6 @@ impl Dtype {
             Dtype::Int16 | Dtype::Uint16 => 2,
             Dtype::Int8 | Dtype::Uint8 => 1,
         }
-    }
-}
-
-impl Op {
-    /// The code in samples.bin.
-    pub fn code(self) -> u16 {
-        match self {
-            Op::PutTensor => 0,
-            Op::UnpackTensor => 1,
-        }
-    }
-
-    pub fn from_code(code: u16) -> Option<Op> {
-        Op::ALL.iter().copied().find(|op| op.code() == code)
     }
 }
 
@@ -279,13 +257,5 @@ mod tests {
         }
         let error = "udp".parse::<Transport>().unwrap_err();
         assert_eq!(error, "\"udp\" is not a transport; allowed: tcp, uds");
-    }
-
-    #[test]
-    fn op_codes_are_distinct() {
-        for op in Op::ALL {
-            assert_eq!(Op::from_code(op.code()), Some(*op));
-        }
-        assert_eq!(Op::from_code(99), None);
     }
 }

@@ -8,7 +8,14 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::vocabulary::{Access, Barrier, Dtype, Op, Order, Payload, schema_of_text};
+use super::op::{Described, Op};
+use super::vocabulary::{Access, Barrier, Dtype, Order, Payload, schema_of_text};
+
+/// Numbers of the ops in [`Workload::ops`], and in `samples.bin`.
+pub const PUT: usize = 0;
+pub const UNPACK: usize = 1;
+/// Their names.
+pub const OPS: [Op; 2] = [Op::new("put_tensor"), Op::new("unpack_tensor")];
 
 /// Most commands that a rank may have in flight: their parts fit one vectored system call (1024 parts on Linux).
 pub const MOST_IN_FLIGHT: u32 = 64;
@@ -139,11 +146,17 @@ impl Workload {
         rank == 0 || self.access != Access::ManyToOne
     }
 
-    /// Samples of `op` that `rank` takes in `iterations` iterations.
-    pub fn samples(&self, op: Op, rank: u32, iterations: u32) -> u64 {
+    /// The timed steps, in the order of their numbers.
+    pub fn ops(&self) -> Vec<Described> {
+        let window = |number| if self.order == Order::Phases { number } else { 0 };
+        (0..).zip(OPS).map(|(number, name)| Described { name, tensors: 1, window: window(number) }).collect()
+    }
+
+    /// Samples of op number `op` that `rank` takes in `iterations` iterations.
+    pub fn samples(&self, op: usize, rank: u32, iterations: u32) -> u64 {
         let a_tensor = match op {
-            Op::PutTensor if self.writes(rank) => self.mix.puts,
-            Op::UnpackTensor if self.reads(rank) => self.mix.unpacks,
+            PUT if self.writes(rank) => self.mix.puts,
+            UNPACK if self.reads(rank) => self.mix.unpacks,
             _ => 0,
         };
         u64::from(a_tensor) * u64::from(self.tensors) * u64::from(iterations)
@@ -331,12 +344,12 @@ mod tests {
     #[test]
     fn who_takes_how_many_samples() {
         let mut workload = Workload { tensors: 3, mix: Mix { puts: 1, unpacks: 2 }, ..Workload::default() };
-        assert_eq!([0, 7].map(|rank| workload.samples(Op::PutTensor, rank, 10)), [30, 30]);
-        assert_eq!([0, 7].map(|rank| workload.samples(Op::UnpackTensor, rank, 10)), [60, 60]);
+        assert_eq!([0, 7].map(|rank| workload.samples(PUT, rank, 10)), [30, 30]);
+        assert_eq!([0, 7].map(|rank| workload.samples(UNPACK, rank, 10)), [60, 60]);
         workload.access = Access::ManyToOne;
-        assert_eq!([0, 7].map(|rank| workload.samples(Op::UnpackTensor, rank, 10)), [60, 0]);
+        assert_eq!([0, 7].map(|rank| workload.samples(UNPACK, rank, 10)), [60, 0]);
         workload.access = Access::OneToMany;
-        assert_eq!([0, 7].map(|rank| workload.samples(Op::PutTensor, rank, 10)), [30, 0]);
+        assert_eq!([0, 7].map(|rank| workload.samples(PUT, rank, 10)), [30, 0]);
     }
 
     #[test]

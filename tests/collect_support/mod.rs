@@ -11,7 +11,7 @@ use shardscale::record::manifest::{self, Manifest};
 use shardscale::record::progress::{self, Progress};
 use shardscale::record::samples::{self, Meta, RankInfo, Series};
 use shardscale::record::server::Server;
-use shardscale::record::vocabulary::{Deployment, Op, Transport, Wire};
+use shardscale::record::vocabulary::{Deployment, Transport, Wire};
 
 /// Model of a run: the manifest, and what the client is to have measured.
 #[derive(Clone)]
@@ -22,7 +22,7 @@ pub struct Model {
     /// Ranks that the client believes to have.
     pub world_size: u32,
     /// Leaves out this series: (size index, rank, op).
-    pub without: Option<(u32, u32, Op)>,
+    pub without: Option<(u32, u32, usize)>,
     pub wire: Wire,
     /// Bound of the error of each rank's clock.
     pub clock_error_ns: u64,
@@ -85,11 +85,11 @@ impl Model {
                 now += duration.cast_signed() + 40;
             }
         }
-        for (op, (starts_ns, durations_ns)) in Op::ALL.iter().zip(&columns) {
-            if self.without == Some((size_index, rank, *op)) {
+        for (op, (starts_ns, durations_ns)) in columns.iter().enumerate() {
+            if self.without == Some((size_index, rank, op)) {
                 continue;
             }
-            let (op, shard, warmup) = (*op, rank % self.manifest.expect.servers, sweep.warmup);
+            let (shard, warmup) = (rank % self.manifest.expect.servers, sweep.warmup);
             let loop_ns = (now - measured_from).cast_unsigned();
             let series =
                 Series { rank, op, payload_bytes, size_index, shard, warmup, loop_ns, starts_ns, durations_ns };
@@ -123,6 +123,7 @@ impl Model {
             warmup: sweep.warmup,
             tensor_bytes: sweep.tensor_bytes.clone(),
             workload: job.workload.clone(),
+            ops: job.workload.ops(),
             source: None,
             server: "redis 7.0.15".into(),
             server_settings: vec![

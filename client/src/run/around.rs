@@ -1,7 +1,8 @@
 //! What a rank does between its timed calls: wait for the others where that is asked for, and report.
 
+use shardscale::record::op::{Described, Op};
 use shardscale::record::samples::RankEffort;
-use shardscale::record::vocabulary::{Barrier, Op, Order};
+use shardscale::record::vocabulary::Barrier;
 use shardscale::record::workload::Workload;
 
 use crate::clock::{self, CommonClock};
@@ -23,13 +24,11 @@ pub struct Surroundings<'a> {
     pub waiting: RankEffort,
 }
 
-/// Bytes that an iteration of each pass moves on `rank`, in the order of passes.
+/// Bytes that an iteration of each pass moves on `rank`, in the order of passes: a pass has the ops of one window.
 pub fn bytes_of_passes(workload: &Workload, rank: u32, payload_bytes: u64) -> Vec<u64> {
-    let [put, unpack] = [Op::PutTensor, Op::UnpackTensor].map(|op| workload.samples(op, rank, 1) * payload_bytes);
-    match workload.order {
-        Order::Interleaved => vec![put + unpack],
-        Order::Phases => vec![put, unpack],
-    }
+    let ops: Vec<_> = workload.ops().into_iter().enumerate().collect();
+    let bytes = |(at, op): &(usize, Described)| workload.samples(*at, rank, 1) * u64::from(op.tensors) * payload_bytes;
+    ops.chunk_by(|a, b| a.1.window == b.1.window).map(|pass| pass.iter().map(bytes).sum()).collect()
 }
 
 impl Around for Surroundings<'_> {

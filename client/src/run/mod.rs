@@ -101,6 +101,7 @@ fn describe(session: &Session<'_>, hosts: &Hosts) -> anyhow::Result<Option<Recor
         warmup: args.warmup,
         tensor_bytes: args.tensor_bytes.clone(),
         workload: session.workload.clone(),
+        ops: session.workload.ops(),
         source: args.source.clone(),
         server: store.program.clone(),
         server_settings: store.settings.clone(),

@@ -216,14 +216,10 @@ impl<'a> Session<'a> {
 
     /// Rank 0 says that a size is measured, and what all ranks together moved.
     fn say_done(&self, plan: &Plan<'_>, samples: &Samples) {
-        let timed = |column: &crate::samples::Column| {
-            let pairs = column.starts_ns().iter().zip(column.durations_ns());
-            pairs.fold((i64::MAX, i64::MIN), |(first, last), (start, duration)| {
-                (first.min(*start), last.max(start.saturating_add_unsigned(*duration)))
-            })
-        };
-        let (put, unpack) = (timed(&samples.put), timed(&samples.unpack));
-        let (first, last) = self.comm.span(put.0.min(unpack.0), put.1.max(unpack.1));
+        let spans = || samples.columns.iter().map(|column| column.span_ns());
+        let first = spans().map(|(first, _)| first).min().unwrap_or(i64::MAX);
+        let last = spans().map(|(_, last)| last).max().unwrap_or(i64::MIN);
+        let (first, last) = self.comm.span(first, last);
         if self.comm.is_root() {
             let iterations = plan.warmup + plan.iterations;
             let moved: u64 = (0..self.comm.size())

@@ -14,7 +14,7 @@ pub use multiple::{FALSE_RATE, correct};
 pub use pair::compare;
 pub use verdict::{Verdict, margin};
 
-use crate::record::vocabulary::Op;
+use crate::record::op::Op;
 
 /// A collection against an earlier one.
 #[derive(Debug, Clone, Default)]

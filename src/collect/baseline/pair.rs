@@ -10,7 +10,7 @@ use super::{Baseline, Change, Method, Metric, Verdict};
 use crate::collect::model::{Run, SizeResult};
 use crate::collect::params::{COLUMNS, FOLLOWS, Value};
 use crate::collect::stats::interval;
-use crate::record::vocabulary::Op;
+use crate::record::op::Op;
 
 /// Columns in which paired runs may differ: the repeat, how long was measured, and what follows from both or from a site's
 /// queues. The store's version is none of the parameters: what an upgrade does is a question for a baseline.

@@ -18,8 +18,9 @@ use super::progress::Counter;
 use super::read::smartsim;
 use crate::record::attempt;
 use crate::record::files;
+use crate::record::op::Op;
 use crate::record::samples::{self, Block, SamplesStream, SeriesView};
-use crate::record::vocabulary::Op;
+use crate::record::workload;
 use table::{Shared, Table};
 
 /// Name of their folder in the report's.
@@ -99,19 +100,24 @@ fn fill(dir: &Path, run: &Run, file: std::fs::File) -> Result<()> {
 fn fill_from_samples(file: &Path, run: &Run, table: &mut Table) -> Result<()> {
     let whole: BTreeSet<u32> = run.sizes().iter().map(|size| size.size_index).collect();
     let mut stream = SamplesStream::open(file)?.context("its samples are gone")?;
-    let mut names: Vec<ByteArray> = Vec::new();
+    let (mut names, mut ops): (Vec<ByteArray>, Vec<Op>) = Default::default();
     let mut hosts: BTreeMap<u32, ByteArray> = BTreeMap::new();
     while let Some(piece) = stream.next_piece()? {
         for block in &piece.blocks {
             match block.decode() {
-                Ok(Block::Meta(meta)) => names = meta.hosts.iter().map(|host| host.as_str().into()).collect(),
+                Ok(Block::Meta(meta)) => {
+                    names = meta.hosts.iter().map(|host| host.as_str().into()).collect();
+                    ops = meta.ops.iter().map(|op| op.name).collect();
+                }
                 Ok(Block::Ranks(ranks)) => {
                     let host = |host: u32| names.get(host as usize).cloned().unwrap_or_default();
                     hosts = ranks.iter().map(|rank| (rank.rank, host(rank.host))).collect();
                 }
                 Ok(Block::Samples(series)) if whole.contains(&series.size_index) => {
                     let host = hosts.get(&series.rank).cloned().unwrap_or_default();
-                    push_series(&series, host, table)?;
+                    // a size that was measured whole has series of known ops alone
+                    let Some(op) = ops.get(series.op) else { continue };
+                    push_series(&series, *op, host, table)?;
                 }
                 Ok(_) => {}
                 // the report has nothing from there on either
@@ -122,8 +128,8 @@ fn fill_from_samples(file: &Path, run: &Run, table: &mut Table) -> Result<()> {
     Ok(())
 }
 
-fn push_series(series: &SeriesView<'_>, host: ByteArray, table: &mut Table) -> Result<()> {
-    let SeriesView { payload_bytes, op, rank, warmup, .. } = *series;
+fn push_series(series: &SeriesView<'_>, op: Op, host: ByteArray, table: &mut Table) -> Result<()> {
+    let SeriesView { payload_bytes, rank, warmup, .. } = *series;
     let shared = Shared { payload_bytes, op, rank, warmup, place: Some((host, series.shard)) };
     table.push(&shared, series.samples().map(|(start_ns, ns)| (Some(start_ns), ns)))
 }
@@ -131,8 +137,8 @@ fn push_series(series: &SeriesView<'_>, host: ByteArray, table: &mut Table) -> R
 fn fill_from_session(folder: &Path, run: &Run, table: &mut Table) -> Result<()> {
     let payload_bytes = run.sizes().first().map_or(0, |size| size.payload_bytes);
     smartsim::for_each_rank(folder, |rank, timings| {
-        for (op, timings) in Op::ALL.iter().zip(timings) {
-            let shared = Shared { payload_bytes, op: *op, rank, warmup: 0, place: None };
+        for (op, timings) in workload::OPS.into_iter().zip(timings) {
+            let shared = Shared { payload_bytes, op, rank, warmup: 0, place: None };
             table.push(&shared, timings.iter().map(|ns| (None, ns)))?;
         }
         Ok(())

@@ -1,5 +1,6 @@
 //! Samples as rows of a Parquet file. Knows nothing of runs and folders.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::parser::parse_message_type;
 use parquet::schema::types::ColumnPath;
 
-use crate::record::vocabulary::Op;
+use crate::record::op::Op;
 
 /// The columns in the order of the file; docs/report.md explains them.
 const SCHEMA: &str = "message samples {
@@ -39,7 +40,8 @@ pub struct Table {
     writer: SerializedFileWriter<File>,
     path: ByteArray,
     run: ByteArray,
-    ops: [ByteArray; 2],
+    /// Each name once: rows share it.
+    ops: BTreeMap<Op, ByteArray>,
     rows: Rows,
 }
 
@@ -87,7 +89,7 @@ impl Table {
             writer: SerializedFileWriter::new(file, schema, Arc::new(properties.build()))?,
             path: path.into(),
             run: run.into(),
-            ops: [Op::PutTensor, Op::UnpackTensor].map(|op| op.as_str().into()),
+            ops: BTreeMap::new(),
             rows: Rows::default(),
         })
     }
@@ -107,7 +109,8 @@ impl Table {
         }
         let len = rows.durations_ns.len();
         rows.payload_bytes.resize(len, shared.payload_bytes.cast_signed());
-        rows.ops.resize(len, self.ops[usize::from(shared.op.code())].clone());
+        let op = self.ops.entry(shared.op).or_insert_with(|| shared.op.as_str().into());
+        rows.ops.resize(len, op.clone());
         rows.ranks.resize(len, shared.rank.cast_signed());
         if let Some((host, shard)) = &shared.place {
             rows.hosts.extend(std::iter::repeat_n(host.clone(), len - before));

@@ -4,8 +4,8 @@
 use super::durations::{Durations, Keep};
 use super::window::{Iterations, Part, Window};
 use crate::collect::stats::quantile;
+use crate::record::op::Described;
 use crate::record::samples::SeriesView;
-use crate::record::vocabulary::Op;
 
 /// Blocks of iterations for trends.
 pub const BLOCKS: usize = 32;
@@ -16,7 +16,7 @@ const RANKS_FOR_BLOCKS: usize = 1024;
 #[derive(Debug, Clone, Copy)]
 pub struct Loop {
     pub rank: u32,
-    /// Timed iterations, each one put_tensor and one unpack_tensor.
+    /// Timed samples of its most frequent op.
     pub iterations: u64,
     /// 0 where it is not known.
     pub loop_ns: u64,
@@ -25,7 +25,7 @@ pub struct Loop {
 /// The timed samples of one op over all ranks at one size.
 #[derive(Debug, Clone)]
 pub struct Pool {
-    pub op: Op,
+    pub op: Described,
     pub durations: Durations,
     pub ranks: u32,
     pub warmup_excluded: u64,
@@ -43,12 +43,13 @@ pub struct Pool {
 #[derive(Debug, Clone, Copy)]
 pub struct RankSeries {
     pub rank: u32,
-    pub op: Op,
+    /// Place in the list of ops.
+    pub op: usize,
     /// Where the keys lie; absent where nobody recorded it.
     pub shard: Option<u32>,
     /// Samples that were left out.
     pub warmup: u64,
-    /// The rank's whole loop, both ops, without warm-up; 0 where it is not known.
+    /// The rank's whole loop, all ops, without warm-up; 0 where it is not known.
     pub loop_ns: u64,
 }
 
@@ -57,9 +58,7 @@ pub struct RankSeries {
 pub struct Gather {
     pub payload_bytes: u64,
     pub size_index: u32,
-    /// Each rank did all of one op before the other.
-    pub phases: bool,
-    /// One for each op, in the order of [`Op::ALL`].
+    /// One for each op.
     pub pools: Vec<Pool>,
     /// Of all timed samples; empty where the ranks have no common clock.
     pub window: Window,
@@ -75,8 +74,8 @@ pub struct Gather {
 
 impl Gather {
     /// Empty; `ranks` are expected.
-    pub fn new(payload_bytes: u64, size_index: u32, ranks: usize) -> Gather {
-        let pool = |op: &Op| Pool {
+    pub fn new(payload_bytes: u64, size_index: u32, ranks: usize, ops: &[Described]) -> Gather {
+        let pool = |op: &Described| Pool {
             op: *op,
             durations: Durations::default(),
             ranks: 0,
@@ -89,8 +88,7 @@ impl Gather {
         Gather {
             payload_bytes,
             size_index,
-            phases: false,
-            pools: Op::ALL.iter().map(pool).collect(),
+            pools: ops.iter().map(pool).collect(),
             window: Window::EMPTY,
             iterations: Iterations::default(),
             shards: Vec::new(),
@@ -101,8 +99,9 @@ impl Gather {
     }
 
     /// An empty one for a part of the same size; `before`: series of each op that others take in before it.
-    pub fn part(&self, before: [u32; Op::ALL.len()]) -> Gather {
-        let mut part = Gather::new(self.payload_bytes, self.size_index, 1);
+    pub fn part(&self, before: &[u32]) -> Gather {
+        let ops: Vec<Described> = self.pools.iter().map(|pool| pool.op).collect();
+        let mut part = Gather::new(self.payload_bytes, self.size_index, 1, &ops);
         part.stride = self.stride;
         for ((part, whole), before) in part.pools.iter_mut().zip(&self.pools).zip(before) {
             part.before = whole.before + whole.ranks + before;
@@ -110,35 +109,44 @@ impl Gather {
         part
     }
 
-    /// The i-th samples of both ops belong together.
+    /// The i-th samples of all ops belong together: they alternate, and there are as many of each.
     pub fn has_iterations(&self) -> bool {
-        let mut counts = self.pools.iter().map(|pool| pool.durations.len()).filter(|count| *count > 0);
-        let first = counts.next();
-        !self.phases && counts.all(|count| Some(count) == first)
+        let sampled = self.pools.iter().filter(|pool| pool.durations.len() > 0);
+        let mut kinds = sampled.map(|pool| (pool.durations.len(), pool.op.window));
+        let first = kinds.next();
+        kinds.all(|kind| Some(kind) == first)
+    }
+
+    /// From the first start to the last end of the ops that share window number `window`.
+    pub fn window_of(&self, window: u32) -> Window {
+        let sharing = self.pools.iter().filter(|pool| pool.op.window == window);
+        sharing.fold(Window::EMPTY, |all, pool| all.and(pool.window))
     }
 
     /// Takes the timed samples of a series as it lies in a file.
     pub fn push_view(&mut self, view: &SeriesView<'_>) {
         let (rank, op, loop_ns, warmup) = (view.rank, view.op, view.loop_ns, view.warmup as usize);
         let series = RankSeries { rank, op, shard: Some(view.shard), warmup: u64::from(view.warmup), loop_ns };
+        let tensors = self.pools[op].op.tensors;
         if let Some(samples) = view.narrow() {
             let mut durations = std::mem::take(&mut self.scratch);
             durations.clear();
             durations.extend(view.narrow().into_iter().flatten().skip(warmup).map(|(_, ns)| ns));
-            let window = self.iterations.push_steps(view, samples);
+            let window = self.iterations.push_steps(view, samples, tensors);
             self.push(&series, window, &mut durations);
             self.scratch = durations;
         } else {
             let timed: Vec<(i64, u64)> = view.samples().skip(warmup).collect();
-            let window = self.iterations.push(timed.iter().copied());
+            let window = self.iterations.push(timed.iter().copied(), tensors);
             self.push(&series, window, &mut timed.iter().map(|(_, ns)| *ns).collect::<Vec<_>>());
         }
     }
 
     /// Takes the timed durations of a series, which it reorders, and their window, empty where starts are not known.
     pub fn push<T: Keep>(&mut self, series: &RankSeries, window: Window, durations: &mut [T]) {
-        let pool = &mut self.pools[usize::from(series.op.code())];
+        let pool = &mut self.pools[series.op];
         let samples = durations.len() as u64;
+        let tensors = samples * u64::from(pool.op.tensors);
         pool.window = pool.window.and(window);
         pool.take(series, durations, self.stride);
         self.window = self.window.and(window);
@@ -146,7 +154,7 @@ impl Gather {
             if shard >= self.shards.len() {
                 self.shards.resize(shard + 1, Part::NOTHING);
             }
-            self.shards[shard] = self.shards[shard].and(Part { window, samples });
+            self.shards[shard] = self.shards[shard].and(Part { window, tensors });
         }
         self.loops.push(Loop { rank: series.rank, iterations: samples, loop_ns: series.loop_ns });
     }
@@ -165,8 +173,8 @@ impl Gather {
         self.loops.extend(part.loops);
     }
 
-    /// One loop for each rank, ascending. Both series of a rank carry the time of the one loop that made them; where it
-    /// takes more samples of one op than of the other, those of the more frequent one are counted.
+    /// One loop for each rank, ascending. All series of a rank carry the time of the one loop that made them; where it
+    /// takes more samples of one op than of another, those of the most frequent one are counted.
     pub fn loops_of_ranks(mut loops: Vec<Loop>) -> Vec<Loop> {
         loops.sort_by_key(|one| one.rank);
         loops.dedup_by(|later, kept| {
@@ -206,12 +214,13 @@ impl Pool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::workload::Workload;
 
-    const SERIES: RankSeries = RankSeries { rank: 0, op: Op::PutTensor, shard: None, warmup: 0, loop_ns: 0 };
+    const SERIES: RankSeries = RankSeries { rank: 0, op: 0, shard: None, warmup: 0, loop_ns: 0 };
 
     #[test]
     fn blocks_hold_every_sample_once_in_order() {
-        let mut gather = Gather::new(8, 0, 1);
+        let mut gather = Gather::new(8, 0, 1, &Workload::default().ops());
         gather.push(&SERIES, Window::EMPTY, &mut (0..100u32).collect::<Vec<_>>());
         let blocks = gather.pools[0].blocks.iter().flat_map(|block| block.narrow.iter().copied());
         assert_eq!(blocks.collect::<Vec<_>>(), (0..100).collect::<Vec<_>>());
@@ -224,12 +233,13 @@ mod tests {
             let mut durations = vec![u64::from(rank), u64::from(rank) + (u64::from(rank % 2) << 33)];
             to.push(&RankSeries { rank, ..SERIES }, Window::EMPTY, &mut durations);
         };
-        let (mut whole, mut joined) = (Gather::new(8, 0, 3000), Gather::new(8, 0, 3000));
+        let empty = || Gather::new(8, 0, 3000, &Workload::default().ops());
+        let (mut whole, mut joined) = (empty(), empty());
         (0..1003).for_each(|rank| push(&mut whole, rank));
         (0..10).for_each(|rank| push(&mut joined, rank));
         let mut parts = Vec::new();
         for ranks in [10..1000, 1000..1001, 1001..1003] {
-            let mut part = joined.part([ranks.start - 10, 0]);
+            let mut part = joined.part(&[ranks.start - 10, 0]);
             ranks.for_each(|rank| push(&mut part, rank));
             parts.push(part);
         }

@@ -4,11 +4,11 @@
 //!
 //! - **at the median**: size / median duration, what one rank sees;
 //! - **overlap**: bytes moved by all ranks / window, where the window reaches from the first start to the last end of the
-//!   timed samples at this size, on the ranks' common clock. put_tensor and unpack_tensor alternate in each rank, so both
-//!   share one window: the figure of one op is what it moved while the other ran too, and the figure of the run is both
-//!   together. Where a run puts everything before it unpacks (order `phases`), each op has the window of its phase;
+//!   timed samples at this size, on the ranks' common clock. Ops that alternate in each rank share one window: the figure of
+//!   one is what it moved while the others ran too. The figure of the run is all ops together. Where a run does all of one op
+//!   before the next (order `phases`), each has the window of its phase;
 //! - **classic**: sum over ranks of size x iterations / loop time, as SmartSim-Scaling publishes it. The loop time covers
-//!   both ops while the bytes count once, and a rank that starts late is not seen;
+//!   all ops while the bytes count once, and a rank that starts late is not seen;
 //! - **by iteration**: the overlap of each iteration by itself (bytes of all ranks in it / first start to last end in it),
 //!   as the median over the iterations: what the slowest rank of each leaves. Ranks that do not wait for each other drift
 //!   apart, which widens these windows. Absent where an iteration is not one of each op, one after the other.
@@ -37,56 +37,61 @@ const MOST_SHARDS: usize = 256;
 /// The reduced size, and the median of each rank and op for [`standing`].
 pub fn reduce(gather: Gather) -> (SizeResult, Vec<Vec<(u32, f64)>>) {
     let has_iterations = gather.has_iterations();
-    let Gather { payload_bytes, size_index, phases, pools, window, iterations, shards, loops, .. } = gather;
+    let windows: Vec<_> = gather.pools.iter().map(|pool| gather.window_of(pool.op.window).length_ns()).collect();
+    let Gather { payload_bytes, size_index, pools, window, iterations, shards, loops, .. } = gather;
     let window_ns = window.length_ns();
     let reduced: Vec<_> = pools
         .into_par_iter()
-        .map(|mut pool| {
-            let own = pool.window.length_ns().filter(|_| phases);
-            (std::mem::take(&mut pool.rank_medians), reduce_op(payload_bytes, own.or(window_ns), pool))
+        .zip(windows)
+        .map(|(mut pool, window_ns)| {
+            (std::mem::take(&mut pool.rank_medians), reduce_op(payload_bytes, window_ns, pool))
         })
         .collect();
     let (by_rank, ops): (Vec<_>, Vec<_>) = reduced.into_iter().unzip();
-    let ops: Vec<OpResult> = ops.into_iter().flatten().collect();
-    let n = ops.iter().map(|op| op.latency.n as u64).sum();
+    let (moved, ops): (Vec<u64>, Vec<OpResult>) = ops.into_iter().flatten().unzip();
     let iterations = if has_iterations { iterations.parts() } else { Vec::new() };
     let mut of_iterations: Vec<f64> =
-        iterations.iter().filter_map(|one| overlap(payload_bytes, one.samples, one.window.length_ns())).collect();
+        iterations.iter().filter_map(|one| overlap(payload_bytes, one.tensors, one.window.length_ns())).collect();
     of_iterations.sort_by(f64::total_cmp);
     let shards = if shards.len() > MOST_SHARDS { Vec::new() } else { shards };
     let size = SizeResult {
         payload_bytes,
         size_index,
         window_ns,
-        overlap_gb_per_s: overlap(payload_bytes, n, window_ns),
+        overlap_gb_per_s: overlap(payload_bytes, moved.iter().sum(), window_ns),
         classic_gb_per_s: classic(payload_bytes, loops),
         iteration_gb_per_s: quantile::median_of(&mut of_iterations.clone(), f64::total_cmp),
         iteration_gb_per_s_ci95: quantile::median_ci95(&of_iterations),
-        shard_gb_per_s: shards.iter().map(|one| overlap(payload_bytes, one.samples, one.window.length_ns())).collect(),
+        shard_gb_per_s: shards.iter().map(|one| overlap(payload_bytes, one.tensors, one.window.length_ns())).collect(),
         ops,
     };
     (size, by_rank)
 }
 
-fn reduce_op(payload_bytes: u64, window_ns: Option<u64>, mut pool: Pool) -> Option<OpResult> {
+/// The op with the number of tensors that it moved.
+fn reduce_op(payload_bytes: u64, window_ns: Option<u64>, mut pool: Pool) -> Option<(u64, OpResult)> {
     let shape = match pool.durations.wide.is_empty() {
         true => Shape::of(std::mem::take(&mut pool.durations.narrow)),
         false => Shape::of(pool.durations.all_wide()),
     }?;
     let block_medians_ns: Vec<f64> = pool.blocks.iter_mut().filter_map(Durations::median_ns).collect();
     let latency = shape.latency;
-    Some(OpResult {
-        op: pool.op,
+    let tensors = u64::from(pool.op.tensors);
+    let moved = tensors * latency.n as u64;
+    let result = OpResult {
+        op: pool.op.name,
         ranks: pool.ranks,
         warmup_excluded: pool.warmup_excluded,
-        median_gb_per_s: (latency.median > 0.0).then(|| payload_bytes as f64 / latency.median),
-        overlap_gb_per_s: overlap(payload_bytes, latency.n as u64, window_ns),
+        median_gb_per_s: (moved > 0 && latency.median > 0.0)
+            .then(|| tensors as f64 * payload_bytes as f64 / latency.median),
+        overlap_gb_per_s: overlap(payload_bytes, moved, window_ns),
         multimodal: shape.multimodal,
         density: shape.density,
         trend: Trend::of(&block_medians_ns),
         block_medians_ns,
         latency,
-    })
+    };
+    Some((moved, result))
 }
 
 /// What needs durations in order.
@@ -108,8 +113,8 @@ impl Shape {
     }
 }
 
-fn overlap(payload_bytes: u64, samples: u64, window_ns: Option<u64>) -> Option<f64> {
-    (samples > 0).then_some(payload_bytes as f64 * samples as f64 / window_ns? as f64)
+fn overlap(payload_bytes: u64, tensors: u64, window_ns: Option<u64>) -> Option<f64> {
+    (tensors > 0).then_some(payload_bytes as f64 * tensors as f64 / window_ns? as f64)
 }
 
 /// Sum over ranks of size x iterations / loop time; `None` unless every rank has a loop time.
@@ -125,16 +130,25 @@ fn classic(payload_bytes: u64, loops: Vec<Loop>) -> Option<f64> {
 mod tests {
     use super::window::Window;
     use super::*;
-    use crate::record::vocabulary::Op;
+    use crate::record::op::Described;
+    use crate::record::vocabulary::Order;
+    use crate::record::workload::{PUT, UNPACK, Workload};
 
     /// Two ranks, the second 500 ns later; each put takes 100 ns and each unpack 300 ns, back to back, twice.
     fn two_ranks(with_starts: bool) -> Gather {
-        let mut gather = Gather::new(1000, 0, 2);
+        two_ranks_of(&Workload::default().ops(), with_starts)
+    }
+
+    fn two_ranks_of(ops: &[Described], with_starts: bool) -> Gather {
+        let mut gather = Gather::new(1000, 0, 2, ops);
         for (rank, base) in [(0, 1000), (1, 1500)] {
-            for (op, offset, duration) in [(Op::PutTensor, 0, 100u64), (Op::UnpackTensor, 100, 300)] {
+            for (op, offset, duration) in [(PUT, 0, 100u64), (UNPACK, 100, 300)] {
                 let series = RankSeries { rank, op, shard: Some(rank), warmup: 3, loop_ns: 800 };
                 let samples = [0, 400].map(|later| (base + offset + later, duration));
-                let window = if with_starts { gather.iterations.push(samples.into_iter()) } else { Window::EMPTY };
+                let window = match with_starts {
+                    true => gather.iterations.push(samples.into_iter(), ops[op].tensors),
+                    false => Window::EMPTY,
+                };
                 gather.push(&series, window, &mut [duration; 2]);
             }
         }
@@ -162,14 +176,24 @@ mod tests {
 
     #[test]
     fn ops_in_phases_have_windows_of_their_own() {
-        let mut gather = two_ranks(true);
-        gather.phases = true;
+        let mut gather = two_ranks_of(&Workload { order: Order::Phases, ..Workload::default() }.ops(), true);
         gather.pools[0].window = Window { first_start_ns: 0, last_end_ns: 400 };
         let (size, _) = reduce(gather);
         assert_eq!(size.ops[0].overlap_gb_per_s, Some(10.0));
         // first start 1100, last end 2300
         assert_eq!(size.ops[1].overlap_gb_per_s, Some(4000.0 / 1200.0));
         assert_eq!(size.iteration_gb_per_s, None);
+    }
+
+    #[test]
+    fn an_op_counts_the_tensors_that_it_moves() {
+        let mut ops = Workload::default().ops();
+        (ops[PUT].tensors, ops[UNPACK].tensors) = (0, 4);
+        let (size, _) = reduce(two_ranks_of(&ops, true));
+        assert_eq!((size.ops[0].median_gb_per_s, size.ops[0].overlap_gb_per_s), (None, None));
+        assert_eq!(size.ops[1].median_gb_per_s, Some(4000.0 / 300.0));
+        assert_eq!(size.overlap_gb_per_s, Some(16000.0 / 1300.0));
+        assert_eq!(size.iteration_gb_per_s, Some(8000.0 / 900.0));
     }
 
     #[test]

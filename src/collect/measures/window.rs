@@ -32,20 +32,20 @@ impl Window {
     }
 }
 
-/// A window and how many samples lie in it.
+/// A window and how many tensors the samples in it moved.
 #[derive(Debug, Clone, Copy)]
 pub struct Part {
     pub window: Window,
-    pub samples: u64,
+    pub tensors: u64,
 }
 
 impl Part {
     /// Holds nothing yet.
-    pub const NOTHING: Part = Part { window: Window::EMPTY, samples: 0 };
+    pub const NOTHING: Part = Part { window: Window::EMPTY, tensors: 0 };
 
     /// What both hold.
     pub fn and(self, other: Part) -> Part {
-        Part { window: self.window.and(other.window), samples: self.samples + other.samples }
+        Part { window: self.window.and(other.window), tensors: self.tensors + other.tensors }
     }
 }
 
@@ -53,16 +53,16 @@ impl Part {
 #[derive(Debug, Clone, Default)]
 pub struct Iterations {
     windows: Vec<Window>,
-    /// How many series have this many samples: each lies in all iterations before.
-    series_of_length: Vec<u64>,
+    /// Tensors that a sample moves, summed over the series with this many samples: each lies in all iterations before.
+    of_length: Vec<u64>,
 }
 
 impl Iterations {
-    /// Takes the samples of a series as (start, duration) in ns; their common window.
-    pub fn push(&mut self, samples: impl ExactSizeIterator<Item = (i64, u64)>) -> Window {
+    /// Takes the samples of a series as (start, duration) in ns, each of which moves `tensors`; their common window.
+    pub fn push(&mut self, samples: impl ExactSizeIterator<Item = (i64, u64)>, tensors: u32) -> Window {
         let n = samples.len();
         self.make_room(n);
-        self.series_of_length[n] += 1;
+        self.of_length[n] += u64::from(tensors);
         let mut all = Window::EMPTY;
         for (window, (start, duration)) in self.windows.iter_mut().zip(samples) {
             *window = window.with(start, duration);
@@ -73,16 +73,21 @@ impl Iterations {
 
     /// Takes a series whose steps and durations fit 32 bits, as [`SeriesView::narrow`] gives them; the common window of the
     /// timed samples.
-    pub fn push_steps(&mut self, view: &SeriesView<'_>, samples: impl ExactSizeIterator<Item = (u32, u32)>) -> Window {
+    pub fn push_steps(
+        &mut self,
+        view: &SeriesView<'_>,
+        samples: impl ExactSizeIterator<Item = (u32, u32)>,
+        tensors: u32,
+    ) -> Window {
         const FAR: i64 = 1 << 62;
         let (n, warmup) = (samples.len(), view.warmup as usize);
         if view.base_ns.abs() > FAR || n > 1 << 28 {
             // a damaged start: as slow and as careful as need be
-            return self.push(view.samples().skip(warmup).collect::<Vec<_>>().into_iter());
+            return self.push(view.samples().skip(warmup).collect::<Vec<_>>().into_iter(), tensors);
         }
         let timed = n.saturating_sub(warmup);
         self.make_room(timed);
-        self.series_of_length[timed] += 1;
+        self.of_length[timed] += u64::from(tensors);
         let mut all = Window::EMPTY;
         // how much of a sample the next step leaves behind: nothing where steps count from starts
         let behind = if view.from_start { 0 } else { i64::MAX };
@@ -105,8 +110,8 @@ impl Iterations {
         if self.windows.len() < n {
             self.windows.resize(n, Window::EMPTY);
         }
-        if self.series_of_length.len() <= n {
-            self.series_of_length.resize(n + 1, 0);
+        if self.of_length.len() <= n {
+            self.of_length.resize(n + 1, 0);
         }
     }
 
@@ -114,16 +119,16 @@ impl Iterations {
     pub fn join(&mut self, other: &Iterations) {
         self.make_room(other.windows.len());
         self.windows.iter_mut().zip(&other.windows).for_each(|(ours, theirs)| *ours = ours.and(*theirs));
-        self.series_of_length.iter_mut().zip(&other.series_of_length).for_each(|(ours, theirs)| *ours += theirs);
+        self.of_length.iter_mut().zip(&other.of_length).for_each(|(ours, theirs)| *ours += theirs);
     }
 
-    /// Each iteration with the number of its samples.
+    /// Each iteration with the number of tensors that were moved in it.
     pub fn parts(&self) -> Vec<Part> {
-        let mut samples = 0;
-        let mut parts: Vec<Part> = (self.windows.iter().zip(self.series_of_length.iter().skip(1)).rev())
+        let mut tensors = 0;
+        let mut parts: Vec<Part> = (self.windows.iter().zip(self.of_length.iter().skip(1)).rev())
             .map(|(window, ending)| {
-                samples += ending;
-                Part { window: *window, samples }
+                tensors += ending;
+                Part { window: *window, tensors }
             })
             .collect();
         parts.reverse();
@@ -148,12 +153,12 @@ mod tests {
         let mut all = Iterations::default();
         let mut joined = Iterations::default();
         for one in series {
-            all.push(one.iter().copied());
+            all.push(one.iter().copied(), 1);
             let mut alone = Iterations::default();
-            assert_eq!(alone.push(one.iter().copied()).first_start_ns, one[0].0);
+            assert_eq!(alone.push(one.iter().copied(), 1).first_start_ns, one[0].0);
             joined.join(&alone);
         }
-        let parts = |of: &Iterations| of.parts().iter().map(|part| (part.samples, part.window)).collect::<Vec<_>>();
+        let parts = |of: &Iterations| of.parts().iter().map(|part| (part.tensors, part.window)).collect::<Vec<_>>();
         let window = |first_start_ns, last_end_ns| Window { first_start_ns, last_end_ns };
         assert_eq!(parts(&all), [(3, window(0, 10)), (2, window(8, 15)), (1, window(20, 29))]);
         assert_eq!(parts(&joined), parts(&all));

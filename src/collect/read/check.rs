@@ -5,11 +5,12 @@ use std::fmt::Display;
 
 use crate::record::attempt::Attempt;
 use crate::record::manifest::Manifest;
+use crate::record::op::Described;
 use crate::record::samples::{Contents, Meta, SeriesHead};
 use crate::record::server::Server;
 use crate::record::store::StoreRecord;
 use crate::record::units::show_bytes;
-use crate::record::vocabulary::{Deployment, Op, Wire};
+use crate::record::vocabulary::{Deployment, Wire};
 
 /// What the run's own description says otherwise than the manifest.
 pub fn contradictions(manifest: &Manifest, meta: &Meta) -> Vec<String> {
@@ -39,6 +40,7 @@ pub fn contradictions(manifest: &Manifest, meta: &Meta) -> Vec<String> {
     compare("order", &asked.order, &measured.order);
     compare("pipeline", &asked.pipeline, &measured.pipeline);
     compare("rate", &asked.rate, &measured.rate);
+    compare("ops", &names(&asked.ops()), &names(&meta.ops));
     if sweep.wire != Wire::Auto {
         compare("wire", &sweep.wire, &meta.wire);
     }
@@ -86,7 +88,7 @@ fn has_due_length(meta: &Meta, series: &SeriesHead) -> bool {
 }
 
 fn is_known(meta: &Meta, series: &SeriesHead) -> bool {
-    series.rank < meta.world_size && (series.shard as usize) < meta.shards.len()
+    series.rank < meta.world_size && (series.shard as usize) < meta.shards.len() && series.op < meta.ops.len()
 }
 
 /// Why the samples of one size cannot be used; `None` if they are complete.
@@ -99,7 +101,7 @@ pub fn flaw_of_size(meta: &Meta, size_index: u32, series: &[SeriesHead]) -> Opti
     let odd = |wrong: &dyn Fn(&SeriesHead) -> bool| {
         let count = series.iter().filter(|one| wrong(one)).count();
         let example = series.iter().find(|one| wrong(one))?;
-        Some(format!("{count} of {} series, such as {} of rank {}", series.len(), example.op, example.rank))
+        Some(format!("{count} of {} series, such as {} of rank {}", series.len(), op(meta, example.op), example.rank))
     };
     if let Some(which) = odd(&|one| one.payload_bytes != first.payload_bytes) {
         return Some(format!("{size}: another size in {which}"));
@@ -109,25 +111,33 @@ pub fn flaw_of_size(meta: &Meta, size_index: u32, series: &[SeriesHead]) -> Opti
         return Some(format!("{size}: not {iterations} iterations of samples after {warmup} of warm-up in {which}"));
     }
     if let Some(which) = odd(&|one| !is_known(meta, one)) {
-        return Some(format!("{size}: a rank or shard that the run does not have in {which}"));
+        return Some(format!("{size}: a rank, shard or op that the run does not have in {which}"));
     }
     missing_or_double(meta, series).map(|what| format!("{size}: {what}"))
 }
 
 fn missing_or_double(meta: &Meta, series: &[SeriesHead]) -> Option<String> {
-    let mut present: Vec<(u32, Op)> = series.iter().map(|one| (one.rank, one.op)).collect();
+    let mut present: Vec<(u32, usize)> = series.iter().map(|one| (one.rank, one.op)).collect();
     present.sort_unstable();
     present.dedup();
     if present.len() < series.len() {
         return Some(format!("{} series stand in it twice", series.len() - present.len()));
     }
-    let pairs = || Op::ALL.iter().flat_map(|op| (0..meta.world_size).map(move |rank| (rank, *op)));
+    let pairs = || (0..meta.ops.len()).flat_map(|op| (0..meta.world_size).map(move |rank| (rank, op)));
     // the access pattern and the mix say which ranks take samples of which op
     let due = || pairs().filter(|(rank, op)| meta.workload.samples(*op, *rank, 1) > 0);
     let mut missing = due().filter(|pair| present.binary_search(pair).is_err());
-    let (rank, op) = missing.next()?;
+    let (rank, first) = missing.next()?;
     let (absent, asked) = (1 + missing.count(), due().count());
-    Some(format!("{absent} of {asked} series are missing, such as {op} of rank {rank}"))
+    Some(format!("{absent} of {asked} series are missing, such as {} of rank {rank}", op(meta, first)))
+}
+
+fn op(meta: &Meta, number: usize) -> String {
+    meta.ops.get(number).map_or_else(|| format!("op {number}"), |op| op.name.to_string())
+}
+
+fn names(ops: &[Described]) -> String {
+    ops.iter().map(|op| op.name.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 /// What does not spoil the figures and should be known.

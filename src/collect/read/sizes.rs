@@ -11,7 +11,6 @@ use crate::collect::measures::{self, Gather};
 use crate::collect::model::SizeResult;
 use crate::record::samples::{Meta, SeriesHead, SeriesView};
 use crate::record::units::show_bytes;
-use crate::record::vocabulary::{Op, Order};
 
 /// Series that one thread takes in at a time.
 const SHARE: usize = 128;
@@ -94,21 +93,20 @@ impl Sizes {
 
 impl Open {
     fn new(meta: &Meta, index: u32, payload_bytes: u64) -> Open {
-        let mut gather = Gather::new(payload_bytes, index, meta.world_size as usize);
-        gather.phases = meta.workload.order == Order::Phases;
+        let gather = Gather::new(payload_bytes, index, meta.world_size as usize, &meta.ops);
         Open { index, heads: Vec::new(), gather: Some(gather) }
     }
 }
 
 /// Takes series in, in shares at the same time.
 fn take_in(gather: &mut Gather, series: &[SeriesView<'_>]) {
-    let mut before = [0; Op::ALL.len()];
+    let mut before = vec![0; gather.pools.len()];
     let shares: Vec<_> = series
         .chunks(SHARE)
         .map(|share| {
-            let at = before;
-            share.iter().for_each(|one| before[usize::from(one.op.code())] += 1);
-            (gather.part(at), share)
+            let part = gather.part(&before);
+            share.iter().for_each(|one| before[one.op] += 1);
+            (part, share)
         })
         .collect();
     let parts: Vec<Gather> = shares

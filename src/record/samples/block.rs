@@ -4,7 +4,7 @@ use super::{
     BLOCK_HEADER, BLOCK_MAGIC, Effort, HostClock, KIND_CLOCKS, KIND_EFFORT, KIND_END, KIND_META, KIND_RANKS,
     KIND_SAMPLES, Meta, RankInfo, STEPS_FROM_START,
 };
-use crate::record::vocabulary::Op;
+use crate::record::op::MOST_OPS;
 
 /// Why a file is not read beyond a place.
 pub type Flaw = &'static str;
@@ -72,9 +72,7 @@ impl<'a> RawBlock<'a> {
         }
         let (header, payload) = self.bytes.split_at(BLOCK_HEADER);
         Ok(match u16_at(header, 8) {
-            KIND_META => {
-                Block::Meta(serde_json::from_slice(payload).map_err(|_| "the run's description is unreadable")?)
-            }
+            KIND_META => Block::Meta(Box::new(meta(payload)?)),
             KIND_RANKS => {
                 Block::Ranks(serde_json::from_slice(payload).map_err(|_| "the ranks' description is unreadable")?)
             }
@@ -87,11 +85,20 @@ impl<'a> RawBlock<'a> {
     }
 }
 
+fn meta(payload: &[u8]) -> Result<Meta, Flaw> {
+    let mut meta: Meta = serde_json::from_slice(payload).map_err(|_| "the run's description is unreadable")?;
+    if meta.ops.is_empty() {
+        meta.ops = meta.workload.ops();
+    }
+    if meta.ops.len() > MOST_OPS { Err("the run has more operations than any has") } else { Ok(meta) }
+}
+
 /// What a samples block says of its samples.
 #[derive(Debug, Clone, Copy)]
 pub struct SeriesHead {
     pub rank: u32,
-    pub op: Op,
+    /// Place in [`Meta::ops`], if it is one.
+    pub op: usize,
     pub payload_bytes: u64,
     pub shard: u32,
     pub warmup: u32,
@@ -103,7 +110,8 @@ pub struct SeriesHead {
 #[derive(Debug, Clone, Copy)]
 pub struct SeriesView<'a> {
     pub rank: u32,
-    pub op: Op,
+    /// Place in [`Meta::ops`], if it is one.
+    pub op: usize,
     pub payload_bytes: u64,
     pub size_index: u32,
     pub shard: u32,
@@ -180,7 +188,7 @@ fn view<'a>(header: &[u8], payload: &'a [u8]) -> Result<SeriesView<'a>, Flaw> {
     let (durations, steps) = payload.split_at(n * width);
     Ok(SeriesView {
         rank: u32_at(header, 16),
-        op: Op::from_code(u16_at(header, 20)).ok_or("a block has an unknown operation")?,
+        op: usize::from(u16_at(header, 20)),
         payload_bytes: u64_at(header, 24),
         warmup: u32_at(header, 36),
         base_ns: u64_at(header, 40).cast_signed(),

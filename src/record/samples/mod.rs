@@ -11,7 +11,7 @@
 //! 10  u16     bytes a value, 4 or 8 (samples)
 //! 12  u32     payload length in bytes
 //! 16  u32     rank                                        \
-//! 20  u16     op: 0 put_tensor, 1 unpack_tensor            |
+//! 20  u16     op: place in `Meta::ops`                     |
 //! 22  u16     what the second column counts from: 0 the    |
 //!             end of the sample before, 1 its start        |
 //! 24  u64     tensor size in bytes                         |  samples only,
@@ -21,7 +21,7 @@
 //!             common clock (zero: when the ranks had       |
 //!             agreed on it, `Meta::unix_ns_at_zero`)       |
 //! 48  u64     ns of the rank's whole loop over this size,  |
-//!             both ops, without warm-up                    |
+//!             all ops, without warm-up                     |
 //! 56  u32     shard that owns the key                      |
 //! 60  u32     index of the size in the sweep              /
 //! ```
@@ -49,7 +49,8 @@ pub use write::{file_header, push_clocks, push_effort, push_end, push_meta, push
 
 use serde::{Deserialize, Serialize};
 
-use super::vocabulary::{Barrier, KeyPlacement, Op, Wire};
+use super::op::Described;
+use super::vocabulary::{Barrier, KeyPlacement, Wire};
 use super::workload::Workload;
 
 /// Name of the file in an attempt directory.
@@ -88,6 +89,9 @@ pub struct Meta {
     pub tensor_bytes: Vec<u64>,
     #[serde(default)]
     pub workload: Workload,
+    /// The timed steps: series name them by their place. Files that lack them have those of their workload.
+    #[serde(default)]
+    pub ops: Vec<Described>,
     /// Interface or address that the ranks' connections were bound to; absent where the kernel chose it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
@@ -137,13 +141,14 @@ pub struct RankInfo {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Series<'a> {
     pub rank: u32,
-    pub op: Op,
+    /// Place in [`Meta::ops`].
+    pub op: usize,
     pub payload_bytes: u64,
     pub size_index: u32,
     pub shard: u32,
     /// The first so many samples are warm-up.
     pub warmup: u32,
-    /// Nanoseconds of the rank's loop over this size, both ops, without warm-up.
+    /// Nanoseconds of the rank's loop over this size, all ops, without warm-up.
     pub loop_ns: u64,
     /// Start of each sample in ns on the run's common clock, never falling. In an open loop it is the intended start.
     pub starts_ns: &'a [i64],
@@ -183,6 +188,7 @@ pub fn example_meta() -> Meta {
         warmup: 2,
         tensor_bytes: vec![1024, 65536],
         workload: Workload::default(),
+        ops: Workload::default().ops(),
         source: None,
         server: "redis 7.0.15".into(),
         server_settings: vec![("io-threads".into(), "1".into())],

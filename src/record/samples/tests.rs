@@ -7,7 +7,7 @@ use super::*;
 pub fn series<'a>(rank: u32, starts_ns: &'a [i64], durations_ns: &'a [u64]) -> Series<'a> {
     Series {
         rank,
-        op: Op::UnpackTensor,
+        op: 1,
         payload_bytes: 1024,
         size_index: 0,
         shard: 2,
@@ -37,7 +37,7 @@ fn what_is_written_reads_back() {
     let samples: Vec<Vec<_>> = contents.series.iter().map(|s| s.samples().collect()).collect();
     assert_eq!(samples, [vec![(100, 10), (200, 20), (300, 30)], vec![(-5, 1), (6_000_000_000, 5_000_000_000)]]);
     let first = contents.series[0];
-    assert_eq!((first.rank, first.op, first.shard, first.warmup, first.loop_ns), (0, Op::UnpackTensor, 2, 1, 99));
+    assert_eq!((first.rank, first.op, first.shard, first.warmup, first.loop_ns), (0, 1, 2, 1, 99));
 }
 
 #[test]

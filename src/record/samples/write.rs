@@ -65,7 +65,7 @@ pub fn push_series(to: &mut Vec<u8>, series: &Series<'_>) {
         |header| {
             header[10..12].copy_from_slice(&width.to_le_bytes());
             header[16..20].copy_from_slice(&series.rank.to_le_bytes());
-            header[20..22].copy_from_slice(&series.op.code().to_le_bytes());
+            header[20..22].copy_from_slice(&(series.op as u16).to_le_bytes());
             header[22..24].copy_from_slice(&STEPS_FROM_START.to_le_bytes());
             header[24..32].copy_from_slice(&series.payload_bytes.to_le_bytes());
             header[32..36].copy_from_slice(&(n as u32).to_le_bytes());

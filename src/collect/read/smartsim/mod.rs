@@ -27,7 +27,8 @@ use crate::collect::measures::{self, Gather, RankSeries};
 use crate::collect::model::{Measured, Run, SizeResult, Source, Standings, State};
 use crate::collect::walk::relative;
 use crate::record::units::show_bytes;
-use crate::record::vocabulary::{Op, Wire};
+use crate::record::vocabulary::Wire;
+use crate::record::workload::Workload;
 use config::Config;
 use rank_file::{RankFile, Timings};
 
@@ -65,7 +66,7 @@ pub fn read(root: &Path, dir: &Path) -> Result<Run> {
         return Ok(run);
     }
     let mut tally = Tally::default();
-    let mut gather = Gather::new(config.sent_bytes(), 0, ranks.len());
+    let mut gather = Gather::new(config.sent_bytes(), 0, ranks.len(), &Workload::default().ops());
     let folder = File::open(dir).with_context(|| format!("cannot open {}", dir.display()))?;
     for some in ranks.chunks(FILES_AT_ONCE) {
         let read = |buffer: &mut Vec<u8>, rank: &u32| (*rank, rank_file::read(*rank, folder.as_fd(), buffer));
@@ -180,9 +181,9 @@ impl Tally {
             return;
         }
         self.ranks += 1;
-        for op in Op::ALL.iter().copied() {
+        for (op, timings) in file.ops.iter_mut().enumerate() {
             let series = RankSeries { rank, op, shard: None, warmup: 0, loop_ns: file.loop_ns };
-            match &mut file.ops[usize::from(op.code())] {
+            match timings {
                 timings if timings.len() == 0 => {}
                 Timings::Narrow(durations) => gather.push(&series, Window::EMPTY, durations),
                 Timings::Wide(durations) => gather.push(&series, Window::EMPTY, durations),
