@@ -6,6 +6,8 @@ mod common;
 use std::fmt::Write;
 use std::process::Command;
 
+use shardscale::record::workload::OPS;
+
 use common::{Redis, Run, require, samples, text};
 
 /// The first Python block of the page.
@@ -34,7 +36,7 @@ fn python_reads_what_rust_reads_and_keeps_what_is_whole() {
     for one in file.contents().unwrap().series {
         let (starts, durations): (Vec<_>, Vec<_>) = one.samples().unzip();
         let (rank, op, size, warmup) = (one.rank, one.op, one.payload_bytes, one.warmup);
-        writeln!(due, "{rank} {op} {size} {warmup} {starts:?} {durations:?}").unwrap();
+        writeln!(due, "{rank} {} {size} {warmup} {starts:?} {durations:?}", OPS[op]).unwrap();
     }
     assert_eq!(due.lines().count(), 8);
     let path = attempt.path().join("samples.bin");

@@ -115,7 +115,7 @@ impl Run {
         self.measured.as_ref().map_or(&[], |measured| &measured.sizes)
     }
 
-    /// The size at which most was moved, and how much: both operations by overlap, or by the classic sum where the ranks have
+    /// The size at which most was moved, and how much: all operations by overlap, or by the classic sum where the ranks have
     /// no common clock.
     pub fn best(&self) -> Option<Best> {
         let by = |figure: fn(&SizeResult) -> Option<f64>, is_classic| {
@@ -132,7 +132,7 @@ impl Run {
 pub struct Best {
     pub payload_bytes: u64,
     pub gb_per_s: f64,
-    /// Sum of size x iterations / loop time: the bytes count once while the loop has both operations.
+    /// Sum of size x iterations / loop time: the bytes count once while the loop has all operations.
     pub is_classic: bool,
 }
 
@@ -197,17 +197,17 @@ pub struct SizeResult {
     pub payload_bytes: u64,
     /// Place in the sweep, from 0.
     pub size_index: u32,
-    /// From the first start to the last end of the timed samples of both ops over all ranks, in ns on the common clock.
+    /// From the first start to the last end of the timed samples of all ops over all ranks, in ns on the common clock.
     pub window_ns: Option<u64>,
-    /// Bytes of both ops over all ranks / window, in GB/s.
+    /// Bytes of all ops over all ranks / window, in GB/s.
     pub overlap_gb_per_s: Option<f64>,
-    /// Sum over ranks of size x iterations / loop time, in GB/s; the loop holds both ops, the bytes count once.
+    /// Sum over ranks of size x iterations / loop time, in GB/s; the loop holds all ops, the bytes count once.
     pub classic_gb_per_s: Option<f64>,
-    /// Median over the iterations of (bytes of both ops of all ranks in it / its window), in GB/s.
+    /// Median over the iterations of (bytes of all ops of all ranks in it / its window), in GB/s.
     pub iteration_gb_per_s: Option<f64>,
     /// 95 % confidence interval of that median.
     pub iteration_gb_per_s_ci95: Option<(f64, f64)>,
-    /// Bytes of both ops of a shard's ranks / their window, in GB/s, in order of shards; absent for a shard without ranks,
+    /// Bytes of all ops of a shard's ranks / their window, in GB/s, in order of shards; absent for a shard without ranks,
     /// empty where shards are not known or more than 256.
     pub shard_gb_per_s: Vec<Option<f64>>,
     pub ops: Vec<OpResult>,

@@ -1,6 +1,6 @@
 //! Reads one `samples.bin` and reduces its sizes, one size's samples in memory at a time.
 //!
-//! A size is complete when every rank of the run's communicator has a series of the asked length for both ops. Only
+//! A size is complete when every rank of the run's communicator has a series of the asked length for all ops. Only
 //! complete sizes are reduced; the others are named.
 
 use std::collections::BTreeMap;

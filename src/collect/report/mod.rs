@@ -54,7 +54,7 @@ pub const UNREADABLE: &str = "unreadable";
 pub const DEFINITIONS: &[(&str, &str)] = &[
     (
         "samples",
-        "Every timed put_tensor and unpack_tensor of every rank; n counts them over all ranks. Warm-up iterations are \
+        "Every timed operation of every rank; n counts them over all ranks. Warm-up iterations are \
          excluded and counted apart. Sizes, operations and runs are never pooled.",
     ),
     (
@@ -65,12 +65,12 @@ pub const DEFINITIONS: &[(&str, &str)] = &[
     (
         "overlap GB/s",
         "Bytes moved by all ranks / window. The window reaches from the first start to the last end of the timed \
-         samples at a size, over all ranks on their common clock. Both operations alternate in each rank and share the \
-         window: the figure of one operation is what it moved while the other ran too; \"both\" is their sum.",
+         samples at a size, over all ranks on their common clock. Operations that alternate in each rank share the \
+         window: the figure of one is what it moved while the others ran too. \"both\" is the sum of all operations.",
     ),
     (
         "iteration GB/s",
-        "The overlap of each iteration by itself, both operations, as the median over the iterations. Where ranks do not \
+        "The overlap of each iteration by itself, all operations, as the median over the iterations. Where ranks do not \
          wait for each other they drift apart, which widens these windows. Absent where operations do not alternate.",
     ),
     (
@@ -87,7 +87,7 @@ pub const DEFINITIONS: &[(&str, &str)] = &[
     (
         "classic GB/s",
         "Sum over ranks of size x iterations / loop time, for comparison with figures of SmartSim-Scaling. The loop \
-         time covers both operations while the bytes count once.",
+         time covers all operations while the bytes count once.",
     ),
     (
         "scaling",

@@ -9,8 +9,7 @@ use crate::collect::model::{Collection, Run};
 /// Columns of the table.
 pub const WIDTH: usize = 100;
 const NAME_WIDTH: usize = 46;
-const OVERLAP: &str =
-    "BEST GB/s: put_tensor and unpack_tensor of all ranks together / time from first start to last end\n";
+const OVERLAP: &str = "BEST GB/s: all operations of all ranks together / time from first start to last end\n";
 const CLASSIC: &str = "classic: sum over ranks of size x iterations / loop time (no common clock); not comparable\n";
 
 /// Renders the table; every line ends with a line feed and none is wider than [`WIDTH`].

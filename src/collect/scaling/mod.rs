@@ -51,7 +51,7 @@ pub struct Scaling {
     /// What tells the series from the others.
     pub label: String,
     pub payload_bytes: u64,
-    /// Which bandwidth: `overlap` (both ops), or `classic` where a run has no common clock.
+    /// Which bandwidth: `overlap` (all ops), or `classic` where a run has no common clock.
     pub figure: &'static str,
     /// Indices of its runs, ascending.
     pub runs: Vec<usize>,

@@ -15,6 +15,7 @@ use super::scaling::{self, Series};
 use crate::collect::model::{Collection, OpResult, Run, SizeResult, Standings};
 use crate::collect::params::Value;
 use crate::collect::stats::density::Density;
+use crate::record::op::Op;
 
 /// What the row of an op holds.
 const FIELDS: [&str; 14] = [
@@ -44,6 +45,8 @@ const SLOWEST: usize = 16;
 #[derive(Serialize)]
 struct Data<'a> {
     fields: [&'static str; FIELDS.len()],
+    /// All that any run has, in the order of the first that has it.
+    ops: Vec<Op>,
     prefer: [&'static str; PREFER.len()],
     weak: [&'static str; WEAK.len()],
     zero: u8,
@@ -144,6 +147,7 @@ pub fn json(collection: &Collection) -> Result<String> {
     let runs_data = runs_data.collect();
     let data = Data {
         fields: FIELDS,
+        ops: ops(runs),
         prefer: PREFER,
         weak: WEAK,
         zero: ZERO,
@@ -157,6 +161,14 @@ pub fn json(collection: &Collection) -> Result<String> {
     let text = serde_json::to_string(&data).context("cannot encode the plots' data")?;
     // `</script>` and `<!--` in a name would end the element; no other character of JSON has a meaning there
     Ok(text.replace('<', "\\u003c"))
+}
+
+fn ops(runs: &[Run]) -> Vec<Op> {
+    let mut ops = Vec::new();
+    for op in runs.iter().flat_map(Run::sizes).flat_map(|size| &size.ops) {
+        index_of(&mut ops, op.op);
+    }
+    ops
 }
 
 /// Index of `one` in `all`, to which it is added where it is new.

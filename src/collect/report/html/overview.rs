@@ -54,16 +54,16 @@ impl<'a> Row<'a> {
 }
 
 /// A figure worth a first look: (what, value, where).
-pub fn highlights(runs: &[Run]) -> Vec<(&'static str, String, String)> {
+pub fn highlights(runs: &[Run]) -> Vec<(String, String, String)> {
     let comparable = || runs.iter().filter(|run| run.state.is_comparable());
     let mut all = Vec::new();
     // figures of different definitions have no common largest
-    for (is_classic, what) in [(false, "Most moved, both operations together"), (true, "Most moved, classic figure")] {
+    for (is_classic, what) in [(false, "Most moved, all operations together"), (true, "Most moved, classic figure")] {
         let of = |run| Run::best(run).filter(|best| best.is_classic == is_classic);
         let bests = comparable().filter_map(|run| Some((run, of(run)?)));
         if let Some((run, best)) = bests.max_by(|a, b| a.1.gb_per_s.total_cmp(&b.1.gb_per_s)) {
             let place = format!("{} in {}", show_bytes(best.payload_bytes), run.name);
-            all.push((what, format!("{} GB/s", short(best.gb_per_s)), place));
+            all.push((what.to_owned(), format!("{} GB/s", short(best.gb_per_s)), place));
         }
     }
     let latencies = comparable().flat_map(|run| run.sizes().iter().map(move |size| (run, size)));
@@ -72,13 +72,13 @@ pub fn highlights(runs: &[Run]) -> Vec<(&'static str, String, String)> {
         .min_by(|a, b| a.2.latency.median.total_cmp(&b.2.latency.median));
     if let Some((run, bytes, op)) = lowest {
         let place = format!("{} in {}", show_bytes(bytes), run.name);
-        all.push(("Lowest median put_tensor", format!("{} us", short(op.latency.median / 1e3)), place));
+        all.push((format!("Lowest median {}", op.op), format!("{} us", short(op.latency.median / 1e3)), place));
     }
     let samples: usize = runs.iter().flat_map(Run::sizes).flat_map(|size| &size.ops).map(|op| op.latency.n).sum();
     if samples > 0 {
         let ranks = comparable().filter_map(|run| run.measured.as_ref()).map(|measured| measured.ranks).max();
         let place = ranks.map(|ranks| format!("up to {ranks} ranks in a run")).unwrap_or_default();
-        all.push(("Samples, without warm-up", thousands(samples), place));
+        all.push(("Samples, without warm-up".to_owned(), thousands(samples), place));
     }
     all
 }

@@ -48,4 +48,4 @@ const FIELD = Object.fromEntries(DATA.fields.map((name, at) => [name, at]));
 /** A figure of an op at a size, or null where either is absent. */
 const figureOf = (size, op, field) => size?.ops[op]?.[FIELD[field]] ?? null;
 
-const OPS = ["put_tensor", "unpack_tensor"];
+const OPS = DATA.ops;

@@ -41,14 +41,14 @@ function showFacts(run) {
 
 figure("violins", {
   title: "Distribution of latencies for each tensor size",
-  caption: "Left half put_tensor, right half unpack_tensor; the width is the share of samples in equal steps of the logarithmic axis up to p99.9, each half to its own greatest width. Lines: median (thick), p5 and p95; a small mark at the top is the maximum. Sizes are never pooled.",
+  caption: `${sidesOfViolins()} The width is the share of samples in equal steps of the logarithmic axis up to p99.9, each half to its own greatest width. Lines: median (thick), p5 and p95; a small mark at the top is the maximum. Sizes are never pooled.`,
   height: 380,
   panelWidth: 600,
   draw() {
     const run = chosenRun();
     if (!run) return { note: "No run of this selection has figures." };
     const sizes = filter.sizes(run).slice().sort((a, b) => a.bytes - b.bytes);
-    const halves = sizes.flatMap((size, at) => OPS.flatMap((op, side) => (size.ops[op] ? [{ run, size, op, at, sign: side === 0 ? -1 : 1, colour: colourAt(side), q: (field) => figureOf(size, op, field), x: size.bytes }] : [])));
+    const halves = sizes.flatMap((size, slot) => OPS.flatMap((op, place) => (size.ops[op] ? [{ run, size, op, ...seatOf(slot, place), colour: colourAt(place), q: (field) => figureOf(size, op, field), x: size.bytes }] : [])));
     if (halves.length === 0) return { note: "This run has no samples of these sizes." };
     const domain = span(halves.flatMap((half) => [half.q("min"), half.q("max")]), 1.15);
     return {
@@ -56,14 +56,14 @@ figure("violins", {
       legend: OPS.filter((op) => halves.some((half) => half.op === op)).map((op) => ({ label: op, colour: colourAt(OPS.indexOf(op)) })),
       panels: [{
         title: "",
-        points: halves.flatMap((half) => ["p5", "median", "p95", "max"].map((field) => ({ x: half.at + half.sign * 0.18, y: half.q(field), lines: latencyLines(half, half.op) }))),
+        points: halves.flatMap((half) => ["p5", "median", "p95", "max"].map((field) => ({ x: half.at + half.side * 0.18, y: half.q(field), lines: latencyLines(half, half.op) }))),
         options: (width, height) => ({
           x: { type: "linear", domain: [-0.5, sizes.length - 0.5], axis: null },
           y: logAxis(domain, "us", height - 60),
           marks: [
             Plot.axisX(everySo(sizes, width), { text: (at) => showBytes(sizes[at].bytes), label: "tensor size", labelAnchor: "center", labelArrow: "none" }),
             Plot.areaX(halves.flatMap(outlineOf), { y: "y", x1: "x1", x2: "x2", z: "key", fill: { value: "colour", scale: null }, fillOpacity: 0.35, stroke: { value: "colour", scale: null }, strokeWidth: 0.6 }),
-            ...[["p5", 0.16, 1], ["median", 0.3, 2.5], ["p95", 0.16, 1], ["max", 0.06, 1.5]].map(([field, length, strokeWidth]) => Plot.link(halves, { x1: "at", x2: (half) => half.at + half.sign * length, y1: (half) => half.q(field), y2: (half) => half.q(field), stroke: { value: "colour", scale: null }, strokeWidth })),
+            ...[["p5", 0.16, 1], ["median", 0.3, 2.5], ["p95", 0.16, 1], ["max", 0.06, 1.5]].map(([field, length, strokeWidth]) => Plot.link(halves, { x1: "at", x2: (half) => half.at + half.side * length, y1: (half) => half.q(field), y2: (half) => half.q(field), stroke: { value: "colour", scale: null }, strokeWidth })),
           ],
         }),
       }],
@@ -73,6 +73,17 @@ figure("violins", {
     };
   },
 });
+
+/** Where the half violin of an op stands in the slot of its size: two ops share a violin, which gets narrower with their number. */
+function seatOf(slot, place) {
+  const violins = Math.ceil(OPS.length / 2);
+  const middle = slot + (Math.floor(place / 2) - (violins - 1) / 2) / violins;
+  return { at: middle, side: (place % 2 === 0 ? -1 : 1) / violins };
+}
+function sidesOfViolins() {
+  const pairs = OPS.filter((_, place) => place % 2 === 0).map((op, pair) => [op, OPS[2 * pair + 1]]);
+  return pairs.map(([left, right]) => `Left half ${left}${right ? `, right half ${right}` : ""}.`).join(" ");
+}
 
 /** What a reader of these medians should know. */
 const flagsOf = (halves) => halves.flatMap((half) => (half.size.flags?.[half.op] ?? []).map((flag) => `${showBytes(half.x)} ${half.op}: ${flag}`)).join("; ");
@@ -92,13 +103,13 @@ function outlineOf(half) {
   const most = Math.max(...shares);
   const step = (high / low) ** (1 / shares.length);
   const key = `${half.at} ${half.op}`;
-  const point = (place, share) => ({ key, colour: half.colour, y: low * step ** place, x1: half.at, x2: half.at + (half.sign * 0.42 * share) / most });
+  const point = (place, share) => ({ key, colour: half.colour, y: low * step ** place, x1: half.at, x2: half.at + (half.side * 0.42 * share) / most });
   return [point(0, 0), ...shares.map((share, at) => point(at + 0.5, share)), point(shares.length, 0)];
 }
 
 figure("shards", {
   title: "Shards",
-  caption: "Ranks whose keys a shard owns, and what it moved (both operations, bytes / window of the size). The broken line is the mean: hashed names put ranks on shards unevenly, and the fullest shard holds the others up.",
+  caption: "Ranks whose keys a shard owns, and what it moved (all operations, bytes / window of the size). The broken line is the mean: hashed names put ranks on shards unevenly, and the fullest shard holds the others up.",
   height: 230,
   panelWidth: 360,
   controls: [{ key: "size", label: "Tensor size", options: () => (chosenRun() ? filter.sizes(chosenRun()).filter((size) => size.shards).map((size) => [size.bytes, showBytes(size.bytes)]) : []), fallback: () => chosenRun()?.sizes.filter((size) => size.shards).at(-1)?.bytes }],

@@ -1,13 +1,11 @@
 // Plots against client nodes: aggregate bandwidth, and efficiency.
 
 const BANDWIDTHS = [
-  ["overlap", "all ranks, both operations (overlap)"],
-  ["put_tensor overlap", "all ranks, put_tensor (overlap)"],
-  ["unpack_tensor overlap", "all ranks, unpack_tensor (overlap)"],
+  ["overlap", "all ranks, all operations (overlap)"],
+  ...OPS.map((op) => [`${op} overlap`, `all ranks, ${op} (overlap)`]),
   ["iteration", "all ranks, median over iterations"],
   ["classic", "classic, as SmartSim-Scaling"],
-  ["put_tensor median_gb", "one rank, put_tensor at the median"],
-  ["unpack_tensor median_gb", "one rank, unpack_tensor at the median"],
+  ...OPS.map((op) => [`${op} median_gb`, `one rank, ${op} at the median`]),
 ];
 /** GB/s of a size by a key of `BANDWIDTHS`. */
 function gbPerS(size, key) {
