@@ -111,7 +111,7 @@ impl Gather {
 
     /// The i-th samples of all ops belong together: they alternate, and there are as many of each.
     pub fn has_iterations(&self) -> bool {
-        let sampled = self.pools.iter().filter(|pool| pool.durations.len() > 0);
+        let sampled = self.pools.iter().filter(|pool| !pool.durations.is_empty());
         let mut kinds = sampled.map(|pool| (pool.durations.len(), pool.op.window));
         let first = kinds.next();
         kinds.all(|kind| Some(kind) == first)
