@@ -11,7 +11,7 @@ use collect_support::{CLIENT_FAILED, DONE, Model, TIMED_OUT, permutation, study}
 use shardscale::collect::model::{Collection, Run, State};
 use shardscale::collect::{self, CollectOptions};
 use shardscale::record::samples;
-use shardscale::record::vocabulary::Wire;
+use shardscale::record::vocabulary::{Store, Wire};
 use shardscale::record::workload::UNPACK;
 
 struct Tree {
@@ -232,12 +232,14 @@ fn a_damaged_progress_and_a_missing_status_do_not_hide_samples() {
 #[test]
 fn fewer_ranks_than_asked_and_other_differences_are_invalid() {
     type Change = fn(&mut Model);
-    let cases: [(&str, Change); 4] = [
+    let cases: [(&str, Change); 6] = [
         ("ranks 6 instead of 8", |model| model.world_size = 6),
         ("1 of 16 series are missing, such as unpack_tensor of rank 5", |model| {
             model.without = Some((2, 5, UNPACK));
         }),
         ("wire plain instead of redisai", |model| model.manifest.sweep.wire = Wire::RedisAi),
+        ("store redis 7.0.15 instead of keydb", |model| model.manifest.job.store = Store::KeyDb),
+        ("store dragonfly 1.2 instead of redis", |model| model.server = "dragonfly 1.2".into()),
         ("shards 3 instead of 4", |_| {}),
     ];
     for (said, change) in cases {

@@ -334,3 +334,35 @@ fn settings_of_the_store_reach_the_script_where_they_are_not_the_default() {
     let said = cli.fails(1, &["--site=local", "--deployment=standard", "--maxmemory=1KiB", "--tensor-bytes=1MiB"]);
     assert!(said.contains("--maxmemory 1 KiB is less than what a server has to hold"), "{said}");
 }
+
+#[test]
+fn one_program_is_never_run_as_several_products() {
+    let cli = Cli::new();
+    let stores =
+        ["--site=local", "--deployment=standard", "--clients-per-node=1", "--db-nodes=1", "--store=redis,valkey,keydb"];
+    let error = cli.fails(1, &[&stores[..], &["--store-server=/usr/bin/redis-server"]].concat());
+    assert!(error.contains("names one program, and the study has the stores redis, valkey, keydb"), "{error}");
+    assert!(error.contains("redis=PATH,valkey=PATH,keydb=PATH") && !cli.out().exists(), "{error}");
+    cli.ok(&[&stores[..], &["--store-server=redis=/opt/r,keydb=/opt/k"]].concat());
+    for (name, program) in [("tcp-r1", "/opt/r"), ("valkey-r1", "valkey-server"), ("keydb-r1", "/opt/k")] {
+        let script =
+            cli.scripts().into_iter().find(|path| path.to_str().unwrap().ends_with(&format!("{name}.sh"))).unwrap();
+        let script = fs::read_to_string(script).unwrap();
+        assert!(script.contains(&format!("--server {program} ")), "{name}: {script}");
+    }
+}
+
+#[test]
+fn modules_reach_the_servers_with_their_arguments() {
+    let cli = Cli::new();
+    let args = ["--site=local", "--deployment=colocated", "--clients-per-node=1", "--transport=tcp"];
+    cli.ok(&[&args[..], &["--load-module=/opt/redisai.so THREADS_PER_QUEUE 2", "--load-module=/opt/b.so"]].concat());
+    let script = fs::read_to_string(&cli.scripts()[0]).unwrap();
+    assert!(script.contains("--load-module '/opt/redisai.so THREADS_PER_QUEUE 2' --load-module /opt/b.so"), "{script}");
+    let manifest = fs::read_to_string(cli.scripts()[0].with_extension("").join("run.toml")).unwrap();
+    assert!(manifest.contains("load_module = [\"/opt/redisai.so THREADS_PER_QUEUE 2\", \"/opt/b.so\"]"), "{manifest}");
+    assert!(cli.fails(1, &[&args[..], &["--load-module= "]].concat()).contains("is no module"));
+    let running =
+        ["--site=local", "--deployment=standard", "--clients-per-node=1", "--db-address=n1:6780", "--load-module=a.so"];
+    assert!(cli.fails(1, &running).contains("names a store that runs already"));
+}

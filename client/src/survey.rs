@@ -5,6 +5,7 @@
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use redis::{ConnectionAddr, IntoConnectionInfo, RedisConnectionInfo, Value};
 use serde::{Deserialize, Serialize};
+use shardscale::record::product;
 
 use crate::address::Address;
 use crate::connection::Timeouts;
@@ -61,7 +62,7 @@ pub fn connect(address: &Address, password: Option<&str>, timeouts: Timeouts) ->
 }
 
 fn ask(connection: &mut redis::Connection, addresses: &[Address], answering: &Address) -> Result<Survey> {
-    let info: String = redis::cmd("INFO").arg("server").query(connection).map_err(explain)?;
+    let info: String = redis::cmd("INFO").query(connection).map_err(explain)?;
     let cluster = is_cluster(&info);
     ensure!(
         cluster || addresses.len() == 1,
@@ -74,7 +75,7 @@ fn ask(connection: &mut redis::Connection, addresses: &[Address], answering: &Ad
     };
     let settings = inquiry::settings(connection).map_err(explain)?;
     Ok(Survey {
-        program: program(&info),
+        program: product::of_info(|name| inquiry::value(&info, name)).to_string(),
         settings: settings.into_iter().filter(|(name, _)| SETTINGS.contains(&name.as_str())).collect(),
         tensors: inquiry::has_tensors(connection).context("COMMAND INFO failed")?,
         topology,
@@ -92,16 +93,6 @@ fn explain(error: redis::RedisError) -> anyhow::Error {
 /// Whether INFO is that of a shard of a cluster. Valkey calls the field `server_mode` where it does not play Redis, as 9.1.2 does.
 fn is_cluster(info: &str) -> bool {
     ["redis_mode", "server_mode"].iter().any(|name| inquiry::value(info, name) == Some("cluster"))
-}
-
-/// Name and version of the server program; the forks keep `redis_version` for compatibility and name themselves elsewhere.
-fn program(info: &str) -> String {
-    if let Some(version) = inquiry::value(info, "valkey_version") {
-        return format!("valkey {version}");
-    }
-    let executable = inquiry::value(info, "executable").unwrap_or_default();
-    let name = if executable.contains("keydb") { "keydb" } else { "redis" };
-    format!("{name} {}", inquiry::value(info, "redis_version").unwrap_or("of unknown version"))
 }
 
 fn slots(connection: &mut redis::Connection, answering: &Address) -> Result<Topology> {
@@ -140,13 +131,6 @@ mod tests {
 
     fn node(host: Value, port: i64) -> Value {
         Value::Array(vec![host, Value::Int(port), Value::BulkString(b"id".to_vec()), Value::Array(vec![])])
-    }
-
-    #[test]
-    fn forks_are_told_apart() {
-        assert_eq!(program("redis_version:7.0.15\r\nexecutable:/usr/bin/redis-server\r\n"), "redis 7.0.15");
-        assert_eq!(program("redis_version:7.2.4\r\nserver_name:valkey\r\nvalkey_version:8.0.1\r\n"), "valkey 8.0.1");
-        assert_eq!(program("redis_version:6.3.4\r\nexecutable:/opt/keydb-server\r\n"), "keydb 6.3.4");
     }
 
     #[test]

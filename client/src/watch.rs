@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use redis::Connection;
+use shardscale::record::product;
 use shardscale::record::store::{self, Fields, ShardRecord, StoreRecord};
 use shardscale::record::{SCHEMA, files};
 
@@ -47,7 +48,8 @@ impl Watch {
         let mut asked = mine.map(connect).collect::<Result<Vec<_>>>()?;
         let settings = each(&mut asked, inquiry::settings)?;
         let before = each(&mut asked, inquiry::fields)?;
-        let parts = comm.collect(&(settings, before))?;
+        let modules = each(&mut asked, inquiry::modules)?;
+        let parts = comm.collect(&(settings, before, modules))?;
         let record = parts.map(|parts| first_look(parts, target, hosts));
         let mut watch = Watch { asked, record, attempt };
         watch.write()?;
@@ -95,8 +97,8 @@ fn each<T>(
     asked.iter_mut().map(answer).collect()
 }
 
-/// Settings and fields as one rank heard them, by shard.
-type Part = (Vec<(u32, Fields)>, Vec<(u32, Fields)>);
+/// Settings, fields and modules as one rank heard them, by shard.
+type Part = (Vec<(u32, Fields)>, Vec<(u32, Fields)>, Vec<(u32, Vec<String>)>);
 
 fn first_look(parts: Vec<Part>, target: &Target<'_>, hosts: &Hosts) -> StoreRecord {
     let describe = |(index, address): (usize, &&Address)| ShardRecord {
@@ -105,9 +107,14 @@ fn first_look(parts: Vec<Part>, target: &Target<'_>, hosts: &Hosts) -> StoreReco
         ..ShardRecord::default()
     };
     let mut shards: Vec<ShardRecord> = target.shards.iter().enumerate().map(describe).collect();
-    for (settings, before) in parts {
+    for (settings, before, modules) in parts {
         settings.into_iter().for_each(|(shard, fields)| shards[shard as usize].settings = fields);
-        before.into_iter().for_each(|(shard, fields)| shards[shard as usize].before = fields);
+        for (shard, fields) in before {
+            let told = |name: &str| fields.get(name).map(String::as_str);
+            shards[shard as usize].server = (!fields.is_empty()).then(|| product::of_info(told).to_string());
+            shards[shard as usize].before = fields;
+        }
+        modules.into_iter().for_each(|(shard, modules)| shards[shard as usize].modules = Some(modules));
     }
     StoreRecord { schema: SCHEMA, sizes_done: 0, shards }
 }

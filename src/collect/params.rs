@@ -29,6 +29,7 @@ pub const COLUMNS: &[(&str, &str)] = &[
     ("io_threads", "job.io_threads"),
     ("malloc_conf", "job.malloc_conf"),
     ("maxmemory_bytes", "job.maxmemory"),
+    ("load_module", "job.load_module"),
     ("keys", "job.keys"),
     ("repeat", "job.repeat"),
     ("db_from", "job.db_from"),
@@ -163,6 +164,7 @@ mod tests {
         manifest.job.client_node_type = Some("cpu".into());
         manifest.job.db_node_type = Some("gpu".into());
         manifest.job.db_hosts = vec!["n1".into()];
+        manifest.job.load_module = vec!["redisai.so".into()];
         manifest.job.db_address = vec!["n1:6780".into()];
         leaves(&toml::Table::try_from(manifest).unwrap(), "", &mut keys);
         keys.retain(|key| key != "schema" && key != "name");

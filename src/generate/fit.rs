@@ -9,7 +9,7 @@ use super::plan::Plan;
 use crate::placement::{self, Demand};
 use crate::record::manifest::{Job, Manifest, Sweep};
 use crate::record::placement::Placement;
-use crate::record::vocabulary::{DbFrom, Deployment};
+use crate::record::vocabulary::{DbFrom, Deployment, Store};
 use crate::site::{Counts, Limit, Node, Site};
 use crate::study::{Settings, Study};
 
@@ -25,6 +25,7 @@ pub fn nodes<'a>(site: &'a Site, job: &Job) -> Result<(&'a Node, &'a Node)> {
 /// Settings that contradict the job.
 pub fn with_settings(mut job: Job, settings: &Settings) -> Result<Job> {
     job.client_node_type.clone_from(&settings.client_node_type);
+    job.load_module.clone_from(&settings.load_module);
     if job.deployment == Deployment::Colocated {
         return Ok(job);
     }
@@ -46,6 +47,10 @@ pub fn with_settings(mut job: Job, settings: &Settings) -> Result<Job> {
         }
         DbFrom::Running => {
             ensure!(!addresses.is_empty(), "--db-from running needs --db-address");
+            ensure!(
+                job.load_module.is_empty(),
+                "--load-module is for servers that jobs start, and --db-address names a store that runs already"
+            );
             job.db_nodes = u32::try_from(addresses.len()).ok();
             job.db_address = addresses;
         }
@@ -73,6 +78,13 @@ pub fn names(settings: &Settings) -> Result<()> {
         ensure!(
             plain(address, ".-_:") && port.is_some_and(|port| port > 0),
             "--db-address {address:?} is not HOST:PORT, such as n0012:6780"
+        );
+    }
+    for module in &settings.load_module {
+        ensure!(
+            module.split_whitespace().next().is_some() && !module.chars().any(char::is_control),
+            "--load-module {module:?} is no module: give its path and, in the same word, its arguments, such as \
+             \"redisai.so THREADS_PER_QUEUE 2\""
         );
     }
     constraint(settings.client_constraint.as_deref(), "--client-constraint")?;
@@ -116,6 +128,14 @@ pub fn job(site: &Site, job: &Job) -> Result<()> {
         Some(reason) => bail!(reason),
         None => Ok(()),
     }
+}
+
+/// Refuses one server program for several products.
+pub fn programs(site: &Site, settings: &Settings, stores: &[Store]) -> Result<()> {
+    let given = settings.store_server.as_ref().map(|programs| ("--store-server", programs));
+    let of_site = || site.store.server.as_ref().map(|programs| ("the site's store.server", programs));
+    let Some((what, programs)) = given.or_else(of_site) else { return Ok(()) };
+    programs.check(what, stores).map_err(anyhow::Error::msg)
 }
 
 /// Refuses a workload that the client would refuse.

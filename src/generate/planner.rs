@@ -18,7 +18,7 @@ use crate::record::malloc_conf::MallocConf;
 use crate::record::manifest::{Expect, Job, Manifest};
 use crate::record::pack;
 use crate::record::units::ByteCount;
-use crate::record::vocabulary::{DbFrom, KeyPlacement, PackStore};
+use crate::record::vocabulary::{DbFrom, KeyPlacement, PackStore, Store};
 use crate::record::walltime::Walltime;
 use crate::record::workload::Workload;
 use crate::script::{JobScript, Library, Placed, Wanted, feature, shell_word};
@@ -92,6 +92,7 @@ impl<'a> Planner<'a> {
         let out = std::path::absolute(&request.out).with_context(|| format!("--out {}", request.out.display()))?;
         fit::path(&out, &site)?;
         fit::names(&settings)?;
+        fit::programs(&site, &settings, &study.store)?;
         settings.directives.iter().try_for_each(|line| fit::directive(line, &site))?;
         Ok(Planner {
             request,
@@ -174,7 +175,7 @@ impl<'a> Planner<'a> {
             environment: &self.environment,
             run_dir: &run_dir,
             client: &self.client,
-            server: self.settings.store_server.as_deref().or(self.site.store.server.as_deref()),
+            server: self.server(job.store),
             port: self.settings.db_port.unwrap_or(self.site.network.db_port),
             packed,
             keeps: packed && self.settings.pack_store == Some(PackStore::Keep),
@@ -183,6 +184,12 @@ impl<'a> Planner<'a> {
         let db_script = JobScript { directives: &self.directives_with(db_queue), ..script }.render_db(&self.library)?;
         let (script, manifest) = (script.render(&self.library)?, self.manifest_text(manifest)?);
         Ok(Files { script, packed, db_script, manifest })
+    }
+
+    /// The server program of a product, where one was named.
+    fn server(&self, store: Store) -> Option<&str> {
+        let given = self.settings.store_server.as_ref().and_then(|programs| programs.of(store));
+        given.or_else(|| self.site.store.server.as_ref()?.of(store))
     }
 
     /// What the nodes of both sides must be.
@@ -239,7 +246,9 @@ impl<'a> Planner<'a> {
         let own_nodes = matches!(job.db_from, DbFrom::Allocation | DbFrom::Hosts);
         let db_nodes = if own_nodes { job.db_nodes.unwrap_or(0) } else { 0 };
         let nodes = if node.single { 1 } else { job.client_nodes + db_nodes };
-        let queue = self.choose_queue(self.settings.queue.as_deref(), nodes, &[&node.name, &db_node.name])?;
+        // each job of a pair is checked against its own nodes
+        let kinds = if own_nodes { vec![node.name.as_str(), &db_node.name] } else { vec![node.name.as_str()] };
+        let queue = self.choose_queue(self.settings.queue.as_deref(), nodes, &kinds)?;
         let db_cost = match job.db_from {
             DbFrom::Job => self.cost(servers, self.db_queue(&job)?),
             _ => None,

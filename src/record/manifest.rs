@@ -72,6 +72,9 @@ pub struct Job {
     /// Bytes of data after which a server refuses more; 0: no limit (since schema 2).
     #[serde(default)]
     pub maxmemory: ByteCount,
+    /// Modules that each server loads, with their arguments: `redisai.so THREADS_PER_QUEUE 2` (since schema 2).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub load_module: Vec<String>,
     pub keys: KeyPlacement,
     /// Counts from 1: the same measurement again.
     pub repeat: u32,
@@ -159,6 +162,7 @@ impl Job {
             io_threads: 1,
             malloc_conf: MallocConf::default(),
             maxmemory: ByteCount(0),
+            load_module: Vec::new(),
             keys: KeyPlacement::Hash,
             repeat: 1,
             db_from: DbFrom::Allocation,

@@ -39,6 +39,7 @@ pub mod manifest;
 pub mod op;
 pub mod pack;
 pub mod placement;
+pub mod product;
 pub mod progress;
 pub mod samples;
 pub mod server;

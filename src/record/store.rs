@@ -10,7 +10,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::manifest::Manifest;
-use super::vocabulary::DbFrom;
+use super::product;
+use super::vocabulary::{DbFrom, Store};
 
 /// Name of the file in an attempt directory.
 pub const FILE: &str = "store.json";
@@ -23,6 +24,11 @@ pub const FIELDS: &[&str] = &[
     // server
     "redis_version",
     "valkey_version",
+    "dragonfly_version",
+    "garnet_version",
+    "kvrocks_version",
+    "mvcc_depth",
+    "server_threads",
     "run_id",
     "process_id",
     "uptime_in_seconds",
@@ -116,6 +122,12 @@ pub struct ShardRecord {
     /// Colocated: whose it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
+    /// Product and version, such as `redis 7.0.15`; absent in records of earlier versions, and where INFO is not permitted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
+    /// Modules that it has loaded, as `name version`; absent in records of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub modules: Option<Vec<String>>,
     /// What was in force when the measurement began.
     pub settings: Fields,
     pub before: Fields,
@@ -135,6 +147,21 @@ impl ShardRecord {
     pub fn growth(&self, field: &str) -> Option<u64> {
         let read = |fields: &Fields| fields.get(field)?.parse::<u64>().ok();
         Some(read(&self.after)?.saturating_sub(read(&self.before)?))
+    }
+
+    /// Threads that serve clients. KeyDB tells of them in INFO alone, where they are what runs and not what was asked for.
+    fn threads(&self) -> Option<&str> {
+        let set = ["io-threads", "server-threads"].iter().find_map(|name| self.settings.get(*name));
+        self.before.get("server_threads").or(set).map(String::as_str)
+    }
+
+    /// Why `found` does not meet `asked`. A setting that a server does not disclose is not met; records of earlier versions do not
+    /// tell whether it did.
+    fn unmet(&self, found: Option<&str>, asked: &str) -> Option<String> {
+        match found {
+            Some(found) => (found != asked).then(|| format!("{found} instead of {asked}")),
+            None => self.server.is_some().then(|| format!("not disclosed, {asked} were asked for")),
+        }
     }
 
     fn changed(&self, field: &str) -> Option<(&str, &str)> {
@@ -206,19 +233,33 @@ impl StoreRecord {
         let job = &manifest.job;
         if job.db_from == DbFrom::Running {
             // nobody of ours set it: what it runs with stands in the record
-            return Vec::new();
+            return self.count("is another product than the first", |shard| self.another(shard)).into_iter().collect();
         }
-        let asked = job.io_threads.to_string();
-        let look = |shard: &ShardRecord| {
-            let threads = ["io-threads", "server-threads"].iter().find_map(|name| shard.settings.get(*name))?;
-            (*threads != asked).then(|| format!("{threads} instead of {asked}"))
-        };
+        let threads = |shard: &ShardRecord| shard.unmet(shard.threads(), &job.io_threads.to_string());
         let limit = |shard: &ShardRecord| {
-            let (asked, found) = (job.maxmemory.0.to_string(), shard.settings.get("maxmemory")?);
-            (*found != asked).then(|| format!("{found} instead of {asked}"))
+            shard.unmet(shard.settings.get("maxmemory").map(String::as_str), &job.maxmemory.0.to_string())
         };
-        let threads = self.count("runs with another number of I/O threads", look);
-        threads.into_iter().chain(self.count("runs with another maxmemory", limit)).collect()
+        let modules = |shard: &ShardRecord| {
+            let (asked, loaded) = (job.load_module.len(), shard.modules.as_ref()?);
+            (loaded.len() < asked).then(|| format!("{} of {asked}: {}", loaded.len(), loaded.join(", ")))
+        };
+        [
+            self.count("runs with another number of I/O threads", threads),
+            self.count("runs with another maxmemory", limit),
+            self.count("has not loaded all modules that were asked for", modules),
+            self.count("is another product than the first", |shard| self.another(shard)),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+
+    /// What a shard is, where that is not what the first one is.
+    fn another(&self, shard: &ShardRecord) -> Option<String> {
+        let product = |server: &Option<String>| -> Option<Store> { product::named(server.as_ref()?) };
+        let (first, own) = (&self.shards.first()?.server, &shard.server);
+        (own.is_some() && product(first) != product(own))
+            .then(|| format!("{} beside {}", own.as_deref().unwrap_or_default(), first.as_deref().unwrap_or_default()))
     }
 
     /// A sentence about the shards of which `look` finds something; none where there are none.
@@ -382,5 +423,41 @@ mod tests {
         let mut keydb = shard("a:1", &[], &[]);
         keydb.settings = fields(&[("server-threads", "1")]);
         assert_eq!(record(vec![keydb]).contradictions(&example()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_a_server_does_not_disclose_is_not_met() {
+        let mut asked = example();
+        asked.job.io_threads = 8;
+        // KeyDB 6.3.4 answers CONFIG GET server-threads with nothing, and runs fewer threads than asked for on a node of few CPUs
+        let mut keydb = shard("a:1", &[("server_threads", "2")], &[]);
+        (keydb.server, keydb.settings) = (Some("keydb 6.3.4".into()), fields(&[("maxmemory", "0")]));
+        let found = record(vec![keydb.clone()]).contradictions(&asked);
+        assert_eq!(found, ["shard a:1 runs with another number of I/O threads (2 instead of 8)"]);
+        keydb.before.remove("server_threads");
+        let found = record(vec![keydb.clone()]).contradictions(&asked);
+        assert_eq!(found, ["shard a:1 runs with another number of I/O threads (not disclosed, 8 were asked for)"]);
+        keydb.server = None;
+        assert_eq!(record(vec![keydb]).contradictions(&asked), Vec::<String>::new(), "a record of an earlier version");
+    }
+
+    #[test]
+    fn modules_and_mixed_products_are_held_against_the_manifest() {
+        let mut asked = example();
+        asked.job.load_module = vec!["redisai.so THREADS_PER_QUEUE 2".into()];
+        let server = |address: &str, name: &str, modules: &[&str]| ShardRecord {
+            server: Some(name.into()),
+            modules: Some(modules.iter().map(|module| (*module).to_owned()).collect()),
+            settings: fields(&[("io-threads", "1"), ("maxmemory", "0")]),
+            ..shard(address, &[], &[])
+        };
+        let good = server("a:1", "redis 7.0.15", &["ai 10207"]);
+        assert_eq!(record(vec![good.clone()]).contradictions(&asked), Vec::<String>::new());
+        let mixed = record(vec![good, server("b:1", "valkey 9.1.2", &[])]);
+        let due = [
+            "shard b:1 has not loaded all modules that were asked for (0 of 1: )",
+            "shard b:1 is another product than the first (valkey 9.1.2 beside redis 7.0.15)",
+        ];
+        assert_eq!(mixed.contradictions(&asked), due);
     }
 }

@@ -104,7 +104,7 @@ fn names(site: &Site, problems: &mut Problems) {
 }
 
 fn scheduler_and_launch(site: &Site, problems: &mut Problems) {
-    let schema::Site { scheduler, launch, network, scratch, store, .. } = site;
+    let schema::Site { scheduler, launch, network, scratch, .. } = site;
     problems.names("scheduler.kind", [scheduler.kind.as_str()].into_iter());
     problems.names("launch.launcher", [launch.launcher.as_str()].into_iter());
     let suffix = &scheduler.select_suffix;
@@ -127,7 +127,6 @@ fn scheduler_and_launch(site: &Site, problems: &mut Problems) {
     problems.ensure(scratch.node_local.starts_with('/'), || {
         format!("scratch.node_local = {:?} must be an absolute path", scratch.node_local)
     });
-    problems.ensure(store.server.as_deref() != Some(""), || "store.server is empty: leave it out".into());
 }
 
 fn queues(site: &Site, problems: &mut Problems) {

@@ -14,7 +14,7 @@ use super::node::Node;
 use super::queue::{Limit, Queue};
 use crate::record::vocabulary::BindKind;
 use crate::record::walltime::Walltime;
-use crate::study::Axes;
+use crate::study::{Axes, Programs};
 
 /// Everything that a site file says.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -163,9 +163,9 @@ pub struct Scratch {
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StoreDefaults {
-    /// Path of the server program; absent: `redis-server`, `valkey-server` or `keydb-server` from PATH.
+    /// Path of the server program, or `STORE=PATH,STORE=PATH`; absent: `redis-server`, `valkey-server` or `keydb-server` from PATH.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub server: Option<String>,
+    pub server: Option<Programs>,
 }
 
 impl Default for Network {

@@ -5,6 +5,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Programs;
 use crate::record::vocabulary::{DbFrom, PackStore, Packing};
 use crate::record::walltime::Walltime;
 
@@ -75,10 +76,17 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub db_port: Option<u16>,
 
-    /// Path of the server program on the compute nodes. Default: the site's, else redis-server (or its kin) from PATH.
+    /// Path of the server program on the compute nodes, or STORE=PATH,STORE=PATH where a study has several stores. Default: the
+    /// site's, else redis-server (or its kin) from PATH.
     #[arg(long, value_name = "PATH")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub store_server: Option<String>,
+    pub store_server: Option<Programs>,
+
+    /// Module that each server loads: its path on the compute nodes and, in the same word, its arguments, such as
+    /// "redisai.so THREADS_PER_QUEUE 2". May be given several times.
+    #[arg(long, value_name = "FILE [ARG..]")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub load_module: Vec<String>,
 
     /// Run several permutations in one job, one after another: those that need the same number of nodes (same), or the largest
     /// and its sub-sizes on subsets of the same nodes (nested), so that scaling points share hardware. Their order is drawn.
@@ -127,6 +135,7 @@ impl Settings {
             oversubscribe: self.oversubscribe.or(fallback.oversubscribe),
             db_port: self.db_port.or(fallback.db_port),
             store_server: self.store_server.or(fallback.store_server),
+            load_module: if self.load_module.is_empty() { fallback.load_module } else { self.load_module },
             pack: self.pack.or(fallback.pack),
             pack_seed: self.pack_seed.or(fallback.pack_seed),
             pack_walltime: self.pack_walltime.or(fallback.pack_walltime),

@@ -24,6 +24,8 @@ pub struct Model {
     /// Leaves out this series: (size index, rank, op).
     pub without: Option<(u32, u32, usize)>,
     pub wire: Wire,
+    /// Product and version that the servers call themselves.
+    pub server: String,
     /// Bound of the error of each rank's clock.
     pub clock_error_ns: u64,
     /// All durations are longer by this factor.
@@ -40,6 +42,7 @@ impl Model {
             sizes_done: manifest.sweep.tensor_bytes.len(),
             world_size: manifest.expect.ranks,
             without: None,
+            server: "redis 7.0.15".into(),
             wire: Wire::Plain,
             clock_error_ns: 900,
             slowdown: 1.0,
@@ -125,7 +128,7 @@ impl Model {
             workload: job.workload.clone(),
             ops: job.workload.ops(),
             source: None,
-            server: "redis 7.0.15".into(),
+            server: self.server.clone(),
             server_settings: vec![
                 ("io-threads".into(), job.io_threads.to_string()),
                 ("save".into(), String::new()),

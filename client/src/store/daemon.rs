@@ -12,6 +12,7 @@ use anyhow::{Context, Result, bail};
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::{Pid, getpid, getppid};
+use shardscale::record::product;
 use shardscale::record::vocabulary::Store;
 
 use super::remedy;
@@ -64,14 +65,11 @@ impl Program {
         };
         let said = String::from_utf8_lossy(&output.stdout);
         let first = said.lines().next().unwrap_or_default();
-        let product = match first.split_once(" server v=").map(|(name, _)| name) {
-            Some("Redis") => Store::Redis,
-            Some("Valkey") => Store::Valkey,
-            Some("KeyDB") => Store::KeyDb,
-            _ => bail!("{path:?} is no store server, to --version it answers {first:?}: {remedy}"),
+        let identity = product::of_version_line(first);
+        let Some((product, identity)) = identity.and_then(|identity| Some((identity.product?, identity))) else {
+            bail!("{path:?} is no store server, to --version it answers {first:?}: {remedy}");
         };
-        let number = first.split_once(" v=").and_then(|(_, rest)| rest.split_whitespace().next()).unwrap_or_default();
-        Ok(Program { path: path.to_owned(), product, version: format!("{product} {number}") })
+        Ok(Program { path: path.to_owned(), product, version: identity.to_string() })
     }
 
     /// Starts the server; its output goes to our stderr.

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use redis::Connection;
+use shardscale::record::product;
 use shardscale::record::server::InForce;
 use shardscale::record::units::show_bytes;
 
@@ -27,13 +28,19 @@ pub fn ask(connection: &mut Connection, program: &str, config: &Config, ifname: 
     let no_answer = "it does not say what it runs with";
     let fields = inquiry::fields(connection).context(no_answer)?;
     let told = |name: &str| fields.get(name).map(String::as_str);
-    let version = told("valkey_version").or(told("redis_version")).unwrap_or_default();
     let malloc = inquiry::malloc_options(connection, config.settings.malloc_conf.options()).context(no_answer)?;
     let warnings = config.settings.check_malloc(told("mem_allocator").unwrap_or("an unknown one"), &malloc)?;
+    let identity = product::of_info(told);
+    ensure!(
+        identity.product == Some(config.product) || fields.is_empty(),
+        "{program:?} calls itself {} for --version, and as a running server says that it is {identity}: its settings are not \
+         those of that product; give the path of the server itself",
+        config.product
+    );
     let root = Root::real();
     let interfaces = interface::of_this_host().unwrap_or_default();
     Ok(Said {
-        version: format!("{} {version}", config.product).trim_end().to_owned(),
+        version: identity.to_string(),
         in_force: InForce {
             program: program.to_owned(),
             settings: inquiry::settings(connection).context(no_answer)?,

@@ -82,9 +82,19 @@ pub fn run(args: &Args) -> Result<()> {
 fn serve(args: &Args, task: Task, host: &str) -> Result<()> {
     let stop = Stop::listen(&args.attempt)?;
     let program = Program::identify(&args.server)?;
+    let manifest = manifest_of(&args.attempt);
+    if let Some(asked) = manifest.as_ref().map(|manifest| manifest.job.store) {
+        ensure!(
+            program.product == asked,
+            "the server program {:?} is {}, and the run asks for {asked}: give the path of {asked}'s with --server (gen: \
+             --store-server {asked}=PATH)",
+            program.path,
+            program.version
+        );
+    }
     let listen = listen(args, task, host)?;
     let scratch = private_folder(&args.scratch, task)?;
-    let clients = ranks_per_server(&args.attempt);
+    let clients = manifest.as_ref().map_or(0, ranks_per_server);
     let config = Config {
         product: program.product,
         listen,
@@ -173,13 +183,17 @@ pub fn socket_in(scratch: &Path) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// Ranks that will connect to each server, as the run's manifest says; 0 where there is none beside the attempt.
-fn ranks_per_server(attempt: &Path) -> u64 {
-    let manifest = attempt.parent().and_then(|run_dir| Manifest::read(run_dir).ok());
-    manifest.map_or(0, |manifest| match manifest.job.deployment {
+/// The manifest of the run, where the attempt lies beside one.
+fn manifest_of(attempt: &Path) -> Option<Manifest> {
+    attempt.parent().and_then(|run_dir| Manifest::read(run_dir).ok())
+}
+
+/// Ranks that will connect to each server.
+fn ranks_per_server(manifest: &Manifest) -> u64 {
+    match manifest.job.deployment {
         Deployment::Standard => manifest.expect.ranks.into(),
         Deployment::Colocated => manifest.job.clients_per_node.into(),
-    })
+    }
 }
 
 impl Config {

@@ -1,7 +1,5 @@
 //! How a server shall be set: the flags of `serve` beside address and CPUs, and whether the running server obeys.
 
-use std::path::PathBuf;
-
 use anyhow::{Result, bail};
 use shardscale::record::malloc_conf::MallocConf;
 use shardscale::record::store::Fields;
@@ -36,9 +34,10 @@ pub struct Settings {
     /// Options of the server's allocator jemalloc, such as dirty_decay_ms:-1 (keep freed memory)
     #[arg(long, value_name = "NAME:VALUE+..", default_value_t = MallocConf::default())]
     pub malloc_conf: MallocConf,
-    /// Module that the server loads, such as the path of redisai.so; can be given several times
-    #[arg(long, value_name = "FILE")]
-    pub load_module: Vec<PathBuf>,
+    /// Module that the server loads: its path and, in the same word, its arguments, such as "redisai.so THREADS_PER_QUEUE 2"; can be
+    /// given several times
+    #[arg(long, value_name = "FILE [ARG..]")]
+    pub load_module: Vec<String>,
 }
 
 impl Default for Settings {

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
 use shardscale::record::server::{Server, ServerExit};
+use shardscale::record::vocabulary::Store;
 
 use super::lab::{Lab, client, connect, eventually, finish, free_ports, password, runs, signal};
 
@@ -224,20 +225,33 @@ fn what_is_in_force_is_asked_and_recorded() {
 }
 
 #[test]
-fn a_server_under_another_name_is_told_what_it_knows() {
-    // Valkey and KeyDB cannot be installed here: a Redis under their names shows which directives they are given, no more;
-    // not in a pipeline, which would leave the server behind when its supervisor ends the shell
+fn a_server_that_is_not_what_the_run_asks_for_never_serves() {
     let mut lab = Lab::new();
+    let mut manifest = shardscale::record::manifest::example();
+    manifest.job.store = Store::KeyDb;
+    fs::write(lab.run_dir().join("run.toml"), manifest.to_toml().unwrap()).unwrap();
     let attempt = lab.attempt();
-    let valkey = lab.stand_in("Valkey server v=8.0.1 sha=0 bits=64", "exec redis-server -");
-    let (_, server) = lab.started(&attempt, 0, free_ports(1), &["--server", &valkey, "--io-threads", "2"]);
-    assert!(server.version.starts_with("valkey "), "{}", server.version);
-    assert_eq!(server.in_force.unwrap().settings["io-threads"], "2");
-    let keydb = lab.stand_in(
+    let said = finish(lab.serve(&attempt, 0, free_ports(1), &[]));
+    assert_eq!(said.code, Some(1), "{said:?}");
+    for part in ["\"redis-server\" is redis 7", "the run asks for keydb", "--store-server keydb=PATH"] {
+        assert!(said.stderr.contains(part), "{said:?}");
+    }
+    // one that calls itself KeyDB, and is a Redis once it runs
+    let pretender = lab.stand_in(
         "KeyDB server v=6.3.4 sha=0 bits=64",
         "sed s/^server-threads/io-threads/ > $0.conf; exec redis-server - < $0.conf",
     );
-    let (_, server) = lab.started(&attempt, 1, free_ports(1), &["--server", &keydb, "--io-threads", "2"]);
-    assert!(server.version.starts_with("keydb "), "{}", server.version);
-    assert_eq!(server.in_force.unwrap().settings["io-threads"], "2");
+    let said = finish(lab.serve(&attempt, 1, free_ports(1), &["--server", &pretender]));
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(
+        said.stderr.contains("calls itself keydb for --version, and as a running server says that it is redis 7"),
+        "{said:?}"
+    );
+    // a name is no identity
+    manifest.job.store = Store::Redis;
+    fs::write(lab.run_dir().join("run.toml"), manifest.to_toml().unwrap()).unwrap();
+    let renamed = lab.run_dir().join("mykeydb-vs-redis");
+    std::os::unix::fs::symlink("/usr/bin/redis-server", &renamed).unwrap();
+    let (_, server) = lab.started(&attempt, 2, free_ports(1), &["--server", renamed.to_str().unwrap()]);
+    assert!(server.version.starts_with("redis "), "{}", server.version);
 }

@@ -6,6 +6,7 @@ use std::fmt::Display;
 use crate::record::attempt::Attempt;
 use crate::record::manifest::Manifest;
 use crate::record::op::Described;
+use crate::record::product;
 use crate::record::samples::{Contents, Meta, SeriesHead};
 use crate::record::server::Server;
 use crate::record::store::StoreRecord;
@@ -30,6 +31,9 @@ pub fn contradictions(manifest: &Manifest, meta: &Meta) -> Vec<String> {
     compare("barrier", &sweep.barrier, &meta.barrier);
     compare("verify", &sweep.verify, &meta.verify);
     compare("key placement", &job.keys, &meta.keys);
+    if product::named(&meta.server) != Some(job.store) {
+        compare("store", &job.store, &meta.server);
+    }
     let (asked, measured) = (&job.workload, &meta.workload);
     compare("dtype", &asked.dtype, &measured.dtype);
     compare("shape", &asked.shape, &measured.shape);
