@@ -2,7 +2,7 @@
 //! authenticated and known to answer.
 
 use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -36,7 +36,7 @@ pub struct Dial<'a> {
     pub password: Option<&'a str>,
     pub timeouts: Timeouts,
     /// Address that TCP connections leave from; absent: the kernel chooses.
-    pub source: Option<Ipv4Addr>,
+    pub source: Option<IpAddr>,
 }
 
 /// A byte stream to a server.
@@ -57,13 +57,10 @@ pub fn open(address: &Address, dial: Dial<'_>) -> Result<Stream> {
 }
 
 impl Stream {
-    /// The IPv4 address that it leaves from; `None` for a UNIX socket.
-    pub fn source(&self) -> Option<Ipv4Addr> {
+    /// The address that it leaves from; `None` for a UNIX socket.
+    pub fn source(&self) -> Option<IpAddr> {
         match self {
-            Stream::Tcp(stream) => match stream.local_addr().ok()?.ip() {
-                IpAddr::V4(address) => Some(address),
-                IpAddr::V6(_) => None,
-            },
+            Stream::Tcp(stream) => Some(stream.local_addr().ok()?.ip()),
             Stream::Unix(_) => None,
         }
     }
@@ -118,7 +115,7 @@ fn connect_tcp(host: &str, port: u16, dial: Dial<'_>) -> Result<TcpStream> {
     Err(last)
 }
 
-fn connect_from(source: Option<Ipv4Addr>, to: SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
+fn connect_from(source: Option<IpAddr>, to: SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
     let socket = Socket::new(Domain::for_address(to), Type::STREAM, Some(Protocol::TCP))?;
     if let Some(source) = source {
         socket.bind(&SocketAddr::from((source, 0)).into())?;
@@ -127,16 +124,30 @@ fn connect_from(source: Option<Ipv4Addr>, to: SocketAddr, timeout: Duration) -> 
     Ok(socket.into())
 }
 
+/// Removes a key, whatever lies under it.
+pub fn delete(stream: &mut Stream, key: &str) -> Result<()> {
+    match exchange(stream, &[b"DEL", key.as_bytes()])? {
+        Reply::Integer(_) => Ok(()),
+        Reply::Error(text) => bail!(resp::explain(&text)),
+        other => bail!("the server answered {other} to DEL"),
+    }
+}
+
 fn ask(stream: &mut Stream, command: &[&[u8]], due: &str) -> Result<()> {
-    const LONGEST: usize = 4096;
-    let mut bytes = Vec::new();
-    resp::push_command(&mut bytes, command);
-    stream.write_all(&bytes)?;
-    match resp::read_reply(stream, Vec::new(), LONGEST)?.1 {
+    match exchange(stream, command)? {
         Reply::Simple(text) if text == due => Ok(()),
         Reply::Error(text) => bail!(resp::explain(&text)),
         other => bail!("the server answered {other} where {due} was due"),
     }
+}
+
+/// A short command and its reply, outside all timed sections.
+fn exchange(stream: &mut Stream, command: &[&[u8]]) -> Result<Reply> {
+    const LONGEST: usize = 4096;
+    let mut bytes = Vec::new();
+    resp::push_command(&mut bytes, command);
+    stream.write_all(&bytes)?;
+    Ok(resp::read_reply(stream, Vec::new(), LONGEST)?.1)
 }
 
 /// Makes a call again until bytes move or [`WAITS`] waits are over. Nothing of a call that moves bytes at once changes.

@@ -1,7 +1,7 @@
 //! Under what conditions the ranks run: every rank says its part, rank 0 writes `environment.json`.
 
 use std::collections::HashMap;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -25,7 +25,7 @@ use crate::node::{self, Root, interface};
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Reach {
     /// Address that its first connection leaves from; absent for a UNIX socket.
-    pub source: Option<Ipv4Addr>,
+    pub source: Option<IpAddr>,
     /// When its turn to connect came, in ns from the beginning.
     pub turn_ns: u64,
     pub connect_ns: u64,
@@ -178,7 +178,7 @@ mod tests {
     use super::*;
 
     fn part(source: Option<[u8; 4]>, interface: Option<&str>) -> Part {
-        let reach = Reach { source: source.map(Ipv4Addr::from), retries: 1, ..Reach::default() };
+        let reach = Reach { source: source.map(IpAddr::from), retries: 1, ..Reach::default() };
         Part { reach, interface: interface.map(str::to_owned), facts: None }
     }
 

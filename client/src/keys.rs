@@ -41,12 +41,14 @@ pub struct KeyMap {
     pub placement: KeyPlacement,
     /// Index of the topology's first shard among all shards of the run.
     pub first_shard: u32,
+    /// What all names begin with; empty in a store that the job started, where the names are SmartRedis's.
+    pub prefix: String,
 }
 
 impl KeyMap {
     /// Where tensor number `tensor` of rank `owner` is.
     pub fn place(&self, owner: u32, tensor: u32) -> Result<Place> {
-        let key = self.topology.key(self.placement, owner, tensor);
+        let key = self.topology.key(self.placement, &self.prefix, owner, tensor);
         let shard = self.first_shard + self.topology.owner(&key)? as u32;
         Ok(Place { key, shard })
     }
@@ -94,12 +96,12 @@ impl Topology {
 
     /// The key of tensor number `tensor` of `rank`.
     ///
-    /// `hash` gives SmartRedis's name to the first one. `balanced` puts a hash tag before it that belongs to shard `rank` +
+    /// `hash` gives SmartRedis's name, behind `prefix`, to the first one. `balanced` puts a hash tag before it that belongs to shard `rank` +
     /// `tensor` modulo the number of shards, so that no two shards differ by more than one rank.
-    pub fn key(&self, placement: KeyPlacement, rank: u32, tensor: u32) -> String {
+    pub fn key(&self, placement: KeyPlacement, prefix: &str, rank: u32, tensor: u32) -> String {
         let name = match tensor {
-            0 => format!("throughput_rank_{rank}"),
-            _ => format!("throughput_rank_{rank}_tensor_{tensor}"),
+            0 => format!("{prefix}throughput_rank_{rank}"),
+            _ => format!("{prefix}throughput_rank_{rank}_tensor_{tensor}"),
         };
         match placement {
             KeyPlacement::Hash => name,
@@ -137,7 +139,7 @@ mod tests {
     fn ranks_per_shard(topology: &Topology, placement: KeyPlacement, ranks: u32) -> Vec<u32> {
         let mut counts = vec![0; topology.shards.len()];
         for rank in 0..ranks {
-            counts[topology.owner(&topology.key(placement, rank, 0)).unwrap()] += 1;
+            counts[topology.owner(&topology.key(placement, "", rank, 0)).unwrap()] += 1;
         }
         counts
     }
@@ -168,10 +170,11 @@ mod tests {
 
     #[test]
     fn the_tensors_of_a_rank_have_keys_of_their_own_and_spread_when_balanced() {
-        let map = KeyMap { topology: even(3), placement: KeyPlacement::Balanced, first_shard: 0 };
+        let map =
+            KeyMap { topology: even(3), placement: KeyPlacement::Balanced, first_shard: 0, prefix: String::new() };
         let places: Vec<_> = (0..3).map(|tensor| map.place(1, tensor).unwrap()).collect();
         assert_eq!(places.iter().map(|place| place.shard).collect::<Vec<_>>(), [1, 2, 0]);
-        let map = KeyMap { placement: KeyPlacement::Hash, first_shard: 5, topology: even(1) };
+        let map = KeyMap { placement: KeyPlacement::Hash, first_shard: 5, topology: even(1), prefix: String::new() };
         assert_eq!(map.place(7, 0).unwrap(), Place { key: "throughput_rank_7".into(), shard: 5 });
         assert_eq!(map.place(7, 2).unwrap().key, "throughput_rank_7_tensor_2");
     }
@@ -182,7 +185,7 @@ mod tests {
         let topology = Topology::cluster(vec![shard(1, vec![(9999, 9999)]), shard(2, vec![(0, 9998), (10000, 16383)])]);
         let topology = topology.unwrap();
         for rank in 0..4 {
-            let key = topology.key(KeyPlacement::Balanced, rank, 0);
+            let key = topology.key(KeyPlacement::Balanced, "", rank, 0);
             assert_eq!(topology.owner(&key).unwrap(), rank as usize % 2, "{key}");
         }
     }

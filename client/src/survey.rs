@@ -14,8 +14,10 @@ use crate::keys::{Shard, Topology};
 use crate::wire::resp;
 
 /// Settings that bear on the result.
-const SETTINGS: [&str; 6] =
-    ["io-threads", "io-threads-do-reads", "maxmemory", "maxmemory-policy", "save", "appendonly"];
+const SETTINGS: [&str; 7] =
+    ["io-threads", "io-threads-do-reads", "maxmemory", "maxmemory-policy", "save", "appendonly", LONGEST_VALUE];
+/// The setting that limits a value's length.
+pub const LONGEST_VALUE: &str = "proto-max-bulk-len";
 
 /// What one server said.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -100,7 +100,7 @@ fn many_ranks_share_the_tensors_of_one() {
     let (_folder, file) = verified(run("one-to-many"));
     assert_eq!(counts(&file), [&[(0, PUT, 44, 4)][..], &all(UNPACK)].concat());
     let contents = file.contents().unwrap();
-    assert!(contents.ranks.iter().all(|rank| rank.key == "throughput_rank_0"), "{:?}", contents.ranks);
+    assert!(contents.ranks.iter().all(|rank| rank.key.ends_with(":throughput_rank_0")), "{:?}", contents.ranks);
     let (_folder, file) = verified(run("many-to-one"));
     assert_eq!(counts(&file), [(0, PUT, 44, 4), (0, UNPACK, 44, 4), (1, PUT, 44, 4), (2, PUT, 44, 4)]);
 }
@@ -157,4 +157,21 @@ fn connections_leave_from_the_chosen_address() {
     assert_eq!(chosen, 2, "{:?}", server.peers());
     let unknown = Run::new(1, "1KiB").arg("--address", server.address()).arg("--source", "hsn9").fail();
     assert!(unknown.contains("\"hsn9\"") && unknown.contains("lo (127.0.0.1)"), "{unknown}");
+}
+
+#[test]
+fn a_store_that_others_use_is_left_as_it_was() {
+    let redis = Redis::start(&[]);
+    let mut others: redis::Connection = redis.connection();
+    // SmartRedis's own name, with a value of another type
+    redis::cmd("HSET").arg("throughput_rank_0").arg("a").arg(1).exec(&mut others).unwrap();
+    let run = || Run::new(2, "1KiB").arg("--address", redis.address()).arg("--tensors", 2);
+    run().succeed();
+    assert_eq!(redis::cmd("KEYS").arg("*").query::<Vec<String>>(&mut others).unwrap(), ["throughput_rank_0"]);
+    // a name of ours that somebody took
+    redis::cmd("HSET").arg("shardscale:plain:throughput_rank_1").arg("a").arg(1).exec(&mut others).unwrap();
+    run().arg("--mix", "0:1").succeed();
+    redis::cmd("CONFIG").arg("SET").arg("proto-max-bulk-len").arg("1mb").exec(&mut others).unwrap();
+    let said = Run::new(1, "1KiB,1MiB").arg("--address", redis.address()).fail();
+    assert!(said.contains("a tensor of 1 MiB does not fit the longest value that redis 7"), "{said}");
 }

@@ -1,6 +1,6 @@
 //! The network: the interface for servers, queues of connections, the port.
 
-use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, TcpListener};
 
 use shardscale::record::host::{HostFacts, InterfaceFacts};
 
@@ -17,7 +17,7 @@ pub fn check_interface(root: &Root, interfaces: &Interfaces, ifname: Option<&str
         let usable = interface::facts_of_usable(root, interfaces);
         let one = |facts: &InterfaceFacts| {
             let addresses = interfaces.get(&facts.name).into_iter().flatten();
-            format!("{} ({})", facts.name, addresses.map(Ipv4Addr::to_string).collect::<Vec<_>>().join(" "))
+            format!("{} ({})", facts.name, addresses.map(IpAddr::to_string).collect::<Vec<_>>().join(" "))
         };
         let list: Vec<_> = usable.iter().map(one).collect();
         return vec![Finding::ok("interfaces", format!("{}; name one with --ifname", list.join(", ")))];
@@ -31,7 +31,7 @@ pub fn check_interface(root: &Root, interfaces: &Interfaces, ifname: Option<&str
     }
 }
 
-fn judge(what: &str, address: Ipv4Addr, facts: &InterfaceFacts) -> Finding {
+fn judge(what: &str, address: IpAddr, facts: &InterfaceFacts) -> Finding {
     let state = facts.state.as_deref().unwrap_or("unknown");
     let speed = match facts.speed_mbit_per_s {
         Some(speed) => format!("{} Gbit/s", speed as f64 / 1000.0),
@@ -92,13 +92,13 @@ pub fn check_congestion_control(facts: &HostFacts) -> Finding {
 pub fn check_port(root: &Root, interfaces: &Interfaces, args: &Args) -> Finding {
     let what = format!("port {}", args.port);
     let address = args.ifname.as_deref().and_then(|name| interfaces.get(name)?.first().copied());
-    let address = address.unwrap_or(Ipv4Addr::LOCALHOST);
+    let address = address.unwrap_or(Ipv4Addr::LOCALHOST.into());
     let Some(bus) = args.port.checked_add(BUS_OFFSET) else {
         let highest = u16::MAX - BUS_OFFSET;
         return Finding::bad(&what, "leaves no port for the cluster bus", format!("give a --port up to {highest}"));
     };
     for port in [args.port, bus] {
-        if let Err(error) = TcpListener::bind(SocketAddrV4::new(address, port)) {
+        if let Err(error) = TcpListener::bind((address, port)) {
             let remedy =
                 format!("give another --port, or end what holds it (`ss -ltnp` names it): {port} on {address}");
             return Finding::bad(&what, format!("port {port} cannot be used: {error}"), remedy);
@@ -130,8 +130,8 @@ mod tests {
 
     fn interfaces() -> Interfaces {
         Interfaces::from([
-            ("hsn0".to_owned(), vec![Ipv4Addr::new(10, 78, 0, 4)]),
-            ("eth0".to_owned(), vec![Ipv4Addr::new(10, 0, 0, 4)]),
+            ("hsn0".to_owned(), vec![Ipv4Addr::new(10, 78, 0, 4).into()]),
+            ("eth0".to_owned(), vec![Ipv4Addr::new(10, 0, 0, 4).into()]),
             ("hsn1".to_owned(), vec![]),
         ])
     }
@@ -151,7 +151,7 @@ mod tests {
         assert_eq!(check(&up, "eth0").level, Level::Warn);
         let missing = check(&up, "ib0");
         assert!(missing.level == Level::Bad && missing.found.contains("it has eth0 (10.0.0.4), hsn0"), "{missing:?}");
-        assert!(check(&up, "hsn1").found.contains("has no IPv4 address"));
+        assert!(check(&up, "hsn1").found.contains("has no address but link-local ones"));
         let (_folder, down) = root(&[("sys/class/net/hsn0/operstate", "down\n")]);
         assert_eq!(check(&down, "hsn0").level, Level::Bad);
         let all = &check_interface(&up, &interfaces(), None)[0];

@@ -1,21 +1,21 @@
-//! The network interfaces of this host: from a name to its IPv4 address and back, and what the kernel says of each.
+//! The network interfaces of this host: from a name to its address and back, and what the kernel says of each.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use anyhow::{Context, Result, bail};
 use shardscale::record::host::InterfaceFacts;
 
 use super::Root;
 
-/// Interfaces by name, each with its IPv4 addresses in the kernel's order.
-pub type Interfaces = BTreeMap<String, Vec<Ipv4Addr>>;
+/// Interfaces by name, each with its addresses that other hosts can use: IPv4 before IPv6, else in the kernel's order.
+pub type Interfaces = BTreeMap<String, Vec<IpAddr>>;
 
-/// The first IPv4 address of interface `name` on this host.
+/// The first address of interface `name` on this host.
 ///
 /// # Errors
-/// An unknown name, or an interface without an IPv4 address; both messages list what this host (`host`) has.
-pub fn address(name: &str, host: &str) -> Result<Ipv4Addr> {
+/// An unknown name, or an interface without an address; both messages list what this host (`host`) has.
+pub fn address(name: &str, host: &str) -> Result<IpAddr> {
     pick(&of_this_host().with_context(|| format!("cannot list the network interfaces of {host}"))?, name, host)
 }
 
@@ -23,23 +23,30 @@ pub fn of_this_host() -> Result<Interfaces> {
     let mut interfaces = Interfaces::new();
     for entry in nix::ifaddrs::getifaddrs()? {
         let addresses = interfaces.entry(entry.interface_name).or_default();
-        addresses.extend(entry.address.and_then(|address| Some(address.as_sockaddr_in()?.ip())));
+        let address = entry.address.and_then(|address| {
+            let v4 = address.as_sockaddr_in().map(|one| IpAddr::from(one.ip()));
+            // a link-local one means nothing without the interface of whoever uses it
+            let v6 = address.as_sockaddr_in6().map(|one| one.ip()).filter(|ip| !ip.is_unicast_link_local());
+            v4.or(v6.map(IpAddr::from))
+        });
+        addresses.extend(address);
     }
+    interfaces.values_mut().for_each(|addresses| addresses.sort_by_key(IpAddr::is_ipv6));
     Ok(interfaces)
 }
 
 /// As [`address`], from a list.
-pub fn pick(interfaces: &Interfaces, name: &str, host: &str) -> Result<Ipv4Addr> {
+pub fn pick(interfaces: &Interfaces, name: &str, host: &str) -> Result<IpAddr> {
     let problem = match interfaces.get(name).map(|addresses| addresses.first()) {
         Some(Some(address)) => return Ok(*address),
-        Some(None) => format!("interface {name:?} of {host} has no IPv4 address"),
+        Some(None) => format!("interface {name:?} of {host} has no address but link-local ones"),
         None => format!("{host} has no network interface {name:?}"),
     };
     bail!("{problem}; it has {}: name one with an address", describe(interfaces));
 }
 
 /// The interface that has `address`.
-pub fn with_address(interfaces: &Interfaces, address: Ipv4Addr) -> Option<&str> {
+pub fn with_address(interfaces: &Interfaces, address: IpAddr) -> Option<&str> {
     interfaces.iter().find(|(_, addresses)| addresses.contains(&address)).map(|(name, _)| name.as_str())
 }
 
@@ -74,9 +81,9 @@ fn infiniband_speed(root: &Root, name: &str) -> Option<u64> {
 }
 
 fn describe(interfaces: &Interfaces) -> String {
-    let one = |(name, addresses): (&String, &Vec<Ipv4Addr>)| match addresses.first() {
+    let one = |(name, addresses): (&String, &Vec<IpAddr>)| match addresses.first() {
         Some(address) => format!("{name} ({address})"),
-        None => format!("{name} (no IPv4 address)"),
+        None => format!("{name} (no address)"),
     };
     interfaces.iter().map(one).collect::<Vec<_>>().join(", ")
 }
@@ -85,23 +92,29 @@ fn describe(interfaces: &Interfaces) -> String {
 mod tests {
     use super::*;
 
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
     #[test]
     fn the_first_address_counts_and_errors_list_all() {
         let mut interfaces = Interfaces::new();
-        interfaces.insert("hsn0".into(), vec![Ipv4Addr::new(10, 78, 0, 4), Ipv4Addr::new(10, 78, 0, 5)]);
+        interfaces.insert("hsn0".into(), vec![ip("10.78.0.4"), ip("fd00::4")]);
         interfaces.insert("hsn1".into(), vec![]);
-        assert_eq!(pick(&interfaces, "hsn0", "cn4").unwrap(), Ipv4Addr::new(10, 78, 0, 4));
-        let listed = "it has hsn0 (10.78.0.4), hsn1 (no IPv4 address)";
+        interfaces.insert("ib6".into(), vec![ip("fd00::5")]);
+        assert_eq!(pick(&interfaces, "hsn0", "cn4").unwrap(), ip("10.78.0.4"));
+        assert_eq!(pick(&interfaces, "ib6", "cn4").unwrap(), ip("fd00::5"));
+        let listed = "it has hsn0 (10.78.0.4), hsn1 (no address), ib6 (fd00::5)";
         let unknown = pick(&interfaces, "ib0", "cn4").unwrap_err().to_string();
         assert!(unknown.contains("cn4 has no network interface \"ib0\"") && unknown.contains(listed), "{unknown}");
         let bare = pick(&interfaces, "hsn1", "cn4").unwrap_err().to_string();
-        assert!(bare.contains("\"hsn1\" of cn4 has no IPv4 address") && bare.contains(listed), "{bare}");
+        assert!(bare.contains("\"hsn1\" of cn4 has no address but link-local ones") && bare.contains(listed), "{bare}");
     }
 
     #[test]
     fn loopback_is_found_both_ways() {
-        assert_eq!(address("lo", "here").unwrap(), Ipv4Addr::LOCALHOST);
-        assert_eq!(with_address(&of_this_host().unwrap(), Ipv4Addr::LOCALHOST), Some("lo"));
+        assert_eq!(address("lo", "here").unwrap(), ip("127.0.0.1"));
+        assert_eq!(with_address(&of_this_host().unwrap(), ip("127.0.0.1")), Some("lo"));
     }
 
     #[test]

@@ -67,7 +67,7 @@ pub struct RunArgs {
     #[command(flatten)]
     pub workload: WorkloadArgs,
 
-    /// Interface, or its IPv4 address, from which the ranks connect; else the kernel chooses
+    /// Interface, or its address, from which the ranks connect; else the kernel chooses
     #[arg(long, value_name = "IF")]
     pub source: Option<String>,
 

@@ -51,7 +51,7 @@ impl Connector<'_> {
     fn reach(
         &self,
         shard: u32,
-        source: Option<std::net::Ipv4Addr>,
+        source: Option<std::net::IpAddr>,
     ) -> Result<crate::connecting::Reached<Stream>, Failure> {
         let address = &self.store.shards[shard as usize].address;
         let timeouts = self.args.timeouts();

@@ -66,6 +66,7 @@ fn measure(comm: &Comm, args: &RunArgs, host: &str, mut start_up: StartUp) -> Re
     let hosts = Hosts::exchange(comm, host).during("find the hosts")?;
     start_up.mark("exchange hosts");
     let store = Store::find(comm, args, &hosts).during("find the store")?;
+    store.check_sizes(&args.tensor_bytes).during("find the store")?;
     start_up.mark("find the store");
     let clock = clock::agree(comm, &hosts).during("agree on a clock")?;
     start_up.mark("agree on a clock");
@@ -78,6 +79,7 @@ fn measure(comm: &Comm, args: &RunArgs, host: &str, mut start_up: StartUp) -> Re
     start_up.mark("describe the run");
     report.write(args.attempt.as_deref(), start_up).during("describe the environment")?;
     session.sweep(&mut recorder, &mut watch)?;
+    session.clean();
     watch.warn();
     report.finish(comm).during("describe the environment")?;
     let clocks = clock::ask_again(comm, &hosts, clock).during("ask the clocks")?;

@@ -12,7 +12,7 @@ use super::store::Store;
 use crate::buffer::Buffer;
 use crate::clock::CommonClock;
 use crate::comm::Comm;
-use crate::connection::Stream;
+use crate::connection::{self, Stream};
 use crate::effort::Meter;
 use crate::environment::Reach;
 use crate::failure::{During, Failure};
@@ -112,6 +112,26 @@ impl<'a> Session<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Removes this rank's tensors from a store that is not the job's own, when all ranks have measured. What is left behind is
+    /// no reason to call the measurement failed: rank 0 says it for all.
+    pub fn clean(&mut self) {
+        self.comm.barrier();
+        if !self.store.is_shared || !self.workload.writes(self.own.rank) {
+            return;
+        }
+        let removed = self.tensors_of(self.own.rank).and_then(|all| all.iter().try_for_each(|one| self.remove(one)));
+        if let Err(error) = removed
+            && self.comm.is_root()
+        {
+            eprintln!("shardscale-client: the keys of this run stay in the store: {error:#}");
+        }
+    }
+
+    fn remove(&mut self, placed: &Placed) -> anyhow::Result<()> {
+        let stream = self.own.shards.iter().position(|shard| *shard == placed.place.shard).unwrap_or(0);
+        connection::delete(&mut self.streams[stream], &placed.place.key)
     }
 
     fn measure_size(&mut self, plan: &Plan<'_>, samples: &mut Samples) -> Result<Part, Failure> {

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde::{Deserialize, Serialize};
 use shardscale::record::attempt::PASSWORD_FILE;
 use shardscale::record::files;
+use shardscale::record::units::show_bytes;
 use shardscale::record::vocabulary::{KeyPlacement, Wire};
 
 use super::args::RunArgs;
@@ -15,8 +16,9 @@ use crate::address::{self, Address, AddressList};
 use crate::comm::Comm;
 use crate::hosts::Hosts;
 use crate::keys::{KeyMap, Shard, Topology};
-use crate::survey::{Survey, survey};
+use crate::survey::{LONGEST_VALUE, Survey, survey};
 use crate::watch::Target;
+use crate::wire::LONGEST_DESCRIPTION;
 
 /// Environment variable with the store's password.
 const PASSWORD_VARIABLE: &str = "SHARDSCALE_PASSWORD";
@@ -32,6 +34,8 @@ pub struct Store {
     pub shards: Vec<Shard>,
     pub colocated: bool,
     pub password: Option<String>,
+    /// It was given by its address, and may hold what is not ours: our keys have a prefix and are removed at the end.
+    pub is_shared: bool,
 }
 
 /// Where to ask, and with which password.
@@ -40,6 +44,7 @@ struct Contact {
     /// Standard: one or more servers of one store. Colocated: one for each host, in the order of hosts.
     addresses: Vec<Address>,
     password: Option<String>,
+    is_shared: bool,
 }
 
 impl Store {
@@ -87,7 +92,23 @@ impl Store {
             shards: answers.iter().flat_map(|answer| answer.topology.shards.clone()).collect(),
             colocated: args.colocated,
             password: contact.password,
+            is_shared: contact.is_shared,
         })
+    }
+
+    /// Refuses tensors that the servers would refuse in the middle of the sweep.
+    pub fn check_sizes(&self, tensor_bytes: &[u64]) -> Result<()> {
+        let limit =
+            self.settings.iter().find(|(name, _)| name == LONGEST_VALUE).and_then(|(_, text)| text.parse().ok());
+        let (Some(limit), Some(largest)) = (limit, tensor_bytes.iter().max()) else { return Ok(()) };
+        ensure!(
+            largest + LONGEST_DESCRIPTION <= limit,
+            "a tensor of {} does not fit the longest value that {} takes: {LONGEST_VALUE} {limit}; raise it with CONFIG SET, or \
+             measure smaller tensors",
+            show_bytes(*largest),
+            self.program
+        );
+        Ok(())
     }
 
     /// What [`crate::watch`] is to ask.
@@ -102,13 +123,13 @@ impl Store {
 
     /// Names and places keys for a rank on host number `host`.
     pub fn key_map(&self, placement: KeyPlacement, host: u32) -> KeyMap {
-        match self.colocated {
-            true => {
-                let shards = vec![self.shards[host as usize].clone()];
-                KeyMap { topology: Topology { shards }, placement, first_shard: host }
-            }
-            false => KeyMap { topology: Topology { shards: self.shards.clone() }, placement, first_shard: 0 },
-        }
+        let (shards, first_shard) = match self.colocated {
+            true => (vec![self.shards[host as usize].clone()], host),
+            false => (self.shards.clone(), 0),
+        };
+        // of each wire its own: a value of one is none of the other's. The same in all runs, so that keys stay on their shards
+        let prefix = if self.is_shared { format!("shardscale:{}:", self.wire) } else { String::new() };
+        KeyMap { topology: Topology { shards }, placement, first_shard, prefix }
     }
 }
 
@@ -131,7 +152,7 @@ impl Contact {
         if let Some(AddressList(given)) = &args.address {
             // not the job's own store, perhaps: its password comes from the environment first
             let password = password_of_environment().map_or_else(|| password_of_attempt(args), |it| Ok(Some(it)))?;
-            return Ok(Contact { addresses: for_hosts(given, args, hosts)?, password });
+            return Ok(Contact { addresses: for_hosts(given, args, hosts)?, password, is_shared: true });
         }
         let servers = args.attempt.as_deref().map_or(Ok(Vec::new()), address::announced)?;
         if !servers.is_empty() {
@@ -139,7 +160,8 @@ impl Contact {
                 true => hosts.names.iter().map(|host| address::on_host(&servers, host)).collect::<Result<_>>()?,
                 false => servers.iter().map(address::from_afar).collect::<Result<_>>()?,
             };
-            return Ok(Contact { addresses, password: password_of_attempt(args)?.or_else(password_of_environment) });
+            let password = password_of_attempt(args)?.or_else(password_of_environment);
+            return Ok(Contact { addresses, password, is_shared: false });
         }
         let list = env::var(address::VARIABLE).map_err(|_| {
             anyhow!(
@@ -153,7 +175,7 @@ impl Contact {
         })?;
         let AddressList(given) =
             list.parse().map_err(|mistake: String| anyhow!("the variable {}: {mistake}", address::VARIABLE))?;
-        Ok(Contact { addresses: for_hosts(&given, args, hosts)?, password: password_of_environment() })
+        Ok(Contact { addresses: for_hosts(&given, args, hosts)?, password: password_of_environment(), is_shared: true })
     }
 }
 

@@ -4,7 +4,7 @@
 //! Directives are those of Redis 6 and later; Valkey keeps them, KeyDB names its threads otherwise.
 
 use std::fmt::Write;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use shardscale::record::vocabulary::Store;
@@ -17,11 +17,14 @@ pub const MAX_SOCKET_PATH_BYTES: usize = 107;
 /// Distance from a server's port to that of its cluster bus; fixed by the servers.
 pub const BUS_OFFSET: u16 = 10_000;
 
+/// Bytes of the longest value that servers take unless they are told otherwise: `proto-max-bulk-len`.
+pub const USUAL_LONGEST_VALUE: u64 = 512 << 20;
+
 /// Where a server listens for clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Listen {
     Tcp {
-        address: Ipv4Addr,
+        address: IpAddr,
         port: u16,
         /// A shard of a cluster, with a bus beside the port.
         cluster: bool,
@@ -81,6 +84,11 @@ impl Config {
         line("tcp-backlog", &self.backlog.to_string());
         line("maxmemory", &self.settings.maxmemory.to_string());
         line("maxmemory-policy", &self.settings.maxmemory_policy);
+        if let Some(bytes) = self.settings.longest_value.filter(|bytes| *bytes > USUAL_LONGEST_VALUE) {
+            line("proto-max-bulk-len", &bytes.to_string());
+            // a command in flight is held as a whole, and the usual limit is 1 GiB
+            line("client-query-buffer-limit", &(2 * bytes).to_string());
+        }
         let threads = self.settings.io_threads;
         match self.product {
             Store::KeyDb => line("server-threads", &threads.to_string()),
@@ -144,7 +152,7 @@ mod tests {
 
     #[test]
     fn a_shard_listens_on_its_address_alone() {
-        let text = config(Listen::Tcp { address: Ipv4Addr::new(10, 0, 0, 1), port: 6780, cluster: true }).text();
+        let text = config(Listen::Tcp { address: "10.0.0.1".parse().unwrap(), port: 6780, cluster: true }).text();
         assert!(text.starts_with("bind 10.0.0.1\nport 6780\ncluster-enabled yes\n"), "{text}");
         assert!(text.contains("\nrequirepass \"abc\"\n") && !text.contains("masterauth"), "{text}");
         assert!(text.contains("\ndir \"/tmp/a b\"\nsave \"\"\nappendonly no\ndaemonize no\n"), "{text}");
@@ -172,7 +180,11 @@ mod tests {
             load_module: vec!["/opt/redisai.so".into()],
             ..Settings::default()
         };
+        let large = Settings { longest_value: Some(1 << 30), ..settings.clone() };
+        let large = Config { settings: large, ..config(Listen::Socket) }.text();
+        assert!(large.contains("proto-max-bulk-len 1073741824\nclient-query-buffer-limit 2147483648\n"), "{large}");
         let text = Config { settings, ..config(Listen::Socket) }.text();
+        assert!(!text.contains("proto-max-bulk-len"), "{text}");
         assert!(text.contains("\nmaxmemory 1073741824\nmaxmemory-policy allkeys-lru\n"), "{text}");
         assert!(text.ends_with("\nio-threads-do-reads no\nloadmodule \"/opt/redisai.so\"\n"), "{text}");
     }

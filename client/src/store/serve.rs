@@ -3,7 +3,7 @@
 //! The server lives no longer than this process, and this process no longer than the server. What happened to it stands
 //! in `server-N.json` at every moment; a server that never served leaves `server-N.error`.
 
-use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
+use std::net::{IpAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -25,13 +25,14 @@ use super::{in_force, limits};
 use crate::affinity::{CpuLists, kernel_set};
 use crate::launcher::{self, Task};
 use crate::node::{self, interface};
+use crate::wire::LONGEST_DESCRIPTION;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Attempt folder that `begin` made
     #[arg(long, value_name = "DIR")]
     attempt: PathBuf,
-    /// Network interface to listen on, by its first IPv4 address
+    /// Network interface to listen on, by its first address, IPv4 before IPv6
     #[arg(long, value_name = "IF")]
     ifname: String,
     /// Port of this node's first server; the others of the node take the following ones
@@ -103,7 +104,10 @@ fn serve(args: &Args, task: Task, host: &str) -> Result<()> {
         password: super::read_password(&args.attempt)?,
         max_clients: limits::max_clients(clients)?,
         backlog: limits::backlog(),
-        settings: args.settings.clone(),
+        settings: Settings {
+            longest_value: args.settings.longest_value.or(manifest.as_ref().map(longest_value)),
+            ..args.settings.clone()
+        },
     };
     let cpus = args.cpus.as_ref().map(|lists| kernel_set(lists.own()?)).transpose()?;
     let label = format!("server {} on {host}", task.index);
@@ -151,7 +155,7 @@ fn listen(args: &Args, task: Task, host: &str) -> Result<Listen> {
     let address = interface::address(&args.ifname, host)?;
     let bus = args.cluster.then_some(port.saturating_add(BUS_OFFSET));
     for port in [Some(port), bus].into_iter().flatten() {
-        TcpListener::bind(SocketAddrV4::new(address, port)).with_context(|| {
+        TcpListener::bind((address, port)).with_context(|| {
             format!(
                 "port {port} of {address} ({}) on {host} cannot be used: give another --port (gen: --db-port), or end \
                  what holds it (`ss -ltnp` on {host} names it)",
@@ -188,6 +192,11 @@ fn manifest_of(attempt: &Path) -> Option<Manifest> {
     attempt.parent().and_then(|run_dir| Manifest::read(run_dir).ok())
 }
 
+/// Bytes of the longest value that the run puts: its largest tensor with what describes it.
+fn longest_value(manifest: &Manifest) -> u64 {
+    manifest.sweep.tensor_bytes.iter().max().map_or(0, |bytes| bytes.saturating_add(LONGEST_DESCRIPTION))
+}
+
 /// Ranks that will connect to each server.
 fn ranks_per_server(manifest: &Manifest) -> u64 {
     match manifest.job.deployment {
@@ -197,7 +206,7 @@ fn ranks_per_server(manifest: &Manifest) -> u64 {
 }
 
 impl Config {
-    fn address(&self) -> Option<(Ipv4Addr, u16)> {
+    fn address(&self) -> Option<(IpAddr, u16)> {
         match self.listen {
             Listen::Tcp { address, port, .. } => Some((address, port)),
             Listen::Socket => None,

@@ -34,6 +34,9 @@ pub struct Settings {
     /// Options of the server's allocator jemalloc, such as dirty_decay_ms:-1 (keep freed memory)
     #[arg(long, value_name = "NAME:VALUE+..", default_value_t = MallocConf::default())]
     pub malloc_conf: MallocConf,
+    /// Bytes of the longest value that it takes; without it, what the run's tensors need
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
+    pub longest_value: Option<u64>,
     /// Module that the server loads: its path and, in the same word, its arguments, such as "redisai.so THREADS_PER_QUEUE 2"; can be
     /// given several times
     #[arg(long, value_name = "FILE [ARG..]")]
@@ -48,6 +51,7 @@ impl Default for Settings {
             maxmemory: 0,
             maxmemory_policy: POLICIES[0].to_owned(),
             malloc_conf: MallocConf::default(),
+            longest_value: None,
             load_module: Vec::new(),
         }
     }

@@ -34,6 +34,9 @@ const PARTS: usize = 3 * BATCH;
 const CRLF: &[u8] = b"\r\n";
 const OK: &[u8] = b"+OK\r\n";
 
+/// Bytes of the longest description of a tensor that a wire stores in one value with it: that of [`plain`] with 8 dimensions.
+pub const LONGEST_DESCRIPTION: u64 = 72;
+
 /// Bytes beyond the payload that an unexpected reply may have before it is given up.
 const REPLY_SLACK: usize = 64 << 10;
 

@@ -181,6 +181,9 @@ pub fn explain(text: &str) -> String {
         "NOAUTH" | "WRONGPASS" => {
             ": the password is in the file `password` of the attempt, or in the variable SHARDSCALE_PASSWORD"
         }
+        "WRONGTYPE" => {
+            ": under this key lies a value that is none of this wire's, from another program; remove it, or empty the store"
+        }
         "READONLY" => ": this server is a replica",
         _ => "",
     };

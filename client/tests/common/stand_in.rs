@@ -132,6 +132,10 @@ impl State {
         match name {
             "PING" => stream.write_all(b"+PONG\r\n"),
             "INFO" => stream.write_all(&bulk(info.as_bytes())),
+            "DEL" => {
+                let there = self.values.lock().unwrap().remove(&command[1]).is_some();
+                stream.write_all(format!(":{}\r\n", u8::from(there)).as_bytes())
+            }
             "COMMAND" if self.tensors => stream.write_all(b"*1\r\n*3\r\n$12\r\nai.tensorset\r\n:-1\r\n*0\r\n"),
             "COMMAND" => stream.write_all(b"*1\r\n*-1\r\n"),
             _ => stream.write_all(format!("-ERR unknown command, with {} arguments\r\n", command.len() - 1).as_bytes()),
