@@ -72,6 +72,7 @@ fn change(old: &[Vec<f64>], new: &[Vec<f64>]) -> Change {
         p,
         method,
         verdict: Verdict::of(interval, method),
+        differs: std::sync::Arc::default(),
     }
 }
 

@@ -11,6 +11,7 @@ use collect_support::{DONE, Model, permutation};
 use shardscale::collect;
 use shardscale::collect::baseline::{Baseline, FailIf, Method, Metric, Verdict, compare};
 use shardscale::collect::scaling::{FitKind, Reading, Scaling};
+use shardscale::record::vocabulary::{Store, Wire};
 
 /// Three sizes under one set of parameters.
 fn runs(out: &Path, repeats: u32, change: impl Fn(&mut Model)) {
@@ -28,7 +29,7 @@ fn gather(dir: &Path) -> collect::model::Collection {
 }
 
 fn compared(old: &Path, new: &Path) -> Baseline {
-    compare("old".into(), &gather(old).runs, &gather(new).runs)
+    compare("old".into(), &gather(old).runs, &gather(new).runs, false)
 }
 
 fn verdicts(baseline: &Baseline) -> Vec<Verdict> {
@@ -94,15 +95,15 @@ fn tails_and_bandwidth_are_compared_and_decide_nothing() {
     let (old, mut new) = (gather(&old).runs, gather(&again).runs);
     let ops = new.iter_mut().flat_map(|run| &mut run.measured.as_mut().unwrap().sizes).flat_map(|size| &mut size.ops);
     ops.for_each(|op| op.latency.p99 = op.latency.p99.map(|p99| 2.0 * p99));
-    let tails = compare("old".into(), &old, &new);
+    let tails = compare("old".into(), &old, &new, false);
     assert!(tails.further_of(Metric::P99).iter().all(|change| change.verdict == Verdict::Slower), "{tails:?}");
-    assert_eq!(tails.failures(FailIf { slower: 0.05, unconfirmed: true }).count(), 0);
+    assert_eq!(tails.failures(FailIf { slower: Some(0.05), unconfirmed: true, differs: false }).count(), 0);
     // what a side does not have is not compared
     old.iter().for_each(|run| assert!(run.sizes().iter().all(|size| size.overlap_gb_per_s.is_some())));
     new.iter_mut()
         .flat_map(|run| &mut run.measured.as_mut().unwrap().sizes)
         .for_each(|size| size.overlap_gb_per_s = None);
-    assert!(compare("old".into(), &old, &new).further_of(Metric::Bandwidth).is_empty());
+    assert!(compare("old".into(), &old, &new, false).further_of(Metric::Bandwidth).is_empty());
 }
 
 #[test]
@@ -153,7 +154,7 @@ fn the_exit_code_and_the_outputs_tell() {
     assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
     let table = std::fs::read_to_string(format!("{new}/report/baseline.csv")).unwrap();
     let of =
-        |figure: &str| table.lines().filter(|line| line.contains(figure) && line.ends_with(",repeats,slower")).count();
+        |figure: &str| table.lines().filter(|line| line.contains(figure) && line.contains(",repeats,slower,")).count();
     assert_eq!((of(",median_us,"), of("both,overlap_gb_per_s,"), of(",p99_us,")), (6, 3, 0), "{table}");
     assert!(text.contains("\nBeside the medians: overlap GB/s: 3 slower\n"), "{text}");
     assert_eq!(shardscale(&[new, "--baseline", old, "--fail-if", "slower=60%"]).status.code(), Some(0));
@@ -212,4 +213,86 @@ fn series_have_their_readings_and_their_fits() {
     let strong = of(Reading::Strong, 2);
     assert!(strong.iter().all(|one| one.fit.as_ref().is_err_and(|why| why.contains("a fit wants 5"))));
     assert!(!strong.is_empty());
+}
+
+#[test]
+fn what_differs_is_told_and_what_is_not_comparable_is_not_compared() {
+    let tree = tempfile::tempdir().unwrap();
+    let [old, upgraded, valkey, wire] = ["old", "upgraded", "valkey", "wire"].map(|name| tree.path().join(name));
+    runs(&old, 3, |_| {});
+    runs(&upgraded, 3, |model| (model.seed, model.server, model.hosts) = (1, "redis 7.2.1".into(), "other".into()));
+    runs(&valkey, 3, |model| {
+        model.seed = 1;
+        model.manifest.job.store = Store::Valkey;
+        model.server = "valkey 9.1.2".into();
+    });
+    runs(&wire, 3, |model| (model.seed, model.wire) = (1, Wire::RedisAi));
+    let said = |new: &Path, more: &str, code: i32| {
+        let output = shardscale(
+            &[
+                &[new.to_str().unwrap(), "--baseline", old.to_str().unwrap()][..],
+                &more.split_whitespace().collect::<Vec<_>>(),
+            ]
+            .concat(),
+        );
+        assert_eq!(output.status.code(), Some(code), "{more}: {}", String::from_utf8_lossy(&output.stderr));
+        let csv = std::fs::read_to_string(new.join("report/baseline.csv")).unwrap();
+        let page = std::fs::read_to_string(new.join("report/report.html")).unwrap();
+        let summary = std::fs::read_to_string(new.join("report/summary.md")).unwrap();
+        [String::from_utf8(output.stdout).unwrap(), csv, page, summary]
+    };
+    // an upgrade is what a baseline is asked about: compared, and named everywhere
+    let told = said(&upgraded, "", 0);
+    assert!(told[0].contains("6 comparisons: 6 noise"), "{}", told[0]);
+    for text in &told {
+        assert!(text.contains("server redis 7.0.15 -") && text.contains("redis 7.2.1"), "{text}");
+    }
+    assert!(told[0].contains("hosts 4 nodes -> 4 nodes with 0 in common"), "{}", told[0]);
+    said(&upgraded, "--fail-if slower=5%", 0);
+    said(&upgraded, "--fail-if slower=5%,differs", 4);
+    // another product and another wire are other measurements, unless somebody asks
+    for (new, what) in [(&valkey, "redis over the plain wire in the baseline"), (&wire, "over the redisai wire here")] {
+        let told = said(new, "", 0);
+        assert_eq!(told[1].lines().count(), 1, "nothing is compared: {}", told[1]);
+        assert!(told.iter().skip(2).all(|text| text.contains(what)), "{} {}", told[0], told[3]);
+        said(new, "--fail-if differs", 4);
+        let across = said(new, "--across", 0);
+        assert!(across[0].contains("6 comparisons"), "{}", across[0]);
+        assert_eq!(across[1].lines().filter(|row| row.contains("->")).count(), across[1].lines().count() - 1);
+    }
+    // beside each other on both sides, each is compared with its own
+    runs(&old.join("more"), 3, |model| (model.seed, model.wire) = (1, Wire::RedisAi));
+    assert_eq!(compared(&old, &wire).apart, Vec::<String>::new());
+}
+
+#[test]
+fn a_summary_of_many_runs_is_short() {
+    let tree = tempfile::tempdir().unwrap();
+    let [old, new] = ["old", "new"].map(|name| tree.path().join(name));
+    for (out, slowdown) in [(&old, 1.0), (&new, 1.4)] {
+        for repeat in 1..=250 {
+            let mut manifest = permutation(1 + repeat % 9, Some(1 + repeat % 7), repeat);
+            manifest.sweep.tensor_bytes.truncate(2);
+            manifest.sweep.iterations = 5;
+            let mut model = Model::new(manifest);
+            (model.seed, model.slowdown, model.clock_error_ns) =
+                (repeat.into(), slowdown, 10_000_000 + u64::from(repeat));
+            model.execute(
+                out,
+                1,
+                if repeat % 5 == 0 {
+                    "1766400000 started job=7 host=cn1\n1766400009 failed client rc=1\n"
+                } else {
+                    DONE
+                },
+            );
+        }
+    }
+    let output = shardscale(&[new.to_str().unwrap(), "--baseline", old.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(3), "{}", String::from_utf8_lossy(&output.stderr));
+    let summary = std::fs::read_to_string(new.join("report/summary.md")).unwrap();
+    assert!(summary.len() < 10_000, "{} bytes: {summary}", summary.len());
+    assert!(summary.contains("times**, such as in") && summary.contains("more in runs.csv"), "{summary}");
+    assert!(summary.lines().all(|line| line.matches("clocks agree").count() < 2), "{summary}");
+    assert_eq!(summary.matches("clocks agree").count(), 1, "one kind of note once: {summary}");
 }

@@ -24,10 +24,16 @@ pub struct CollectArgs {
     baseline: Option<PathBuf>,
 
     /// End with exit code 4 if an operation became slower than the baseline by this much and by more than noise, such as
-    /// slower=5%. slower=5%,unconfirmed counts single runs as well, which fails often by chance. Default: the comparison is
-    /// shown and decides nothing.
-    #[arg(long, value_name = "slower=PERCENT%[,unconfirmed]", requires = "baseline")]
+    /// slower=5%. slower=5%,unconfirmed counts single runs as well, which fails often by chance. With differs also if anything
+    /// but the date differs between the sides: server, wire, modules, MPI, client, kernel, congestion control, nodes. Default:
+    /// the comparison is shown and decides nothing.
+    #[arg(long, value_name = "slower=PERCENT%[,unconfirmed][,differs]", requires = "baseline")]
     fail_if: Option<FailIf>,
+
+    /// Compare also runs of another product or over another wire with those of the baseline. Default: they are named, and not
+    /// compared.
+    #[arg(long, requires = "baseline")]
+    across: bool,
 
     /// Write also the samples behind the figures, a Parquet file for each run in REPORT/samples, about 5 bytes a sample, for
     /// pandas, Polars, DuckDB and the like. Files of runs that did not change are kept.
@@ -47,7 +53,7 @@ pub struct CollectArgs {
 impl CollectArgs {
     /// The options that these flags mean.
     pub fn into_options(self) -> CollectOptions {
-        let CollectArgs { dir, out, baseline, fail_if, parquet, fresh, format } = self;
-        CollectOptions { dir, out, baseline, fail_if, parquet, fresh, format }
+        let CollectArgs { dir, out, baseline, fail_if, across, parquet, fresh, format } = self;
+        CollectOptions { dir, out, baseline, fail_if, across, parquet, fresh, format }
     }
 }

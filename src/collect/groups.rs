@@ -135,6 +135,7 @@ mod tests {
             measured: Some(Measured {
                 ranks: 1,
                 hosts: 1,
+                host_names: Vec::new(),
                 ranks_per_shard: Vec::new(),
                 wire: "plain".into(),
                 server: server.into(),

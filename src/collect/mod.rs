@@ -6,6 +6,7 @@
 
 pub mod baseline;
 pub mod cache;
+pub mod circumstances;
 pub mod export;
 pub mod groups;
 pub mod measures;
@@ -56,6 +57,8 @@ pub struct CollectOptions {
     pub baseline: Option<PathBuf>,
     /// When the comparison fails.
     pub fail_if: Option<FailIf>,
+    /// Runs of another product or wire are compared too.
+    pub across: bool,
     /// The samples are written as Parquet files too.
     pub parquet: bool,
     /// Every run is read, also those that an earlier collection has read.
@@ -71,6 +74,7 @@ impl CollectOptions {
             out: None,
             baseline: None,
             fail_if: None,
+            across: false,
             parquet: false,
             fresh: false,
             format: Format::Table,
@@ -107,8 +111,8 @@ pub fn run(options: &CollectOptions, progress: impl Fn(Stage, usize, usize) + Sy
     if let Some(folder) = &options.baseline {
         let report = folder.join(REPORT);
         let old = gather_with(&cache_of(&report), (folder, &report), &read).context("cannot use the baseline")?;
-        collection.baseline =
-            Some(baseline::compare(folder.display().to_string(), &old.collection.runs, &collection.runs));
+        let folder = folder.display().to_string();
+        collection.baseline = Some(baseline::compare(folder, &old.collection.runs, &collection.runs, options.across));
     }
     files::create_folders(&report)?;
     for (name, bytes) in report::files(&collection)? {
@@ -148,7 +152,7 @@ pub fn run(options: &CollectOptions, progress: impl Fn(Stage, usize, usize) + Sy
 
 fn fails(collection: &Collection, limit: Option<FailIf>) -> bool {
     let (Some(baseline), Some(limit)) = (&collection.baseline, limit) else { return false };
-    baseline.failures(limit).next().is_some()
+    baseline.fails(limit)
 }
 
 /// Finds and reads everything below `dir`.

@@ -151,6 +151,8 @@ pub struct Measured {
     pub ranks: u32,
     /// Nodes that they ran on.
     pub hosts: usize,
+    /// Their names, where they are known.
+    pub host_names: Vec<String>,
     /// Ranks whose key a shard owns, for each shard.
     pub ranks_per_shard: Vec<u32>,
     /// The wire that was used.

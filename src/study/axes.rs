@@ -352,7 +352,7 @@ mod tests {
         assert!(error(Axes { db_cpus: Some(vec![]), ..Axes::default() }).contains("--db-cpus has no value"));
         assert!(error(Axes { db_cpus: Some(vec![2, 2]), ..Axes::default() }).contains("2 twice"));
         assert!(
-            error(Axes { tensor_bytes: Some(vec![1 << 30]), ..Axes::default() }).contains("--tensor-bytes 1073741824")
+            error(Axes { tensor_bytes: Some(vec![8 << 30]), ..Axes::default() }).contains("--tensor-bytes 8589934592")
         );
         assert!(error(Axes { iterations: Some(0), ..Axes::default() }).contains("--iterations 0"));
     }

@@ -8,12 +8,15 @@ mod multiple;
 mod pair;
 mod verdict;
 
-use anyhow::{Context, Result, ensure};
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail, ensure};
 
 pub use multiple::{FALSE_RATE, correct};
 pub use pair::compare;
 pub use verdict::{Verdict, margin};
 
+use super::circumstances::Difference;
 use crate::record::op::Op;
 
 /// A collection against an earlier one.
@@ -28,6 +31,12 @@ pub struct Baseline {
     /// Names of runs with figures whose parameters the other side does not have.
     pub only_old: Vec<String>,
     pub only_new: Vec<String>,
+    /// Parameters that both sides have, measured with another product or over another wire: not compared, with the reason.
+    pub apart: Vec<String>,
+    /// Pairs of runs that were compared.
+    pub pairs: usize,
+    /// In what else the sides of pairs differ, each with the number of pairs.
+    pub differs: Vec<(Difference, usize)>,
 }
 
 impl Baseline {
@@ -41,6 +50,22 @@ impl Baseline {
         self.further.iter().filter(|change| change.metric == metric).collect()
     }
 
+    /// Whether `limit` does not allow this comparison.
+    pub fn fails(&self, limit: FailIf) -> bool {
+        let differs = || !self.apart.is_empty() || self.differs.iter().any(|(difference, _)| difference.may_explain());
+        self.failures(limit).next().is_some() || (limit.differs && differs())
+    }
+
+    /// `server redis 7.0.15 -> redis 7.2.1 (all 6 pairs)`, each difference once.
+    pub fn differences(&self) -> Vec<String> {
+        let pairs = |count: usize| match count {
+            _ if self.pairs == 1 => String::new(),
+            all if all == self.pairs => format!(" (all {all} pairs)"),
+            some => format!(" ({some} of {} pairs)", self.pairs),
+        };
+        self.differs.iter().map(|(difference, count)| format!("{difference}{}", pairs(*count))).collect()
+    }
+
     /// The changes that `limit` does not allow.
     pub fn failures(&self, limit: FailIf) -> impl Iterator<Item = &Change> {
         let counts = move |verdict| match verdict {
@@ -48,7 +73,9 @@ impl Baseline {
             Verdict::Unconfirmed => limit.unconfirmed,
             Verdict::Faster | Verdict::Noise | Verdict::TooFew => false,
         };
-        let is_too_slow = move |change: &&Change| counts(change.verdict) && change.ratio >= 1.0 + limit.slower;
+        let is_too_slow = move |change: &&Change| {
+            counts(change.verdict) && limit.slower.is_some_and(|slower| change.ratio >= 1.0 + slower)
+        };
         self.changes.iter().filter(is_too_slow)
     }
 }
@@ -115,6 +142,8 @@ pub struct Change {
     /// How the interval was made.
     pub method: Method,
     pub verdict: Verdict,
+    /// In what else the two sides differ.
+    pub differs: Arc<[Difference]>,
 }
 
 impl Change {
@@ -146,27 +175,41 @@ impl Method {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct FailIf {
     /// Slower by this part or more, and by more than noise.
-    pub slower: f64,
+    pub slower: Option<f64>,
     /// Count as well what single runs show and cannot confirm.
     pub unconfirmed: bool,
+    /// Something else than time differs between the sides of a pair.
+    pub differs: bool,
 }
 
 impl std::str::FromStr for FailIf {
     type Err = anyhow::Error;
 
-    /// Reads `slower=5%` or `slower=5%,unconfirmed`.
+    /// Reads conditions with commas: `slower=5%`, `slower=5%,unconfirmed`, `differs`, `slower=5%,differs`.
     fn from_str(text: &str) -> Result<FailIf> {
-        let allowed = "give slower=PERCENT%, such as slower=5%, or slower=5%,unconfirmed";
-        let (condition, unconfirmed) = match text.strip_suffix(",unconfirmed") {
-            Some(condition) => (condition, true),
-            None => (text, false),
-        };
-        let percent = condition.strip_prefix("slower=").and_then(|rest| rest.strip_suffix('%'));
-        let percent = percent.with_context(|| format!("{text:?} is no condition: {allowed}"))?;
-        let percent: f64 = percent.parse().ok().with_context(|| format!("{percent:?} is no number: {allowed}"))?;
-        ensure!(percent.is_finite() && percent >= 0.0, "{percent} % is no slowdown: {allowed}");
-        Ok(FailIf { slower: percent / 100.0, unconfirmed })
+        let allowed = "give slower=PERCENT%, such as slower=5%, or differs, or several with commas: slower=5%,unconfirmed,differs";
+        let mut limit = FailIf { slower: None, unconfirmed: false, differs: false };
+        for condition in text.split(',') {
+            match condition.strip_prefix("slower=") {
+                Some(percent) if limit.slower.is_none() => limit.slower = Some(part(percent, allowed)?),
+                None if condition == "unconfirmed" => limit.unconfirmed = true,
+                None if condition == "differs" => limit.differs = true,
+                _ => bail!("{condition:?} is no condition, or is given twice: {allowed}"),
+            }
+        }
+        ensure!(
+            limit.slower.is_some() || !limit.unconfirmed,
+            "unconfirmed says what slower=PERCENT% counts, and there is none: {allowed}"
+        );
+        Ok(limit)
     }
+}
+
+/// `5%` as 0.05.
+fn part(percent: &str, allowed: &str) -> Result<f64> {
+    let number = percent.strip_suffix('%').and_then(|number| number.parse::<f64>().ok());
+    let number = number.filter(|number| number.is_finite() && *number >= 0.0);
+    number.map(|number| number / 100.0).with_context(|| format!("{percent:?} is no slowdown: {allowed}"))
 }
 
 #[cfg(test)]
@@ -176,9 +219,22 @@ mod tests {
     #[test]
     fn a_condition_is_read_and_a_wrong_one_says_what_is_allowed() {
         let read = |text: &str| text.parse::<FailIf>().unwrap();
-        assert_eq!(read("slower=5%"), FailIf { slower: 0.05, unconfirmed: false });
-        assert_eq!(read("slower=5%,unconfirmed"), FailIf { slower: 0.05, unconfirmed: true });
-        for wrong in ["slower=5", "faster=5%", "slower=x%", "slower=-1%", "slower=inf%", "slower=5%,all", ""] {
+        let slower = FailIf { slower: Some(0.05), unconfirmed: false, differs: false };
+        assert_eq!(read("slower=5%"), slower);
+        assert_eq!(read("slower=5%,unconfirmed"), FailIf { unconfirmed: true, ..slower });
+        assert_eq!(read("differs,slower=5%"), FailIf { differs: true, ..slower });
+        assert_eq!(read("differs"), FailIf { slower: None, differs: true, ..slower });
+        for wrong in [
+            "slower=5",
+            "faster=5%",
+            "slower=x%",
+            "slower=-1%",
+            "slower=inf%",
+            "slower=5%,all",
+            "",
+            "unconfirmed",
+            "slower=5%,slower=6%",
+        ] {
             let error = format!("{:#}", wrong.parse::<FailIf>().unwrap_err());
             assert!(error.contains("slower=5%"), "{error}");
         }

@@ -44,6 +44,7 @@ mod tests {
             p: interval::welch_p(&old, &new, 1.0 + margin(Method::Repeats)),
             method: Method::Repeats,
             verdict: Verdict::of(interval, Method::Repeats),
+            differs: std::sync::Arc::default(),
         }
     }
 

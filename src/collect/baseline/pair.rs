@@ -1,12 +1,14 @@
 //! Which runs are compared with which.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
 use super::multiple::correct;
 use super::verdict::margin;
 use super::{Baseline, Change, Method, Metric, Verdict};
+use crate::collect::circumstances::{self, Difference};
 use crate::collect::model::{Run, SizeResult};
 use crate::collect::params::{COLUMNS, FOLLOWS, Value};
 use crate::collect::stats::interval;
@@ -21,37 +23,72 @@ const FREE: &[&str] = &[
     "db_address",
     "iterations",
     "warmup",
+    // what was used counts, see `circumstances::identity`
+    "store",
+    "wire_asked",
 ];
 
 type Key = Vec<Option<Value>>;
-type Sides<'a> = (Vec<&'a Run>, Vec<&'a Run>);
+type Runs<'a> = Vec<&'a Run>;
+/// Runs of one set of parameters by product and wire.
+type Identities<'a> = BTreeMap<Option<(String, String)>, Runs<'a>>;
 
-/// Compares `new` with `old`, which lay in `folder`.
-pub fn compare(folder: String, old: &[Run], new: &[Run]) -> Baseline {
-    let mut pairs: BTreeMap<Key, Sides<'_>> = BTreeMap::new();
-    for run in old.iter().filter(|run| has_figures(run)) {
-        pairs.entry(key(run)).or_default().0.push(run);
-    }
-    for run in new.iter().filter(|run| has_figures(run)) {
-        pairs.entry(key(run)).or_default().1.push(run);
+/// Compares `new` with `old`, which lay in `folder`. Runs of another product or over another wire are compared only with
+/// `across`, and then where the other side has none of the same.
+pub fn compare(folder: String, old: &[Run], new: &[Run], across: bool) -> Baseline {
+    let mut all: BTreeMap<Key, [Identities<'_>; 2]> = BTreeMap::new();
+    for (side, runs) in [old, new].into_iter().enumerate() {
+        for run in runs.iter().filter(|run| has_figures(run)) {
+            let sides = all.entry(key(run)).or_default();
+            sides[side].entry(circumstances::identity(run)).or_default().push(run);
+        }
     }
     let mut baseline = Baseline { folder, ..Baseline::default() };
-    let mut both = Vec::new();
-    for (old, new) in pairs.into_values() {
-        match (old.is_empty(), new.is_empty()) {
-            (false, false) => both.push((old, new)),
-            (true, _) => baseline.only_new.extend(new.iter().map(|run| run.name.clone())),
-            (_, true) => baseline.only_old.extend(old.iter().map(|run| run.name.clone())),
+    let mut both: Vec<(Runs<'_>, Runs<'_>)> = Vec::new();
+    for [mut olds, mut news] in all.into_values() {
+        let shared: Vec<_> = olds.keys().filter(|identity| news.contains_key(*identity)).cloned().collect();
+        both.extend(shared.iter().filter_map(|identity| Some((olds.remove(identity)?, news.remove(identity)?))));
+        match (olds.first_key_value(), news.first_key_value()) {
+            (Some(_), Some(_)) if across => {
+                both.extend(news.values().flat_map(|new| olds.values().map(|old| (old.clone(), new.clone()))));
+            }
+            (Some((old, _)), Some((new, runs))) => baseline.apart.push(format!(
+                "{}: {} in the baseline, {} here",
+                runs[0].name,
+                say(old.as_ref()),
+                say(new.as_ref())
+            )),
+            _ => {
+                baseline.only_new.extend(news.values().flatten().map(|run| run.name.clone()));
+                baseline.only_old.extend(olds.values().flatten().map(|run| run.name.clone()));
+            }
         }
     }
     both.sort_by(|a, b| alphanumeric_sort::compare_str(&a.1[0].path, &b.1[0].path));
-    let all: Vec<Change> = both.par_iter().flat_map_iter(|(old, new)| changes(old, new)).collect();
+    let both: Vec<(Arc<[Difference]>, Runs<'_>, Runs<'_>)> =
+        both.into_iter().map(|(old, new)| (Arc::from(circumstances::differences(&old, &new)), old, new)).collect();
+    baseline.pairs = both.len();
+    baseline.differs = count_differences(both.iter().flat_map(|(differs, ..)| differs.iter()));
+    let all: Vec<Change> = both.par_iter().flat_map_iter(|(differs, old, new)| changes(differs, old, new)).collect();
     (baseline.changes, baseline.further) = all.into_iter().partition(|change| change.metric == Metric::Median);
     correct(&mut baseline.changes);
     // each metric by itself: how many sizes have a p99 is no reason to doubt the bandwidth
     baseline.further.sort_by_key(|change| change.metric);
     baseline.further.chunk_by_mut(|a, b| a.metric == b.metric).for_each(correct);
     baseline
+}
+
+fn say(identity: Option<&(String, String)>) -> String {
+    identity.map(|(product, wire)| format!("{product} over the {wire} wire")).unwrap_or_default()
+}
+
+/// Each difference once, the most frequent first.
+fn count_differences<'a>(all: impl Iterator<Item = &'a Difference>) -> Vec<(Difference, usize)> {
+    let mut counts: BTreeMap<&Difference, usize> = BTreeMap::new();
+    all.for_each(|one| *counts.entry(one).or_default() += 1);
+    let mut counts: Vec<_> = counts.into_iter().map(|(one, count)| (one.clone(), count)).collect();
+    counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    counts
 }
 
 fn has_figures(run: &Run) -> bool {
@@ -67,7 +104,7 @@ fn key(run: &Run) -> Key {
 /// What is compared of a pair: (size, metric, op).
 type Place = (u64, Metric, Option<Op>);
 
-fn changes(old: &[&Run], new: &[&Run]) -> Vec<Change> {
+fn changes(differs: &Arc<[Difference]>, old: &[&Run], new: &[&Run]) -> Vec<Change> {
     let mut places: Vec<Place> = Vec::new();
     for size in new.iter().flat_map(|run| run.sizes()) {
         let bytes = size.payload_bytes;
@@ -76,7 +113,8 @@ fn changes(old: &[&Run], new: &[&Run]) -> Vec<Change> {
     }
     places.sort_unstable();
     places.dedup();
-    places.into_iter().filter_map(|place| change(place, old, new)).collect()
+    let with = |change: Change| Change { differs: Arc::clone(differs), ..change };
+    places.into_iter().filter_map(|place| change(place, old, new).map(with)).collect()
 }
 
 /// `None` where a side does not have the figure.
@@ -119,6 +157,7 @@ fn change(place: Place, old: &[&Run], new: &[&Run]) -> Option<Change> {
         p,
         method,
         verdict: Verdict::of(of_time, method),
+        differs: Arc::default(),
     })
 }
 

@@ -11,6 +11,7 @@ use anyhow::Result;
 use super::check;
 use super::placement;
 use super::sweep::{self, Reading};
+use crate::collect::circumstances;
 use crate::collect::model::{Run, Source, State};
 use crate::collect::params::Params;
 use crate::collect::walk::relative;
@@ -123,6 +124,9 @@ fn judge(run: &mut Run, mut trials: Vec<Trial>, manifest: &Manifest) {
     run.notes = notes(&trials, shown.unwrap_or(last));
     run.notes.extend(check::condition_notes(manifest, &chosen.attempt));
     run.measured = reading.map(|reading| reading.measured.clone());
+    if let Some(measured) = &mut run.measured {
+        measured.facts.extend(circumstances::facts_of_attempt(&chosen.attempt));
+    }
 }
 
 /// The run's state as far as attempts decide it, and the index of the attempt whose figures are shown.

@@ -137,6 +137,7 @@ fn describe(meta: &Meta, contents: &Contents<'_>, (sizes, ratios): (Vec<SizeResu
     Measured {
         ranks: meta.world_size,
         hosts: meta.hosts.len(),
+        host_names: meta.hosts.clone(),
         ranks_per_shard,
         wire: meta.wire.to_string(),
         server: meta.server.clone(),

@@ -1,7 +1,7 @@
 //! The comparison with a baseline for a terminal: how many of which verdict, then what changed, the worst first.
 
 use super::number::short;
-use super::table::{cut, plain};
+use super::table::{WIDTH, cut, plain};
 use crate::collect::baseline::{Baseline, Change, Metric, Verdict, count};
 use crate::record::units::show_bytes;
 
@@ -66,6 +66,16 @@ pub fn text(baseline: &Baseline) -> String {
     }
     if let Some(further) = further(baseline) {
         text.push_str(&format!("Beside the medians: {further}\n"));
+    }
+    for difference in baseline.differences() {
+        text.push_str(&format!("differs: {}\n", cut(&plain(&difference), WIDTH - 9)));
+    }
+    for (index, apart) in baseline.apart.iter().enumerate() {
+        match index {
+            0..3 => text.push_str(&format!("not compared: {}\n", cut(&plain(apart), WIDTH - 14))),
+            3 => text.push_str(&format!("and {} more; --across compares them\n", baseline.apart.len() - 3)),
+            _ => break,
+        }
     }
     if baseline.count(Verdict::Unconfirmed) > 0 {
         text.push_str(UNCONFIRMED);

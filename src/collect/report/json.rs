@@ -4,6 +4,7 @@ use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
 
 use crate::collect::baseline::Baseline;
+use crate::collect::circumstances::Difference;
 use crate::collect::model::{Collection, Measured, OpResult, Run, SizeResult, Standings};
 use crate::collect::params::COLUMNS;
 use crate::collect::scaling::Scaling;
@@ -174,6 +175,7 @@ fn baseline(of: &Baseline) -> Value {
             "ratio_ci99": change.interval.map(|(low, high)| [rounded(low, 6), rounded(high, 6)]),
             "interval_from": change.interval.map(|_| change.method.as_str()),
             "verdict": change.verdict.as_str(),
+            "differs": change.differs.iter().map(difference).collect::<Vec<_>>(),
         })
     };
     json!({
@@ -182,7 +184,13 @@ fn baseline(of: &Baseline) -> Value {
         "further": of.further.iter().map(change).collect::<Vec<_>>(),
         "only_in_baseline": of.only_old,
         "only_here": of.only_new,
+        "not_compared": of.apart,
+        "differs": of.differs.iter().map(|(one, pairs)| json!({ "what": difference(one), "pairs": pairs, "of": of.pairs })).collect::<Vec<_>>(),
     })
+}
+
+fn difference(of: &Difference) -> Value {
+    json!({ "name": of.name, "baseline": of.old, "here": of.new })
 }
 
 /// Nanoseconds in microseconds to the nanosecond.

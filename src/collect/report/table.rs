@@ -56,7 +56,7 @@ fn problems(collection: &Collection) -> String {
     }
     let noted = collection.runs.iter().filter(|run| !run.notes.is_empty()).count();
     if noted > 0 {
-        text.push_str(&format!("\n{noted} of the runs carry notes: see summary.md\n"));
+        text.push_str(&format!("\n{noted} of the runs carry notes: see report.html or runs.csv\n"));
     }
     text
 }

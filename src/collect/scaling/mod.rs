@@ -56,6 +56,8 @@ pub struct Scaling {
     /// Indices of its runs, ascending.
     pub runs: Vec<usize>,
     /// Ascending in x, at least two.
+    /// In what its runs differ beside the axis and the repeat: versions, kernels, modules.
+    pub differs: Vec<String>,
     pub points: Vec<Point>,
     /// Or why there is none.
     pub fit: Result<Fit, String>,

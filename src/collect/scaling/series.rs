@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::{Fit, Point, Reading, Scaling};
-use crate::collect::groups;
 use crate::collect::model::{Run, SizeResult};
 use crate::collect::params::Value;
 use crate::collect::stats::quantile;
+use crate::collect::{circumstances, groups};
 
 /// By what runs share and the tensor size: (x, index of the run, bandwidths).
 type Places<'a> = BTreeMap<(groups::Key, u64), Vec<Place<'a>>>;
@@ -63,7 +63,12 @@ fn read(
     let keys: Vec<&groups::Key> = places.keys().map(|(key, _)| key).collect();
     let labels = groups::labels(&keys);
     let series = places.iter().zip(labels);
-    series.filter_map(|(((_, bytes), sizes), label)| scaling((reading, axis), (label, *bytes), sizes)).collect()
+    let made = series.filter_map(|(((_, bytes), sizes), label)| scaling((reading, axis), (label, *bytes), sizes));
+    made.map(|one| {
+        let of_series: Vec<&Run> = one.runs.iter().map(|index| &runs[*index]).collect();
+        Scaling { differs: circumstances::within(&of_series), ..one }
+    })
+    .collect()
 }
 
 fn scaling(
@@ -85,7 +90,7 @@ fn scaling(
     let figure = if has_overlap { "overlap" } else { "classic" };
     let mut runs: Vec<usize> = sizes.iter().map(|(_, index, _)| *index).collect();
     runs.sort_unstable();
-    Some(Scaling { reading, axis, label, payload_bytes, figure, runs, points, fit })
+    Some(Scaling { reading, axis, label, payload_bytes, figure, runs, differs: Vec::new(), points, fit })
 }
 
 /// `None` for fewer than two.

@@ -127,6 +127,7 @@ fn describe(
     Measured {
         ranks,
         hosts: config.client_nodes as usize,
+        host_names: Vec::new(),
         ranks_per_shard,
         wire: Wire::RedisAi.to_string(),
         server: config.server(),

@@ -4,8 +4,9 @@ use anyhow::Result;
 
 use super::bytes;
 use crate::collect::baseline::{Baseline, Change};
+use crate::collect::circumstances;
 
-const HEADER: [&str; 14] = [
+const HEADER: [&str; 15] = [
     "run",
     "baseline_run",
     "payload_bytes",
@@ -20,6 +21,7 @@ const HEADER: [&str; 14] = [
     "ratio_ci99_high",
     "interval_from",
     "verdict",
+    "differs",
 ];
 
 pub fn render(baseline: &Baseline) -> Result<Vec<u8>> {
@@ -46,5 +48,6 @@ fn row(change: &Change) -> Vec<String> {
         high.map(ratio).unwrap_or_default(),
         change.interval.map(|_| change.method.as_str().to_owned()).unwrap_or_default(),
         change.verdict.as_str().to_owned(),
+        circumstances::line(&change.differs),
     ]
 }

@@ -6,7 +6,7 @@ use super::bytes;
 use crate::collect::report::number::gb_per_s;
 use crate::collect::scaling::{Fit, Point, Scaling};
 
-const HEADER: [&str; 21] = [
+const HEADER: [&str; 22] = [
     "reading",
     "series",
     "payload_bytes",
@@ -28,6 +28,7 @@ const HEADER: [&str; 21] = [
     "fit_r_squared",
     "fit_worst_relative_error",
     "fit_refused",
+    "differs",
 ];
 
 pub fn render(scaling: &[Scaling]) -> Result<Vec<u8>> {
@@ -51,6 +52,7 @@ fn row(series: &Scaling, point: &Point) -> Vec<String> {
     cells.extend([point.gb_per_s, point.low, point.high].map(|value| gb_per_s(Some(value))));
     cells.extend([point.speed_up, point.efficiency].map(|value| format!("{value:.4}")));
     cells.extend(fit(&series.fit));
+    cells.push(series.differs.join("; "));
     cells
 }
 

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::data::Figure;
 use crate::collect::baseline::{Baseline, Change, Verdict};
+use crate::collect::circumstances;
 
 #[derive(Serialize)]
 pub struct Comparison<'a> {
@@ -12,6 +13,9 @@ pub struct Comparison<'a> {
     further: Vec<ChangeData<'a>>,
     only_old: &'a [String],
     only_new: &'a [String],
+    /// In what else the sides of pairs differ.
+    differs: Vec<String>,
+    apart: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -31,6 +35,8 @@ struct ChangeData<'a> {
     runs: [usize; 2],
     method: &'static str,
     verdict: &'static str,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    differs: String,
 }
 
 /// The comparison, where there is one.
@@ -41,6 +47,8 @@ pub fn comparison(baseline: &Baseline) -> Comparison<'_> {
         further: baseline.further.iter().map(change).collect(),
         only_old: &baseline.only_old,
         only_new: &baseline.only_new,
+        differs: baseline.differences(),
+        apart: &baseline.apart,
     }
 }
 
@@ -60,6 +68,7 @@ fn change(change: &Change) -> ChangeData<'_> {
         runs: [change.old_runs, change.new_runs],
         method: change.method.as_str(),
         verdict: change.verdict.as_str(),
+        differs: circumstances::line(&change.differs),
     }
 }
 
@@ -70,6 +79,10 @@ pub struct Summary<'a> {
     counts: Vec<(&'static str, usize)>,
     only_old: usize,
     only_new: usize,
+    differs: Vec<String>,
+    /// The first that were not compared.
+    apart: Vec<&'a str>,
+    apart_in_all: usize,
 }
 
 impl<'a> Summary<'a> {
@@ -80,6 +93,9 @@ impl<'a> Summary<'a> {
             counts: Verdict::ALL.iter().map(count).filter(|(_, count)| *count > 0).collect(),
             only_old: baseline.only_old.len(),
             only_new: baseline.only_new.len(),
+            differs: baseline.differences(),
+            apart: baseline.apart.iter().take(3).map(String::as_str).collect(),
+            apart_in_all: baseline.apart.len(),
         }
     }
 }

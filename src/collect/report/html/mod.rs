@@ -17,7 +17,7 @@
 mod axes;
 mod baseline;
 mod data;
-mod overview;
+pub mod overview;
 mod placement;
 mod scaling;
 

@@ -97,20 +97,25 @@ pub struct Complaint {
     places: Vec<String>,
 }
 
-/// Everything that needs a look, then all notes.
-pub fn problems(collection: &Collection) -> Vec<Complaint> {
+/// (place, what) of everything that needs a look, then of all notes.
+pub fn complaints(collection: &Collection) -> Vec<(String, String)> {
     let of_runs = collection.runs.iter().filter_map(|run| Some((run.name.clone(), complaint(run)?)));
     let others = collection.problems.iter().map(|problem| (problem.path.clone(), problem.what.clone()));
     let notes =
         collection.runs.iter().flat_map(|run| run.notes.iter().map(|note| (run.name.clone(), format!("note: {note}"))));
-    let mut complaints: Vec<Complaint> = Vec::new();
-    for (place, what) in of_runs.chain(others).chain(notes) {
-        match complaints.iter_mut().find(|complaint| complaint.what == what) {
+    of_runs.chain(others).chain(notes).collect()
+}
+
+/// The same, what several places share once.
+pub fn problems(collection: &Collection) -> Vec<Complaint> {
+    let mut told: Vec<Complaint> = Vec::new();
+    for (place, what) in complaints(collection) {
+        match told.iter_mut().find(|complaint| complaint.what == what) {
             Some(complaint) => complaint.places.push(place),
-            None => complaints.push(Complaint { what, places: vec![place] }),
+            None => told.push(Complaint { what, places: vec![place] }),
         }
     }
-    complaints
+    told
 }
 
 #[cfg(test)]

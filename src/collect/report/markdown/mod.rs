@@ -2,37 +2,62 @@
 
 mod series;
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::changes::{further, headline as headline_of};
+use super::headline;
+use super::html::overview;
 use super::number::short;
-use super::{DEFINITIONS, complaint, headline};
-use crate::collect::baseline::{Baseline, Metric, Verdict};
+use crate::collect::baseline::{Baseline, Change, Metric, Verdict};
 use crate::collect::model::{Collection, OpResult, Run};
+use crate::record::op::Op;
 use crate::record::units::show_bytes;
 
-/// Renders the summary.
+/// Runs of which each is listed, with its figures; of more the best.
+const FEW_RUNS: usize = 4;
+/// Lines of a list, and rows of a table: the files beside this one have all.
+const LISTED: usize = 10;
+/// Characters of a name or a reason.
+const WIDEST: usize = 160;
+/// A comment on a pull request takes no more (65,536 characters).
+const LONGEST: usize = 60_000;
+
+/// Renders the summary: what a reader decides from, whatever the number of runs.
 pub fn render(collection: &Collection) -> String {
     let mut text = format!("# ShardScale report\n\n{}.\n", headline(collection));
-    runs(&mut text, &collection.runs);
-    problems(&mut text, collection);
     if let Some(baseline) = &collection.baseline {
         changes(&mut text, baseline);
     }
+    problems(&mut text, collection);
+    runs(&mut text, &collection.runs);
     text.push_str(&series::scaling(&collection.scaling, cell));
-    figures(&mut text, &collection.runs);
-    text.push_str("\n## Definitions\n\n");
-    for (term, definition) in DEFINITIONS {
-        line(&mut text, format_args!("- **{term}**: {definition}"));
+    if collection.runs.len() <= FEW_RUNS {
+        figures(&mut text, &collection.runs);
     }
+    text.push_str(
+        "\nGB/s are bytes of all operations of all ranks / time from first start to last end, unless it says classic. All \
+         figures are in results.csv, all runs with their notes in runs.csv; report.html has the plots and the definitions.\n",
+    );
+    let end = (0..=LONGEST.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    text.truncate(end);
     text
 }
 
 fn runs(text: &mut String, runs: &[Run]) {
-    text.push_str(
-        "\n## Runs\n\n| run | state | ranks | sizes | best GB/s, both ops | at size |\n|---|---|--:|--:|--:|--:|\n",
-    );
-    for run in runs {
+    let mut best: Vec<(&Run, Option<f64>)> =
+        runs.iter().map(|run| (run, run.best().map(|best| best.gb_per_s))).collect();
+    if best.len() > LISTED {
+        // sorting is stable: equal ones, and those without a figure, stay in order
+        best.sort_by(|a, b| b.1.unwrap_or(-1.0).total_cmp(&a.1.unwrap_or(-1.0)));
+        best.truncate(LISTED);
+    }
+    let more = runs.len() - best.len();
+    let heading =
+        if more == 0 { "Runs".to_owned() } else { format!("Runs that moved most, and {more} more in runs.csv") };
+    line(text, format_args!("\n## {heading}\n"));
+    text.push_str("| run | state | ranks | sizes | best GB/s | at size |\n|---|---|--:|--:|--:|--:|\n");
+    for (run, _) in best {
         let ranks = run.measured.as_ref().map(|measured| measured.ranks.to_string()).unwrap_or_default();
         let (best, at) = run.best().map(|best| best.shown(short)).unwrap_or_default();
         let (name, state) = (cell(&run.name), run.state.as_str());
@@ -43,18 +68,36 @@ fn runs(text: &mut String, runs: &[Run]) {
     }
 }
 
+/// What needs a look, each kind once: texts that differ in numbers alone are one kind.
 fn problems(text: &mut String, collection: &Collection) {
-    let mut lines = Vec::new();
-    for run in &collection.runs {
-        let place = format!("**{}** (`{}`)", cell(&run.name), cell(&run.path));
-        lines.extend(complaint(run).map(|what| format!("- {place}: {}", cell(&what))));
-        let stragglers = run.measured.as_ref().map(series::stragglers).unwrap_or_default();
-        lines.extend(stragglers.iter().map(|what| format!("- {place}: {}", cell(what))));
-        lines.extend(run.notes.iter().map(|note| format!("- {place}: note: {}", cell(note))));
+    let stragglers = collection.runs.iter().flat_map(|run| {
+        let told = run.measured.as_ref().map(series::stragglers).unwrap_or_default();
+        told.into_iter().map(|what| (run.name.as_str(), what))
+    });
+    let all = overview::complaints(collection);
+    let mut kinds: Vec<(String, String, Vec<String>)> = Vec::new();
+    let mut places: BTreeMap<String, usize> = BTreeMap::new();
+    for (place, what) in all.into_iter().chain(stragglers.map(|(place, what)| (place.to_owned(), what))) {
+        let kind: String = what.chars().filter(|c| !c.is_ascii_digit()).collect();
+        let at = *places.entry(kind.clone()).or_insert_with(|| {
+            kinds.push((kind, what, Vec::new()));
+            kinds.len() - 1
+        });
+        kinds[at].2.push(place);
     }
-    lines.extend(collection.problems.iter().map(|p| format!("- `{}`: {}", cell(&p.path), cell(&p.what))));
-    if !lines.is_empty() {
-        line(text, format_args!("\n## Needs a look\n\n{}", lines.join("\n")));
+    if kinds.is_empty() {
+        return;
+    }
+    text.push_str("\n## Needs a look\n\n");
+    for (_, what, places) in kinds.iter().take(LISTED) {
+        let (first, count) = (cell(&places[0]), places.len());
+        match count {
+            1 => line(text, format_args!("- **{first}**: {}", cell(what))),
+            _ => line(text, format_args!("- **{count} times**, such as in {first}: {}", cell(what))),
+        }
+    }
+    if kinds.len() > LISTED {
+        line(text, format_args!("- and {} more kinds: see runs.csv", kinds.len() - LISTED));
     }
 }
 
@@ -64,10 +107,22 @@ fn changes(text: &mut String, baseline: &Baseline) {
     if let Some(further) = further(baseline) {
         line(text, format_args!("Beside the medians: {further}.\n"));
     }
-    text.push_str("| run | size | operation | figure | old | new | new / old | 99 % interval | verdict |\n|---|--:|---|---|--:|--:|--:|--:|---|\n");
+    let differs = baseline.differences();
+    let apart = baseline.apart.iter().map(|apart| format!("not compared: {apart}"));
+    for told in differs.iter().map(|one| format!("differs: {one}")).chain(apart.take(LISTED)) {
+        line(text, format_args!("- {}", cell(&told)));
+    }
+    text.push('\n');
+    let changed = |change: &&Change| matches!(change.verdict, Verdict::Slower | Verdict::Faster | Verdict::Unconfirmed);
     // what decides nothing only where it changed: the rest is in baseline.csv
-    let changed = baseline.further.iter().filter(|change| matches!(change.verdict, Verdict::Slower | Verdict::Faster));
-    for change in baseline.changes.iter().chain(changed) {
+    let mut listed: Vec<&Change> = baseline.changes.iter().chain(&baseline.further).filter(changed).collect();
+    listed.sort_by(|a, b| b.ratio.ln().abs().total_cmp(&a.ratio.ln().abs()));
+    listed.sort_by_key(|change| change.verdict == Verdict::Unconfirmed);
+    if listed.is_empty() {
+        return;
+    }
+    text.push_str("| run | size | operation | figure | old | new | new / old | 99 % interval | verdict |\n|---|--:|---|---|--:|--:|--:|--:|---|\n");
+    for change in listed.iter().take(LISTED) {
         let interval = change.interval.map(|(low, high)| format!("{low:.3} to {high:.3}")).unwrap_or_default();
         let (name, size) = (cell(&change.run), show_bytes(change.payload_bytes));
         let [old, new] = [change.old, change.new].map(|value| short(change.metric.in_unit(value)));
@@ -82,6 +137,9 @@ fn changes(text: &mut String, baseline: &Baseline) {
             format_args!("| {name} | {size} | {op} | {figure} | {old} | {new} | {ratio:.3} | {interval} | {verdict} |"),
         );
     }
+    if listed.len() > LISTED {
+        line(text, format_args!("\nand {} more: see baseline.csv", listed.len() - LISTED));
+    }
 }
 
 fn figures(text: &mut String, runs: &[Run]) {
@@ -89,24 +147,24 @@ fn figures(text: &mut String, runs: &[Run]) {
     if measuring.is_empty() {
         return;
     }
-    text.push_str("\n## Figures\n\nLatency in us as median (p5 to p95 where n supports them); GB/s of both ops by overlap and by iteration; classic GB/s.\n");
+    text.push_str("\n## Figures\n\nLatency in us as median (p5 to p95 where n supports them); GB/s of all operations by overlap and by iteration; classic GB/s.\n");
     for run in measuring {
         let state = if run.state.is_comparable() { String::new() } else { format!(" ({})", run.state.as_str()) };
         line(text, format_args!("\n### {}{state}\n", cell(&run.name)));
-        text.push_str("| size | n per op | put_tensor us | unpack_tensor us | overlap GB/s | iteration GB/s | classic GB/s | flags |\n|--:|--:|--:|--:|--:|--:|--:|---|\n");
+        let ops: Vec<Op> =
+            run.sizes().first().map(|size| size.ops.iter().map(|op| op.op).collect()).unwrap_or_default();
+        let heads: String = ops.iter().map(|op| format!(" {op} us |")).collect();
+        line(text, format_args!("| size | n per op |{heads} overlap GB/s | iteration GB/s | classic GB/s | flags |"));
+        line(text, format_args!("|--:|--:|{}--:|--:|--:|---|", "--:|".repeat(ops.len())));
         for size in run.sizes() {
-            let op = |at: usize| size.ops.get(at);
-            let n = op(0).map(|op| op.latency.n.to_string()).unwrap_or_default();
+            let of = |op: &Op| size.ops.iter().find(|one| one.op == *op);
+            let n = size.ops.first().map(|op| op.latency.n.to_string()).unwrap_or_default();
             let gb = |value: Option<f64>| value.map(short).unwrap_or_default();
-            let (put, unpack) = (latency(op(0)), latency(op(1)));
+            let latencies: String = ops.iter().map(|op| format!(" {} |", latency(of(op)))).collect();
             let [overlap, iteration, classic] =
                 [size.overlap_gb_per_s, size.iteration_gb_per_s, size.classic_gb_per_s].map(gb);
-            let flags = flags(&size.ops);
-            let bytes = show_bytes(size.payload_bytes);
-            line(
-                text,
-                format_args!("| {bytes} | {n} | {put} | {unpack} | {overlap} | {iteration} | {classic} | {flags} |"),
-            );
+            let (flags, bytes) = (flags(&size.ops), show_bytes(size.payload_bytes));
+            line(text, format_args!("| {bytes} | {n} |{latencies} {overlap} | {iteration} | {classic} | {flags} |"));
         }
     }
 }
@@ -133,7 +191,11 @@ fn line(text: &mut String, arguments: std::fmt::Arguments<'_>) {
 /// A user's text in one line that Markdown does not read as markup.
 fn cell(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
+    for (at, c) in text.chars().enumerate() {
+        if at == WIDEST {
+            safe.push_str("..");
+            break;
+        }
         match c {
             c if c.is_control() => safe.push(' '),
             '<' => safe.push_str("&lt;"),

@@ -6,7 +6,7 @@ use crate::collect::scaling::{Fit, Scaling};
 use crate::record::units::show_bytes;
 
 /// Series that are listed; scaling.csv has all.
-const LISTED: usize = 60;
+const LISTED: usize = 10;
 
 /// A table with a row for each series, as Markdown that `cell` makes safe; empty without series.
 pub fn scaling(all: &[Scaling], cell: impl Fn(&str) -> String) -> String {

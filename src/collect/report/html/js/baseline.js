@@ -16,6 +16,24 @@ function changesInView(figure) {
   return ALL_CHANGES.filter((change) => change.figure === figure && names.has(change.run) && (sizes.size === 0 || sizes.has(showBytes(change.bytes))));
 }
 
+/**
+ * The range of an axis of ratios. Few repeats leave intervals that reach over ten powers of ten: what is compared are the ratios, so
+ * intervals beyond their spread, and a factor of 1.5 at least, are cut.
+ */
+function ratioDomain(changes, least, room) {
+  const ratios = [...least, ...changes.map((change) => change.ratio)].filter((value) => value > 0);
+  const [low, high] = [Math.min(...ratios), Math.max(...ratios)];
+  const spread = Math.max(1.5, high / low);
+  const ends = changes.flatMap((change) => [change.low, change.high]).filter((value) => value > 0);
+  return span([low, high, ...ends.map((end) => Math.min(Math.max(end, low / spread), high * spread))], room);
+}
+/** The part of an interval that a plot shows. */
+const cutTo = ([low, high]) => (change) => ({ ...change, whole: change, low: change.low == null ? null : Math.max(change.low, low), high: change.high == null ? null : Math.min(change.high, high), cutLow: change.low != null && change.low < low, cutHigh: change.high != null && change.high > high });
+const cutSay = (changes) => {
+  const cut = changes.filter((change) => change.cutLow || change.cutHigh).length;
+  return cut > 0 ? ` ${showCount(cut, "interval")} ${cut > 1 ? "reach" : "reaches"} beyond the plot: an arrow is at the end that is cut. Download the table for the numbers.` : "";
+};
+
 const isCertain = (change) => change.verdict in VERDICT_COLOURS;
 const changeLines = (change) => [
   `${change.verdict}: ${showPercent(change.ratio)}`,
@@ -23,10 +41,11 @@ const changeLines = (change) => [
   `${changeFigureName(change.figure)} ${showNumber(change.old)} ${changeUnit(change)} before, ${showNumber(change.new)} ${changeUnit(change)} now`,
   change.low == null ? "too little was measured for an interval" : `99 % interval of the ratio ${showNumber(change.low)} to ${showNumber(change.high)}, from ${change.method}`,
   `${showCount(change.runs[0], "run")} before, ${showCount(change.runs[1], "run")} now`,
+  ...(change.differs ? [`differs: ${change.differs}`] : []),
   change.run,
 ];
-const CHANGE_COLUMNS = ["run", "baseline_run", "op", "tensor_bytes", "figure", "old", "new", "ratio", "ratio_low", "ratio_high", "old_runs", "new_runs", "interval_from", "verdict"];
-const changeRow = (change) => [change.run, change.baseline_run ?? change.run, change.op, change.bytes, change.figure, change.old, change.new, change.ratio, change.low, change.high, ...change.runs, change.method, change.verdict];
+const CHANGE_COLUMNS = ["run", "baseline_run", "op", "tensor_bytes", "figure", "old", "new", "ratio", "ratio_low", "ratio_high", "old_runs", "new_runs", "interval_from", "verdict", "differs"];
+const changeRow = (change) => [change.run, change.baseline_run ?? change.run, change.op, change.bytes, change.figure, change.old, change.new, change.ratio, change.low, change.high, ...change.runs, change.method, change.verdict, change.differs ?? ""];
 
 function changesSay(changes) {
   const counts = [...grouped(changes, (change) => change.verdict)].map(([verdict, some]) => `${some.length} ${verdict}`);
@@ -43,27 +62,30 @@ if (DATA.baseline) {
     draw(get) {
       const changes = changesInView(get("figure"));
       if (changes.length === 0) return { note: "No run of this selection has a partner in the baseline." };
-      const domain = span([0.9, 1.1, ...changes.flatMap((change) => [change.ratio, change.low, change.high])].filter((value) => value > 0), 1.05);
+      const domain = ratioDomain(changes, [0.9, 1.1], 1.05);
+      const shown = changes.map(cutTo(domain));
       const sizes = distinct(changes.map((change) => change.bytes));
-      const panels = [...grouped(changes, (change) => change.op)].map(([op, some]) => {
+      const panels = [...grouped(shown, (change) => change.op)].map(([op, some]) => {
         // marks of one size stand beside each other, the uncertain ones behind
         const placed = [...grouped(some, (change) => change.bytes).values()].flatMap((same) => same.map((change, at) => ({ ...change, x: change.bytes * 1.25 ** ((at + 0.5) / same.length - 0.5) })));
         placed.sort((a, b) => isCertain(a) - isCertain(b));
         return {
           title: op,
-          points: placed.map((change) => ({ x: change.x, y: change.ratio, lines: changeLines(change) })),
+          points: placed.map((change) => ({ x: change.x, y: change.ratio, lines: changeLines(change.whole) })),
           options: (width, height) => ({
             x: sizeAxis(sizes, width - 66),
             y: { ...logAxis(domain, "new / old", height - 60), tickFormat: showNumber },
             marks: [
               Plot.ruleY([1], { stroke: "var(--text)" }),
               Plot.link(placed.filter((change) => change.low != null), { x1: "x", x2: "x", y1: "low", y2: "high", stroke: { value: ({ verdict }) => verdictColour(verdict), scale: null }, strokeOpacity: 0.6 }),
+              Plot.text(placed.filter((change) => change.cutHigh), { x: "x", y: () => domain[1], text: () => "\u25b2", dy: 5, fontSize: 9 }),
+              Plot.text(placed.filter((change) => change.cutLow), { x: "x", y: () => domain[0], text: () => "\u25bc", dy: -5, fontSize: 9 }),
               Plot.dot(placed, { x: "x", y: "ratio", r: 3, fill: { value: ({ verdict }) => verdictColour(verdict), scale: null }, symbol: ({ verdict }) => (verdict === "slower" ? "triangle" : verdict === "faster" ? "diamond" : "circle") }),
             ],
           }),
         };
       });
-      return { title: `New / old ${changeFigureName(get("figure"))}`, panels, note: changesSay(changes), legend: [{ label: "slower", colour: verdictColour("slower"), symbol: "triangle" }, { label: "faster", colour: verdictColour("faster"), symbol: "diamond" }, { label: "noise, unconfirmed, or too little to tell", colour: "var(--soft)" }], columns: CHANGE_COLUMNS, rows: changes.map(changeRow) };
+      return { title: `New / old ${changeFigureName(get("figure"))}`, panels, note: changesSay(changes) + cutSay(shown), legend: [{ label: "slower", colour: verdictColour("slower"), symbol: "triangle" }, { label: "faster", colour: verdictColour("faster"), symbol: "diamond" }, { label: "noise, unconfirmed, or too little to tell", colour: "var(--soft)" }], columns: CHANGE_COLUMNS, rows: changes.map(changeRow) };
     },
   });
 
@@ -75,7 +97,8 @@ if (DATA.baseline) {
     draw(get, width) {
       const changes = changesInView(get("figure")).filter(isCertain).sort((a, b) => Math.abs(Math.log(b.ratio)) - Math.abs(Math.log(a.ratio))).slice(0, 30).sort((a, b) => b.ratio - a.ratio);
       if (changes.length === 0) return { note: "Nothing in this selection changed by more than noise." };
-      const domain = span([0.95, 1.05, ...changes.flatMap((change) => [change.ratio, change.low ?? change.ratio, change.high ?? change.ratio])], 1.03);
+      const domain = ratioDomain(changes, [0.95, 1.05], 1.03);
+      const bars = changes.map(cutTo(domain)).map((change, at) => ({ ...change, at }));
       // where there is no room beside the bars, names stand above them
       const above = width < 560;
       const nameRoom = (width) => (above ? 14 : Math.min(330, width * 0.45));
@@ -94,11 +117,14 @@ if (DATA.baseline) {
                 ? Plot.text(changes, { x: domain[0], y: (_, at) => at, text: (change) => forestLabel(change, width), textAnchor: "start", dy: -13 })
                 : Plot.axisY(changes.map((_, at) => at), { text: (at) => forestLabel(changes[at], nameRoom(width)), tickSize: 0, label: null }),
               Plot.ruleX([1], { stroke: "var(--text)" }),
-              Plot.link(changes.filter((change) => change.low != null), { x1: "low", x2: "high", y1: (change) => changes.indexOf(change), y2: (change) => changes.indexOf(change), stroke: { value: ({ verdict }) => verdictColour(verdict), scale: null }, strokeWidth: 2 }),
+              Plot.link(bars.filter((change) => change.low != null), { x1: "low", x2: "high", y1: "at", y2: "at", stroke: { value: ({ verdict }) => verdictColour(verdict), scale: null }, strokeWidth: 2 }),
+              Plot.text(bars.filter((change) => change.cutHigh), { x: () => domain[1], y: "at", text: () => "\u25b6", dx: -4, fontSize: 9 }),
+              Plot.text(bars.filter((change) => change.cutLow), { x: () => domain[0], y: "at", text: () => "\u25c0", dx: 4, fontSize: 9 }),
               Plot.dot(changes, { x: "ratio", y: (_, at) => at, r: 4, fill: { value: ({ verdict }) => verdictColour(verdict), scale: null } }),
             ],
           }),
         }],
+        note: cutSay(bars).trim(),
         columns: CHANGE_COLUMNS,
         rows: changes.map(changeRow),
       };
