@@ -22,11 +22,13 @@ const CASES: &[Case] = &[
     ("a rank killed with -9 ends the job and is named", killed_rank),
     ("a server killed with -9 ends the job and is named", killed_server),
     ("a time limit leaves what was measured", time_limit),
+    ("what the submitting shell holds for Slurm decides nothing", polluted),
+    ("steps share memory that is given per node", memory_per_node),
     ("srun sets the masks of a Frontier node as they were worked out", frontier_masks),
 ];
 
 fn main() -> ExitCode {
-    slurm_support::run(CASES, &[("NODES", "6"), ("FEATURES", "cpu fat cpu fat cpu fat")])
+    slurm_support::run(CASES, &[("NODES", "6"), ("SELECT", "CR_Core_Memory"), ("FEATURES", "cpu fat cpu fat cpu fat")])
 }
 
 fn failure(attempt: &Attempt) -> (FailureKind, String) {
@@ -230,4 +232,56 @@ fn mask_that_was_set(line: &str) -> Option<(usize, CpuSet)> {
     let (head, tail) = line.split_once(": mask ")?;
     let task = head.split_once(", task")?.1.split_whitespace().next()?.parse().ok()?;
     Some((task, CpuSet::from_mask(tail.strip_suffix(" set")?).ok()?))
+}
+
+/// The cluster's site with every way of binding.
+fn binding_site(cluster: &Cluster, folder: &Path) -> PathBuf {
+    let text = fs::read_to_string(cluster.root.join("tests/slurm/site.toml")).unwrap();
+    let path = folder.join("binding.toml");
+    let all = text.replace(r#"cpu_bind = ["none"]"#, r#"cpu_bind = ["none", "scheduler", "mask"]"#);
+    fs::write(&path, all.replace(r#"name = "vslurm""#, r#"name = "binding""#)).unwrap();
+    path
+}
+
+fn polluted(cluster: &Cluster) {
+    // what a shell inside a job of 22.05 to 25.11 has, and more: each of them breaks a launch that reads it
+    const SHELL: &str = "export SLURM_CPUS_PER_TASK=2 SRUN_CPUS_PER_TASK=1 SLURM_TRES_PER_TASK=cpu:2 SLURM_MEM_PER_NODE=1 \
+        SLURM_CPU_BIND=map_cpu:63 SLURM_EXACT=1 SLURM_NTASKS=7 SLURM_NTASKS_PER_NODE=7 SLURM_DISTRIBUTION=plane=9 \
+        SLURM_EXPORT_ENV=NONE SLURM_TIMELIMIT=1 SBATCH_TIMELIMIT=1 SBATCH_MEM_PER_NODE=1;";
+    let folder = cluster.folder("polluted");
+    let site = binding_site(cluster, &folder);
+    let study = "--deployment colocated --transport tcp --cpu-bind scheduler,mask --iterations 5 --tensor-bytes 1KiB";
+    for (out, submit) in [
+        ("by-submit", format!("{SHELL} salloc --quiet -N1 -n1 -c1 {} submit by-submit", cluster.program())),
+        ("by-sbatch", format!("{SHELL} salloc --quiet -N1 -n1 -c1 sbatch by-sbatch/*.sh")),
+        ("by-srun", format!("srun --quiet -N1 -n1 -c2 {} submit by-srun", cluster.program())),
+    ] {
+        let scripts = cluster.generate_for(&site, &folder, &format!("--out {out} {study}"));
+        // the allocation in which somebody types takes from it what the shell says as well
+        cluster.bash(&folder, &submit);
+        let ended = |script: &PathBuf| {
+            attempt(script, 0).events.last().is_some_and(|event| ["done", "failed"].contains(&event.word.as_str()))
+        };
+        wait_for("the runs of a polluted shell", || scripts.iter().all(ended));
+        for script in &scripts {
+            assert_eq!(attempt(script, 2).outcome(), Outcome::Done, "{}", script.display());
+        }
+        cluster.wait_until_idle();
+    }
+    // runs of one name in several folders are worth a look
+    let table = cluster.shardscale(&folder, "collect .", 3);
+    assert!(table.contains("6 runs: 6 done"), "{table}");
+}
+
+fn memory_per_node(cluster: &Cluster) {
+    let folder = cluster.folder("memory");
+    let site = binding_site(cluster, &folder);
+    let study = "--transport tcp --cpu-bind scheduler,mask --directive=--mem=100G --iterations 5 --tensor-bytes 1KiB";
+    let scripts = cluster.generate_for(&site, &folder, study);
+    assert_eq!(scripts.len(), 4);
+    cluster.shardscale(&folder, "submit out", 0);
+    cluster.wait_until_idle();
+    for script in &scripts {
+        assert_eq!(attempt(script, 3).outcome(), Outcome::Done, "{}", script.display());
+    }
 }

@@ -23,7 +23,7 @@ client=${SHARDSCALE_CLIENT:-/opt/shardscale/shardscale-client}
 # --- `sbatch out/*.sh` submits this script with the others as arguments: each becomes a job of its own
 submit() ( # submit SCRIPT [JOB]: prints the id; JOB must have started first
   account=${SLURM_JOB_ACCOUNT-} conf=${SLURM_CONF-}
-  unset "${!SLURM_@}" # this job's variables, which sbatch would take for options
+  unset "${!SLURM_@}" "${!SBATCH_@}" "${!SRUN_@}" # of this job or of the submitting shell: sbatch would take them for options
   [ -z "$conf" ] || export SLURM_CONF="$conf"
   sbatch --parsable ${account:+"--account=$account"} ${2:+"--dependency=after:$2"} "$1"
 )
@@ -38,6 +38,11 @@ module load PrgEnv-gnu cray-mpich
 set -u # not before the environment: many modules read variables that nobody set
 "$client" --version > /dev/null || { echo "shardscale: $client does not start; build it, load its MPI, or set SHARDSCALE_CLIENT" >&2; exit 1; }
 
+# --- each step says all that it wants: what the submitting shell, or this job's own directives, hold for srun is none of it
+unset "${!SRUN_@}" "${!PMI_@}" "${!PMIX_@}" SLURM_{NNODES,NPROCS,NTASKS,NTASKS_PER_{CORE,GPU,NODE,SOCKET,TRES},CPUS_PER_{TASK,GPU},TRES_{PER_TASK,BIND}} \
+  SLURM_{MEM_PER_{CPU,GPU,NODE},MEM_BIND{,_LIST,_PREFER,_TYPE,_VERBOSE},CPU_BIND{,_LIST,_TYPE,_VERBOSE},CORE_SPEC,THREAD_SPEC} \
+  SLURM_{DISTRIBUTION,DIST_PLANESIZE,EXACT,EXCLUSIVE,OVERLAP,OVERCOMMIT,WHOLE,SPREAD_JOB,USE_MIN_NODES,CONSTRAINT,GRES_FLAGS} \
+  SLURM_{TIMELIMIT,WAIT,KILL_BAD_EXIT,IMMEDIATE,EXPORT_ENV,WORKING_DIR,REMOTE_CWD,LABELIO,OPEN_MODE,STD{IN,OUT,ERR}MODE,UNBUFFEREDIO}
 # --- one attempt, one folder; a run that was measured is left alone
 attempt=$("$client" begin --run-dir "$run_dir" --job "$SLURM_JOB_ID") || exit 1
 [ -n "$attempt" ] || exit 0
@@ -77,7 +82,7 @@ store_nodes=("${nodes[@]}") client_nodes=("${nodes[@]}")
 stage=store
 mark store-starting
 srun --nodelist="$(IFS=,; echo "${store_nodes[*]}")" --nodes=4 --ntasks=4 --ntasks-per-node=1 \
-  --overlap --cpu-bind=mask_cpu:0x2fe \
+  --overlap --mem=0 --cpu-bind=mask_cpu:0x2fe \
   "$client" serve --attempt "$attempt" --server redis-server --ifname lo --port 6780 \
   --io-threads 1 --scratch /tmp > "$attempt/store.log" 2>&1 &
 store=$!
@@ -90,7 +95,7 @@ mark store-ready
 stage=client
 mark client-started
 srun --nodelist="$(IFS=,; echo "${client_nodes[*]}")" --nodes=4 --ntasks=192 --ntasks-per-node=48 --kill-on-bad-exit \
-  --overlap --cpu-bind=mask_cpu:0x400,0x800,0x1000,0x2000,0x4000,0x8000,0x20000,0x40000,0x80000,0x100000,0x200000,0x400000,0x800000,0x2000000,0x4000000,0x8000000,0x10000000,0x20000000,0x40000000,0x80000000,0x200000000,0x400000000,0x800000000,0x1000000000,0x2000000000,0x4000000000,0x8000000000,0x20000000000,0x40000000000,0x80000000000,0x100000000000,0x200000000000,0x400000000000,0x800000000000,0x2000000000000,0x4000000000000,0x8000000000000,0x10000000000000,0x20000000000000,0x40000000000000,0x80000000000000,0x200000000000000,0x400000000000000,0x800000000000000,0x1000000000000000,0x2000000000000000,0x4000000000000000,0x8000000000000000 \
+  --overlap --mem=0 --cpu-bind=mask_cpu:0x400,0x800,0x1000,0x2000,0x4000,0x8000,0x20000,0x40000,0x80000,0x100000,0x200000,0x400000,0x800000,0x2000000,0x4000000,0x8000000,0x10000000,0x20000000,0x40000000,0x80000000,0x200000000,0x400000000,0x800000000,0x1000000000,0x2000000000,0x4000000000,0x8000000000,0x20000000000,0x40000000000,0x80000000000,0x100000000000,0x200000000000,0x400000000000,0x800000000000,0x2000000000000,0x4000000000000,0x8000000000000,0x10000000000000,0x20000000000000,0x40000000000000,0x80000000000000,0x200000000000000,0x400000000000000,0x800000000000000,0x1000000000000000,0x2000000000000000,0x4000000000000000,0x8000000000000000 \
   "$client" run --attempt "$attempt" --ranks 192 --colocated \
   --tensor-bytes 1024,8192,16384,32768,65536,131072,262144,524288,1024000,2048000,4096000 --iterations 100 --warmup 10 \
   --barrier size --wire auto --keys hash > "$attempt/client.log" 2>&1 &

@@ -17,7 +17,7 @@ client=${SHARDSCALE_CLIENT:-/opt/shardscale/shardscale-client}
 # --- `sbatch out/*.sh` submits this script with the others as arguments: each becomes a job of its own
 submit() ( # submit SCRIPT [JOB]: prints the id; JOB must have started first
   account=${SLURM_JOB_ACCOUNT-} conf=${SLURM_CONF-}
-  unset "${!SLURM_@}" # this job's variables, which sbatch would take for options
+  unset "${!SLURM_@}" "${!SBATCH_@}" "${!SRUN_@}" # of this job or of the submitting shell: sbatch would take them for options
   [ -z "$conf" ] || export SLURM_CONF="$conf"
   sbatch --parsable ${account:+"--account=$account"} ${2:+"--dependency=after:$2"} "$1"
 )

@@ -10,6 +10,7 @@ TRUE_CPUS=${TRUE_CPUS:-0}
 if [ "$TRUE_CPUS" = 1 ]; then SOCKETS=1 CORES=$(nproc --all) THREADS=1; fi
 NODES=${NODES:-8} SOCKETS=${SOCKETS:-2} CORES=${CORES:-32} THREADS=${THREADS:-1}
 MEMORY_MB=${MEMORY_MB:-256000}         # claimed, not checked
+SELECT=${SELECT:-CR_Core}               # CR_Core_Memory: jobs and steps are given memory too
 SLURMD_TIMEOUT_S=${SLURMD_TIMEOUT_S:-20} # after which a silent node is down
 read -ra FEATURES <<<"${FEATURES:-}"   # of the nodes in turn, for --constraint; cpu where there is none
 SHARED=${SHARED:-$ROOT}                # visible in the nodes although /tmp is private
@@ -84,7 +85,7 @@ MpiParams=ports=20000-29999
 # believe the declared hardware
 SlurmdParameters=config_overrides
 SelectType=select/cons_tres
-SelectTypeParameters=CR_Core
+SelectTypeParameters=$SELECT
 SchedulerType=sched/backfill
 # quick decisions, quick ends
 SchedulerParameters=batch_sched_delay=1,sched_interval=2,bf_interval=2

@@ -172,7 +172,11 @@ fn ask(program: &str, args: &[String]) -> Result<String> {
 }
 
 fn ask_with(variables: &[(&str, &str)], program: &str, args: &[String]) -> Result<String> {
-    let output = Command::new(program)
+    let mut command = Command::new(program);
+    for (name, _) in std::env::vars_os().filter(|(name, _)| slurm::is_option(name)) {
+        command.env_remove(name);
+    }
+    let output = command
         .args(args)
         .envs(variables.iter().copied())
         .env("LC_ALL", "C")

@@ -1,6 +1,7 @@
 //! Slurm: squeue, sacct where accounting is kept, sbatch. A job's token stands in its comment.
 
 use std::collections::HashMap;
+use std::ffi::OsStr;
 
 use anyhow::Result;
 
@@ -9,6 +10,16 @@ use crate::record::walltime::Walltime;
 
 pub fn is_here() -> bool {
     ask("squeue", &words(&["--version"])).is_ok()
+}
+
+/// Whether sbatch would take a variable of the submitting shell for an option of the job, or hand it on to the job's steps: a shell
+/// inside another job has dozens, one inside a step also the number of its task. Which cluster, and who pays, stays the user's own choice.
+pub fn is_option(name: &OsStr) -> bool {
+    const KEPT: [&str; 6] =
+        ["SLURM_CONF", "SLURM_CLUSTERS", "SLURM_JWT", "SBATCH_CLUSTERS", "SBATCH_ACCOUNT", "SBATCH_RESERVATION"];
+    let name = name.to_string_lossy();
+    ["SLURM_", "SBATCH_", "SRUN_", "PMI_", "PMIX_"].iter().any(|prefix| name.starts_with(prefix))
+        && !KEPT.contains(&&*name)
 }
 
 pub fn queue() -> Result<Vec<Queued>> {
@@ -77,6 +88,23 @@ mod tests {
         let other = parse_queued("18|RUNNING|None|(null)").unwrap();
         assert_eq!((other.token, other.running, other.reason.as_str()), (None, true, ""));
         assert_eq!(parse_queued("slurm_load_jobs error: Unable to contact"), None);
+    }
+
+    #[test]
+    fn options_in_the_environment_are_told_from_settings() {
+        for option in [
+            "SLURM_CPUS_PER_TASK",
+            "SLURM_TRES_PER_TASK",
+            "SLURM_MEM_PER_NODE",
+            "SRUN_CPUS_PER_TASK",
+            "SBATCH_TIMELIMIT",
+            "PMIX_RANK",
+        ] {
+            assert!(is_option(OsStr::new(option)), "{option}");
+        }
+        for other in ["SLURM_CONF", "SBATCH_ACCOUNT", "SSDB", "PATH"] {
+            assert!(!is_option(OsStr::new(other)), "{other}");
+        }
     }
 
     #[test]
