@@ -193,9 +193,13 @@ fn a_missing_client_and_a_missing_server_say_the_remedy() {
     let study = Study::standard(&[&SHORT[..], &["--store-server=/nowhere/redis-server"]].concat());
     let output = study.run();
     assert!(!output.status.success());
-    assert!(text(&output).contains("/nowhere/redis-server"), "{}", text(&output));
-    assert_eq!(study.failure().0, FailureKind::StoreStart);
-    assert_eq!(study.collect().0, Some(3));
+    let (kind, detail) = study.failure();
+    assert_eq!(kind, FailureKind::StoreStart);
+    assert!(detail.starts_with("store server ") && detail.contains("\"/nowhere/redis-server\" on "), "{detail}");
+    let line = format!("shardscale-client: store did not start: {detail}\n");
+    assert!(text(&output).contains(&line), "{}", text(&output));
+    let (code, said) = study.collect();
+    assert!(code == Some(3) && said.contains("there is no server program \"/nowhere/redis-server\""), "{said}");
 }
 
 #[test]
@@ -227,6 +231,7 @@ fn a_taken_port_and_a_bad_interface_are_named() {
     fs::write(&study.script, script).unwrap();
     let output = study.run();
     assert!(!output.status.success() && text(&output).contains("hsn9"), "{}", text(&output));
+    assert!(study.failure().1.contains("has no network interface \"hsn9\""), "{}", study.failure().1);
 }
 
 #[test]
@@ -253,7 +258,7 @@ fn a_killed_server_is_the_reason_that_is_told() {
     study.assert_nothing_left();
     let (kind, detail) = study.failure();
     assert_eq!(kind, FailureKind::StoreDied, "{detail}");
-    assert!(detail.contains("ended by signal 9") && detail.contains("1 of 2 sizes measured"), "{detail}");
+    assert!(detail.contains("it ended unasked (signal: 9") && detail.contains("1 of 2 sizes measured"), "{detail}");
 }
 
 #[test]

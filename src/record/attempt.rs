@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
+use super::cause::Cause;
 use super::environment::{self, Environment};
 use super::progress::{self, Progress};
 use super::server::Server;
@@ -88,6 +89,8 @@ pub struct Attempt {
     pub events: Vec<Event>,
     pub progress: Option<Progress>,
     pub client_error: Option<ClientError>,
+    /// Why it could not go on; absent where nothing hindered it, and in records of earlier versions.
+    pub cause: Option<Cause>,
     pub servers: Vec<Server>,
     /// What the store said of itself; absent before the client asked it, and in records of earlier versions.
     pub store: Option<StoreRecord>,
@@ -140,6 +143,7 @@ impl Attempt {
         let events = keep(files::read_text(&path.join(status::FILE)), &mut damaged);
         let progress = keep(files::read_json(&path.join(progress::FILE)), &mut damaged);
         let client_error = keep(files::read_json(&path.join(ClientError::FILE)), &mut damaged);
+        let cause = keep(Cause::read(path), &mut damaged);
         let servers = (0..servers_expected).filter_map(|index| keep(Server::read(path, index), &mut damaged)).collect();
         let store = keep(files::read_json(&path.join(store::FILE)), &mut damaged);
         let environment = keep(files::read_json(&path.join(environment::FILE)), &mut damaged);
@@ -149,6 +153,7 @@ impl Attempt {
             events: status::parse(&events.unwrap_or_default()),
             progress,
             client_error,
+            cause,
             servers,
             store,
             environment,
@@ -184,17 +189,21 @@ impl Attempt {
             ("terminated", _, _) => {
                 (FailureKind::Terminated, "TERM reached the job: time limit or cancelled".to_owned())
             }
-            ("store", _, _) => (FailureKind::StoreStart, "see store.log in the attempt folder".to_owned()),
-            (_, Some(server), _) => (FailureKind::StoreDied, describe_exit(server)),
+            ("store", _, _) => (FailureKind::StoreStart, self.cause_or("see store.log in the attempt folder")),
+            (_, Some(server), _) => (FailureKind::StoreDied, self.cause_or(&describe_exit(server))),
             (_, None, Some(error)) => (FailureKind::ClientError, error.to_string()),
             ("client", None, None) => (
                 FailureKind::RankDied,
                 "ranks ended without a message: see client.log in the attempt folder".to_owned(),
             ),
-            _ => (FailureKind::Script, "see the job's log in the run folder".to_owned()),
+            _ => (FailureKind::Script, self.cause_or("see the job's log in the run folder")),
         };
         let rest = if rest.is_empty() { String::new() } else { format!(" ({rest})") };
         Outcome::Failed { kind, detail: format!("{cause}{}{rest}", self.how_far()) }
+    }
+
+    fn cause_or(&self, otherwise: &str) -> String {
+        self.cause.as_ref().map_or(otherwise.to_owned(), Cause::to_string)
     }
 
     fn how_far(&self) -> String {
@@ -316,6 +325,24 @@ mod tests {
         assert!(
             matches!(both.outcome(), Outcome::Failed { detail, .. } if detail.contains("server 1 on cn2 ended by signal 9"))
         );
+    }
+
+    #[test]
+    fn the_first_cause_stands_where_a_log_was_named() {
+        let detail = |attempt: &Attempt| match attempt.outcome() {
+            Outcome::Failed { detail, .. } => detail,
+            Outcome::Done => panic!("is done"),
+        };
+        for (stage, old) in [("store", "see store.log"), ("script", "see the job's log")] {
+            let (folder, before) = attempt(&format!("1 started\n9 failed {stage} rc=1\n"));
+            assert!(detail(&before).starts_with(old), "{}", detail(&before));
+            let (who, host) = ("store server 1".to_owned(), "cn2".to_owned());
+            Cause { schema: 1, who, host, what: "interface \"hsn0\" has no IPv4 address".into() }
+                .leave(folder.path())
+                .unwrap();
+            let after = detail(&Attempt::read(1, folder.path(), 3));
+            assert_eq!(after, "store server 1 on cn2: interface \"hsn0\" has no IPv4 address (rc=1)");
+        }
     }
 
     #[test]

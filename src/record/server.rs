@@ -1,6 +1,6 @@
 //! `server-N.json`: one store server, as the process that supervises it saw it.
 //!
-//! A server that never answered has no such file but `server-N.error`: why, in words.
+//! A server that never answered has no such file: why stands in [`super::cause`].
 
 use std::path::{Path, PathBuf};
 
@@ -72,11 +72,6 @@ impl Server {
     /// `server-N.json` of server `index`.
     pub fn path(attempt: &Path, index: u32) -> PathBuf {
         attempt.join(format!("server-{index}.json"))
-    }
-
-    /// `server-N.error` of server `index`, written instead where it never served.
-    pub fn error_path(attempt: &Path, index: u32) -> PathBuf {
-        attempt.join(format!("server-{index}.error"))
     }
 
     pub fn write(&self, attempt: &Path) -> Result<()> {

@@ -6,6 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use shardscale::record::cause::Cause;
 use shardscale::record::files;
 use shardscale::record::server::Server;
 
@@ -43,6 +44,10 @@ pub struct Args {
 /// # Errors
 /// One ended or never started; the time is up: the message names the servers that are missing.
 pub fn run(args: &Args) -> Result<()> {
+    super::leaving_cause(&args.attempt, "await-store", || wait(args))
+}
+
+fn wait(args: &Args) -> Result<()> {
     let begun = Instant::now();
     let deadline = begun + Duration::from_secs(args.timeout);
     let servers = Announced::new(args).all(args.servers, deadline)?;
@@ -107,17 +112,17 @@ impl<'a> Announced<'a> {
             }
             if launcher_ended {
                 bail!(
-                    "the launcher of the servers has ended and {} of {count} did not announce themselves; see store.log in {}",
+                    "the launcher of the servers has ended and {} of {count} did not announce themselves; {}",
                     missing.len(),
-                    self.attempt.display()
+                    see_log(self.attempt)
                 );
             }
             if Instant::now() >= deadline {
                 bail!(
-                    "{} of {count} servers did not announce themselves in time: {}; see store.log in {}",
+                    "{} of {count} servers did not announce themselves in time: {}; {}",
                     missing.len(),
                     name_some(&missing),
-                    self.attempt.display()
+                    see_log(self.attempt)
                 );
             }
             thread::sleep(POLL_INTERVAL);
@@ -128,20 +133,29 @@ impl<'a> Announced<'a> {
         (0..count).filter(|index| !self.found.contains_key(index)).collect()
     }
 
-    /// Reads the given servers, and fails where one is known not to serve any more.
+    /// Reads the given servers, and fails where one is known not to serve, or not any more.
     fn read(&mut self, indices: &[u32]) -> Result<()> {
+        if let Some(cause) = Cause::read(self.attempt)? {
+            bail!("{} on {}: {}", cause.who, cause.host, cause.what);
+        }
         for &index in indices {
             if let Some(server) = Server::read(self.attempt, index)? {
                 if server.exit.is_some() {
-                    bail!("server {index} on {} has ended; see store.log in {}", server.host, self.attempt.display());
+                    bail!("server {index} on {} has ended; {}", server.host, see_log(self.attempt));
                 }
                 self.found.insert(index, server);
-            } else if let Some(reason) = files::read_text(&Server::error_path(self.attempt, index))? {
-                bail!("{}", reason.trim_end());
             }
         }
         Ok(())
     }
+}
+
+/// Where the launcher's own words are, with the last of them.
+fn see_log(attempt: &Path) -> String {
+    let text = files::read_text(&attempt.join("store.log")).ok().flatten().unwrap_or_default();
+    let last = text.lines().map(str::trim).rfind(|line| !line.is_empty());
+    let last = last.map_or_else(String::new, |line| format!(", which ends with: {line}"));
+    format!("see store.log in {}{last}", attempt.display())
 }
 
 fn is_running(pid: i32) -> bool {

@@ -1,7 +1,7 @@
 //! `serve`: one store server under supervision, in the foreground of the launcher's task.
 //!
 //! The server lives no longer than this process, and this process no longer than the server. What happened to it stands
-//! in `server-N.json` at every moment; a server that never served leaves `server-N.error`.
+//! in `server-N.json` at every moment; one that cannot serve leaves the cause.
 
 use std::net::{IpAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use redis::ConnectionAddr;
 use shardscale::record::SCHEMA;
-use shardscale::record::files;
 use shardscale::record::manifest::Manifest;
 use shardscale::record::server::{InForce, Server};
 use shardscale::record::vocabulary::Deployment;
@@ -68,16 +67,9 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<()> {
     let task = launcher::task(args.index)?;
     let host = super::host_name()?;
-    let outcome = serve(args, task, &host).with_context(|| format!("store server {} on {host}", task.index));
-    if let Err(error) = &outcome
-        && !Server::path(&args.attempt, task.index).exists()
-    {
-        let path = Server::error_path(&args.attempt, task.index);
-        if let Err(unwritten) = files::replace(&path, format!("{error:#}\n").as_bytes(), 0o644) {
-            eprintln!("{unwritten:#}");
-        }
-    }
-    outcome
+    let who = format!("store server {}", task.index);
+    let served = super::leaving_cause(&args.attempt, &who, || serve(args, task, &host));
+    served.with_context(|| format!("{who} on {host}"))
 }
 
 fn serve(args: &Args, task: Task, host: &str) -> Result<()> {
