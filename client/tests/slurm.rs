@@ -21,6 +21,7 @@ const CASES: &[Case] = &[
     ("scancel leaves a status, samples, and no server", cancelled),
     ("a rank killed with -9 ends the job and is named", killed_rank),
     ("a server killed with -9 ends the job and is named", killed_server),
+    ("a bus port that is blocked between shards is named within seconds", blocked_bus),
     ("a time limit leaves what was measured", time_limit),
     ("srun sets the masks of a Frontier node as they were worked out", frontier_masks),
 ];
@@ -191,6 +192,34 @@ fn killed_server(cluster: &Cluster) {
     let (kind, detail) = failure(&ended(cluster, &script));
     assert_eq!(kind, FailureKind::StoreDied, "{detail}");
     assert!(detail.contains("it ended unasked (signal: 9"), "{detail}");
+}
+
+/// What leaves the bus of cn4 for the network is dropped, as a firewall does it: who connects hears nothing.
+fn blocked_bus(cluster: &Cluster) {
+    let folder = cluster.folder("blocked-bus");
+    let script = cluster.generate(&folder, "--deployment standard").remove(0);
+    let rule = |action: &str| {
+        let line = "nsenter --net --target $(cat RUN/pid/cn4) ip rule ACTION pref 1 ipproto tcp sport 16780 blackhole";
+        let line = line.replace("RUN", &cluster.lab.display().to_string()).replace("ACTION", action);
+        cluster.bash(&cluster.root, &line);
+    };
+    rule("add");
+    cluster.bash(&folder, "sbatch out/*.sh");
+    cluster.wait_until_idle();
+    rule("del");
+    assert_nothing_left();
+    let attempt = attempt(&script, 3);
+    let (kind, detail) = failure(&attempt);
+    assert_eq!(kind, FailureKind::StoreStart);
+    let due = "port 16780 of cn4 (10.78.0.4) cannot be reached from cn3, cn5: connection timed out; ";
+    assert!(detail.starts_with("await-store on cn1: ") && detail.contains(due), "{detail}");
+    let at = |word: &str| attempt.events.iter().find(|event| event.word == word).unwrap().unix_s;
+    let seconds = at("failed") - at("store-starting");
+    assert!(seconds < 20, "it took {seconds} s, as servers and slots of 120 s do");
+    let log = cluster.bash(&folder, "cat out/*/job-*.log");
+    assert!(log.contains(due), "{log}");
+    let status = cluster.shardscale(&folder, "status out", 3).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(status.contains("store did not start") && status.contains("port 16780 of cn4"), "{status}");
 }
 
 fn time_limit(cluster: &Cluster) {

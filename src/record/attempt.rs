@@ -317,6 +317,7 @@ mod tests {
             cpus: "0-7".into(),
             version: "redis 7.0.15".into(),
             in_force: None,
+            bus: None,
             exit: Some(super::super::server::ServerExit { asked: false, code: None, signal: Some(9) }),
         };
         server.write(folder.path()).unwrap();

@@ -20,6 +20,7 @@
 //!     client-error.json          the first rank that failed                      client run     -> [`attempt`]
 //!     server-N.json              one store server: address, CPUs, how it ended   client serve   -> [`server`]
 //!     cause.json                 why it cannot go on, from who knew it first     client, script -> [`cause`]
+//!     shards.json                who shall reach whom in a cluster                client await-store -> [`bus`]
 //!     stopping                   from here on servers end because they shall     client stop-store
 //!     password                   of the store, mode 0600, removed at the end     client begin
 //!     store.log, client.log      what they printed                               job script
@@ -30,6 +31,7 @@
 
 pub mod attempt;
 pub mod binding;
+pub mod bus;
 pub mod cause;
 pub mod cpus;
 pub mod environment;

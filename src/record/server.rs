@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
+use super::bus::BusTrial;
 use super::files;
 use super::host::{HostFacts, InterfaceFacts};
 use super::store::Fields;
@@ -36,6 +37,9 @@ pub struct Server {
     /// What was in force when it began to serve; absent in records of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_force: Option<InForce>,
+    /// Which shards' buses it reaches; absent before that was tried, and where there is no cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bus: Option<BusTrial>,
     /// How it ended; absent while it runs, or where its supervisor was killed too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit: Option<ServerExit>,

@@ -7,7 +7,7 @@
 //! ```text
 //! begin         once, before all   attempt-N/, password, first status line
 //! serve         on each DB node    address -> config -> server process -> server-N.json -> watch -> exit in server-N.json
-//! await-store   once               all server-N.json there, all answer, cluster formed
+//! await-store   once               all server-N.json there, all answer, cluster formed, each shard reaches the others' buses
 //! stop-store    once, at the end   `stopping`, SHUTDOWN, all server-N.json have an exit
 //! end           once, after all    last status line, first cause on stderr
 //! ```
@@ -16,6 +16,7 @@
 
 pub mod await_store;
 pub mod begin;
+mod bus;
 mod cluster;
 pub mod config;
 pub mod daemon;

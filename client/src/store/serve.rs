@@ -123,11 +123,12 @@ fn serve(args: &Args, task: Task, host: &str) -> Result<()> {
         cpus: node::affinity(supervisor.daemon.pid())?,
         version: said.version,
         in_force: Some(InForce { warnings: [said.in_force.warnings.clone(), warnings].concat(), ..said.in_force }),
+        bus: None,
         exit: None,
     };
     server.write(&args.attempt)?;
     drop(connection);
-    supervisor.watch(server)
+    supervisor.watch(server, args.cluster)
 }
 
 /// Where this server will listen, after a look whether that is free: the server's own message names no remedy.
