@@ -9,6 +9,9 @@
 //!
 //! A library for its own program, tests and benchmarks alone: nothing here is a stable interface.
 
+// `say` writes whole lines; the macros write one for each part of them
+#![deny(clippy::print_stderr)]
+
 pub mod address;
 pub mod affinity;
 pub mod args;

@@ -1,5 +1,7 @@
 //! The command `shardscale-client`: reads its arguments, runs a subcommand, says how it ended. The map is in the library.
 
+#![deny(clippy::print_stderr)]
+
 use std::process::ExitCode;
 
 use shardscale_client::args::{self, Command};

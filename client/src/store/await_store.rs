@@ -13,6 +13,7 @@ use shardscale::record::server::Server;
 use super::bus;
 use super::cluster::Cluster;
 use super::link::Link;
+use crate::say::line;
 
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
 /// How often servers that announced themselves are read again, to notice the end of one while others still start.
@@ -73,7 +74,7 @@ fn wait(args: &Args) -> Result<()> {
     if args.cluster {
         announced.become_cluster(Cluster::connect(&servers, &here, &password)?, deadline)?;
     }
-    eprintln!("{} after {:.1} s", describe(&servers, args.cluster), begun.elapsed().as_secs_f64());
+    line(format_args!("{} after {:.1} s", describe(&servers, args.cluster), begun.elapsed().as_secs_f64()));
     Ok(())
 }
 

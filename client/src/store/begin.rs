@@ -14,6 +14,8 @@ use shardscale::record::pack::{self, Pack, PackPlace, PackedRun};
 use shardscale::record::server::Server;
 use shardscale::record::{files, status};
 
+use crate::say::line;
+
 /// Set to 1 to measure again what is measured already.
 const RERUN: &str = "SHARDSCALE_RERUN";
 
@@ -43,7 +45,8 @@ pub fn run(args: &Args) -> Result<()> {
     }
     let manifest = Manifest::read(&args.run_dir)?;
     if let Some(number) = measured_in(&args.run_dir, manifest.expect.servers)?.filter(|_| !again()) {
-        eprintln!("{}: already measured in attempt-{number}; set {RERUN}=1 to measure it again", manifest.name);
+        let name = manifest.name;
+        line(format_args!("{name}: already measured in attempt-{number}; set {RERUN}=1 to measure it again"));
         return Ok(());
     }
     let place = match &args.pack {
@@ -95,7 +98,8 @@ fn begin_pack(args: &Args, pack: &Pack) -> Result<()> {
     let measured = |run: &PackedRun| Ok(measured_in(&out.join(&run.name), 0)?.is_some());
     let left = pack.runs.iter().map(measured).collect::<Result<Vec<bool>>>()?.iter().filter(|done| !**done).count();
     if left == 0 && !again() {
-        eprintln!("{}: all {} runs are measured; set {RERUN}=1 to measure them again", pack.name, pack.runs.len());
+        let (name, all) = (&pack.name, pack.runs.len());
+        line(format_args!("{name}: all {all} runs are measured; set {RERUN}=1 to measure them again"));
         return Ok(());
     }
     println!("{}", prepare(args)?.display());

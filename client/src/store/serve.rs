@@ -24,6 +24,7 @@ use super::{in_force, limits};
 use crate::affinity::{CpuLists, kernel_set};
 use crate::launcher::{self, Task};
 use crate::node::{self, interface};
+use crate::say;
 use crate::wire::LONGEST_DESCRIPTION;
 
 #[derive(Debug, clap::Args)]
@@ -109,7 +110,7 @@ fn serve(args: &Args, task: Task, host: &str) -> Result<()> {
     let Some(mut connection) = supervisor.await_start(&config.link())? else { return Ok(()) };
     let said = in_force::ask(&mut connection, &program.path, &config, &args.ifname)?;
     let warnings = in_force::warnings(&said.in_force, clients);
-    warnings.iter().for_each(|warning| eprintln!("server {} on {host}: {warning}", task.index));
+    warnings.iter().for_each(|warning| say::line(format_args!("server {} on {host}: {warning}", task.index)));
     let server = Server {
         schema: SCHEMA,
         index: task.index,
