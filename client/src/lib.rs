@@ -3,7 +3,8 @@
 //! Reading order: [`args`] (subcommands), [`store`] (servers: begin, serve, await, stop), [`run`] (the story of a measurement),
 //! [`timed_loop`], [`tensors`], [`pace`] and [`wire`] (what is timed), [`comm`] (everything that is MPI), [`address`],
 //! [`keys`] and [`survey`] (which server, which key), [`connecting`] (how ranks come to it), [`recorder`] (what is written),
-//! [`environment`], [`watch`] and [`node`] (what was true meanwhile), [`affinity`] (on which CPUs), [`failure`] (how it ends when it fails), [`say`] (what it says). [`doctor`] looks at a
+//! [`environment`], [`watch`] and [`node`] (what was true meanwhile), [`affinity`] (on which CPUs), [`failure`] (how it ends when it fails), [`leaving`] (and when MPI does not
+//! end), [`say`] (what it says). [`doctor`] looks at a
 //! node before any of that. A subcommand has a module
 //! with its arguments.
 //!
@@ -28,6 +29,7 @@ pub mod hosts;
 pub mod inquiry;
 pub mod keys;
 pub mod launcher;
+pub mod leaving;
 pub mod mpi_facts;
 pub mod node;
 pub mod pace;

@@ -22,6 +22,7 @@ const CASES: &[Case] = &[
     ("a rank killed with -9 ends the job and is named", killed_rank),
     ("a server killed with -9 ends the job and is named", killed_server),
     ("a bus port that is blocked between shards is named within seconds", blocked_bus),
+    ("a hang in MPI_Finalize costs a stated time, and the run is done", hang_at_the_end),
     ("a time limit leaves what was measured", time_limit),
     ("srun sets the masks of a Frontier node as they were worked out", frontier_masks),
 ];
@@ -220,6 +221,27 @@ fn blocked_bus(cluster: &Cluster) {
     assert!(log.contains(due), "{log}");
     let status = cluster.shardscale(&folder, "status out", 3).split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(status.contains("store did not start") && status.contains("port 16780 of cn4"), "{status}");
+}
+
+fn hang_at_the_end(cluster: &Cluster) {
+    let folder = cluster.folder("hang-at-the-end");
+    let script = cluster.generate(&folder, "--deployment standard").remove(0);
+    let build =
+        format!("gcc -shared -fPIC -o no_finalize.so {}/client/tests/common/no_finalize.c", cluster.root.display());
+    cluster.bash(&folder, &build);
+    let run = format!("env LD_PRELOAD={}/no_finalize.so \"$client\" run --finalize-timeout 3 ", folder.display());
+    let text = fs::read_to_string(&script).unwrap();
+    fs::write(&script, text.replace("\"$client\" run ", &run)).unwrap();
+    cluster.bash(&folder, "sbatch out/*.sh");
+    cluster.wait_until_idle();
+    assert_nothing_left();
+    let attempt = attempt(&script, 3);
+    assert_eq!(attempt.outcome(), Outcome::Done, "{:?}", attempt.events);
+    assert_eq!(attempt.left.as_ref().map(|left| left.after_s), Some(3), "{:?}", attempt.events);
+    let table = cluster.shardscale(&folder, "collect out", 0);
+    assert!(table.contains("1 done"), "{table}");
+    let runs = fs::read_to_string(folder.join("out/report/runs.csv")).unwrap();
+    assert!(runs.contains("MPI_Finalize did not return within 3 s (rank "), "{runs}");
 }
 
 fn time_limit(cluster: &Cluster) {

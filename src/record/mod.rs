@@ -18,6 +18,7 @@
 //!     environment.json           MPI, nodes, limits, interfaces, as found        client run     -> [`environment`]
 //!     store.json                 what each shard said before and after           client run     -> [`store`]
 //!     client-error.json          the first rank that failed                      client run     -> [`attempt`]
+//!     left.json                  the first rank that left without MPI_Finalize   client run     -> [`attempt`]
 //!     server-N.json              one store server: address, CPUs, how it ended   client serve   -> [`server`]
 //!     cause.json                 why it cannot go on, from who knew it first     client, script -> [`cause`]
 //!     shards.json                who shall reach whom in a cluster                client await-store -> [`bus`]

@@ -126,7 +126,7 @@ impl<'a> Session<'a> {
         if let Err(error) = removed
             && self.comm.is_root()
         {
-            eprintln!("shardscale-client: the keys of this run stay in the store: {error:#}");
+            say(format_args!("the keys of this run stay in the store: {error:#}"));
         }
     }
 
