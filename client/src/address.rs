@@ -125,6 +125,7 @@ mod tests {
             cpus: "0".into(),
             version: "redis 7.0.15".into(),
             in_force: None,
+            bus: None,
             exit: None,
         }
     }

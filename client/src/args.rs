@@ -28,6 +28,10 @@ pub enum Command {
     AwaitStore(store::await_store::Args),
     /// Ends all store servers in order
     StopStore(store::stop_store::Args),
+    /// Writes how the execution of a job script ended, and says why
+    End(store::end::Args),
+    /// Leaves why a job script cannot go on
+    GiveUp(store::give_up::Args),
     /// Looks at this node and says what will hinder a run, and what to change
     Doctor(Box<doctor::Args>),
     /// Measures put_tensor and unpack_tensor; an MPI program, started by the site's launcher
@@ -58,7 +62,9 @@ impl Command {
             | Command::Begin(_)
             | Command::Serve(_)
             | Command::AwaitStore(_)
-            | Command::StopStore(_) => Ok(()),
+            | Command::StopStore(_)
+            | Command::End(_)
+            | Command::GiveUp(_) => Ok(()),
         };
         checked.map_err(|mistake| Cli::command().error(ErrorKind::ValueValidation, mistake)).map(|()| self)
     }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use shardscale::record::attempt::ClientError;
 use shardscale::record::{SCHEMA, files};
 
+use crate::say::say;
 use crate::{comm, launcher};
 
 /// What went wrong, and during what.
@@ -74,7 +75,7 @@ impl Reporter {
             cause: format!("{:#}", failure.cause),
         };
         if self.speaks {
-            eprintln!("shardscale-client: {error}");
+            say(&error);
         } else {
             launcher::let_the_first_speak();
         }
@@ -82,7 +83,7 @@ impl Reporter {
             // the first rank that fails is the cause, the others often only its echo
             && let Err(second) = files::create_json_once(&attempt.join(ClientError::FILE), &error)
         {
-            eprintln!("shardscale-client: rank {} cannot leave that message: {second:#}", self.rank);
+            say(format_args!("rank {} cannot leave that message: {second:#}", self.rank));
         }
         comm::abort()
     }

@@ -63,6 +63,20 @@ pub fn value<'a>(info: &'a str, name: &str) -> Option<&'a str> {
     info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
 }
 
+/// A reply for a message, as a person would write it.
+pub fn show(reply: &redis::Value) -> String {
+    use redis::Value;
+    match reply {
+        Value::Nil => "nil".to_owned(),
+        Value::Int(number) => number.to_string(),
+        Value::Okay => "OK".to_owned(),
+        Value::SimpleString(text) => format!("{text:?}"),
+        Value::BulkString(bytes) => format!("{:?}", String::from_utf8_lossy(bytes)),
+        Value::Array(items) => format!("[{}]", items.iter().map(show).collect::<Vec<_>>().join(", ")),
+        _ => "a reply of another kind".to_owned(),
+    }
+}
+
 /// A server's refusal becomes nothing; what happened to the connection stays an error.
 fn told<T>(answer: redis::RedisResult<T>) -> redis::RedisResult<Option<T>> {
     match answer {
@@ -102,6 +116,13 @@ mod tests {
         let found: Vec<_> = options_of(text).collect();
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         assert_eq!(found, [pair("dss", "secondary"), pair("background_thread", "false"), pair("dirty_decay_ms", "-1")]);
+    }
+
+    #[test]
+    fn replies_are_shown_as_people_write_them() {
+        use redis::Value;
+        let node = Value::Array(vec![Value::BulkString(b"cn1".to_vec()), Value::Int(6780), Value::Nil]);
+        assert_eq!(show(&Value::Array(vec![Value::Int(0), node])), r#"[0, ["cn1", 6780, nil]]"#);
     }
 
     #[test]

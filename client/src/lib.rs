@@ -3,11 +3,15 @@
 //! Reading order: [`args`] (subcommands), [`store`] (servers: begin, serve, await, stop), [`run`] (the story of a measurement),
 //! [`timed_loop`], [`tensors`], [`pace`] and [`wire`] (what is timed), [`comm`] (everything that is MPI), [`address`],
 //! [`keys`] and [`survey`] (which server, which key), [`connecting`] (how ranks come to it), [`recorder`] (what is written),
-//! [`environment`], [`watch`] and [`node`] (what was true meanwhile), [`affinity`] (on which CPUs), [`failure`] (how it ends when it fails). [`doctor`] looks at a
+//! [`environment`], [`watch`] and [`node`] (what was true meanwhile), [`affinity`] (on which CPUs), [`failure`] (how it ends when it fails), [`leaving`] (and when MPI does not
+//! end), [`say`] (what it says). [`doctor`] looks at a
 //! node before any of that. A subcommand has a module
 //! with its arguments.
 //!
 //! A library for its own program, tests and benchmarks alone: nothing here is a stable interface.
+
+// `say` writes whole lines; the macros write one for each part of them
+#![deny(clippy::print_stderr)]
 
 pub mod address;
 pub mod affinity;
@@ -25,6 +29,7 @@ pub mod hosts;
 pub mod inquiry;
 pub mod keys;
 pub mod launcher;
+pub mod leaving;
 pub mod mpi_facts;
 pub mod node;
 pub mod pace;
@@ -33,6 +38,7 @@ pub mod progress;
 pub mod recorder;
 pub mod run;
 pub mod samples;
+pub mod say;
 pub mod source;
 pub mod store;
 pub mod survey;

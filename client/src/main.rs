@@ -1,8 +1,11 @@
 //! The command `shardscale-client`: reads its arguments, runs a subcommand, says how it ended. The map is in the library.
 
+#![deny(clippy::print_stderr)]
+
 use std::process::ExitCode;
 
 use shardscale_client::args::{self, Command};
+use shardscale_client::say::say;
 use shardscale_client::{doctor, run, store};
 
 fn main() -> ExitCode {
@@ -14,10 +17,12 @@ fn main() -> ExitCode {
         Ok(Command::Serve(args)) => store::serve::run(&args).map(done),
         Ok(Command::AwaitStore(args)) => store::await_store::run(&args).map(done),
         Ok(Command::StopStore(args)) => store::stop_store::run(&args).map(done),
+        Ok(Command::End(args)) => store::end::run(&args),
+        Ok(Command::GiveUp(args)) => store::give_up::run(&args).map(done),
         Ok(Command::Doctor(args)) => doctor::run(&args),
     };
     outcome.unwrap_or_else(|error| {
-        eprintln!("shardscale-client: {error:#}");
+        say(format_args!("{error:#}"));
         ExitCode::FAILURE
     })
 }

@@ -13,6 +13,7 @@ use shardscale::record::units::show_bytes;
 use shardscale::record::{SCHEMA, files};
 
 use crate::clock::now_ns;
+use crate::say::say;
 
 const SECOND_NS: i64 = 1_000_000_000;
 /// A person looks at a terminal; a log is read later, and the file may lie on a file system that many share.
@@ -102,11 +103,11 @@ impl Reports {
     fn write_line(&self, running: Running) {
         let Running { op, iteration, iterations, gb_per_s } = running;
         let Size { sizes_done, sizes_total, payload_bytes, .. } = self.size;
-        eprintln!(
-            "shardscale-client: {} ({} of {sizes_total}), {op}, iteration {iteration} of {iterations}, rank 0: {gb_per_s:.2} GB/s",
+        say(format_args!(
+            "{} ({} of {sizes_total}), {op}, iteration {iteration} of {iterations}, rank 0: {gb_per_s:.2} GB/s",
             show_bytes(payload_bytes),
             sizes_done + 1
-        );
+        ));
     }
 
     fn write_file(&self, running: Running) {

@@ -99,11 +99,11 @@ fn is_cluster(info: &str) -> bool {
 
 fn slots(connection: &mut redis::Connection, answering: &Address) -> Result<Topology> {
     let answer: Value = redis::cmd("CLUSTER").arg("SLOTS").query(connection)?;
-    let Value::Array(entries) = answer else { bail!("CLUSTER SLOTS answered {answer:?}") };
+    let Value::Array(entries) = answer else { bail!("CLUSTER SLOTS answered {}", inquiry::show(&answer)) };
     let mut shards: Vec<Shard> = Vec::new();
     for entry in &entries {
-        let (range, address) =
-            slot_entry(entry, answering).with_context(|| format!("CLUSTER SLOTS has the entry {entry:?}"))?;
+        let (range, address) = slot_entry(entry, answering)
+            .with_context(|| format!("CLUSTER SLOTS has the entry {}", inquiry::show(entry)))?;
         match shards.iter_mut().find(|shard| shard.address == address) {
             Some(shard) => shard.slots.push(range),
             None => shards.push(Shard { address, slots: vec![range] }),

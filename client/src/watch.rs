@@ -14,6 +14,7 @@ use crate::address::Address;
 use crate::comm::Comm;
 use crate::connection::Timeouts;
 use crate::hosts::Hosts;
+use crate::say::say;
 use crate::{inquiry, survey};
 
 /// The store that is watched.
@@ -71,10 +72,10 @@ impl Watch {
     pub fn warn(&self) {
         let Some(record) = &self.record else { return };
         for reason in record.spoiled() {
-            eprintln!("shardscale-client: THIS RUN IS NOT VALID: {reason}");
+            say(format_args!("THIS RUN IS NOT VALID: {reason}"));
         }
         for note in record.notes() {
-            eprintln!("shardscale-client: note: {note}");
+            say(format_args!("note: {note}"));
         }
     }
 

@@ -115,6 +115,25 @@ fn mistakes_in_the_arguments_are_told_once() {
     }
 }
 
+/// Each write(2) may be cut from the next one by another rank's.
+#[test]
+fn a_failing_rank_says_its_message_in_one_write() {
+    require("strace", "strace");
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("writes");
+    let mut command = Command::new("strace");
+    command.args(["-f", "-qq", "-s", "4096", "-e", "trace=write", "-e", "write=none", "-o"]).arg(&log);
+    command.args([CLIENT, "run", "--ranks", "1", "--tensor-bytes", "1KiB"]).env_remove("SSDB");
+    let output =
+        command.env("OMPI_ALLOW_RUN_AS_ROOT", "1").env("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1").output().unwrap();
+    let said = text(&output);
+    let message = said.lines().find(|line| line.starts_with("shardscale-client: rank 0 on ")).expect(&said);
+    let writes = std::fs::read_to_string(&log).unwrap();
+    // strace shows quotes and the line's end as C has them
+    let due = format!("write(2, \"{}\\n\", {})", message.replace('"', "\\\""), message.len() + 1);
+    assert_eq!(writes.matches(&due).count(), 1, "{due} in {writes}");
+}
+
 #[test]
 fn another_number_of_ranks_is_refused() {
     let said = Run::told(2, 5, "1KiB").fail();

@@ -193,9 +193,13 @@ fn a_missing_client_and_a_missing_server_say_the_remedy() {
     let study = Study::standard(&[&SHORT[..], &["--store-server=/nowhere/redis-server"]].concat());
     let output = study.run();
     assert!(!output.status.success());
-    assert!(text(&output).contains("/nowhere/redis-server"), "{}", text(&output));
-    assert_eq!(study.failure().0, FailureKind::StoreStart);
-    assert_eq!(study.collect().0, Some(3));
+    let (kind, detail) = study.failure();
+    assert_eq!(kind, FailureKind::StoreStart);
+    assert!(detail.starts_with("store server ") && detail.contains("\"/nowhere/redis-server\" on "), "{detail}");
+    let line = format!("shardscale-client: store did not start: {detail}\n");
+    assert!(text(&output).contains(&line), "{}", text(&output));
+    let (code, said) = study.collect();
+    assert!(code == Some(3) && said.contains("there is no server program \"/nowhere/redis-server\""), "{said}");
 }
 
 #[test]
@@ -227,6 +231,7 @@ fn a_taken_port_and_a_bad_interface_are_named() {
     fs::write(&study.script, script).unwrap();
     let output = study.run();
     assert!(!output.status.success() && text(&output).contains("hsn9"), "{}", text(&output));
+    assert!(study.failure().1.contains("has no network interface \"hsn9\""), "{}", study.failure().1);
 }
 
 #[test]
@@ -253,7 +258,45 @@ fn a_killed_server_is_the_reason_that_is_told() {
     study.assert_nothing_left();
     let (kind, detail) = study.failure();
     assert_eq!(kind, FailureKind::StoreDied, "{detail}");
-    assert!(detail.contains("ended by signal 9") && detail.contains("1 of 2 sizes measured"), "{detail}");
+    assert!(detail.contains("it ended unasked (signal: 9") && detail.contains("1 of 2 sizes measured"), "{detail}");
+}
+
+/// Ranks that never return from MPI_Finalize, or die there: all is measured, and the script goes by that.
+#[test]
+fn an_mpi_that_does_not_end_costs_a_stated_time_and_no_run() {
+    require("gcc", "gcc");
+    let library = tempfile::tempdir().unwrap();
+    let library = library.path().join("no_finalize.so");
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/no_finalize.c");
+    let built = Command::new("gcc").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(source).status().unwrap();
+    assert!(built.success());
+    for (crashes, noted) in [
+        (false, "MPI_Finalize did not return within 3 s (rank "),
+        (true, "all was measured before the launch of the ranks failed: client rc="),
+    ] {
+        let study = Study::standard(&SHORT);
+        let script = fs::read_to_string(&study.script).unwrap();
+        fs::write(&study.script, script.replace("\"$client\" run ", "\"$client\" run --finalize-timeout 3 ")).unwrap();
+        let mut command = study.command();
+        command.env("LD_PRELOAD", &library);
+        if crashes {
+            command.env("FINALIZE_CRASHES", "1");
+        }
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", text(&output));
+        study.assert_nothing_left();
+        let attempt = study.attempt(1);
+        assert_eq!((attempt.outcome(), attempt.left.is_some()), (Outcome::Done, !crashes), "{:?}", attempt.events);
+        let notes = attempt.notes().join("; ");
+        assert!(notes.contains(noted), "{notes}");
+        let at = |word: &str| attempt.events.iter().find(|event| event.word == word).unwrap().unix_s;
+        let seconds = at("done") - at("client-started");
+        assert!(seconds < 20, "it took {seconds} s");
+        let (code, table) = study.collect();
+        assert!(code == Some(0) && table.contains("1 done"), "{table}");
+        let report = fs::read_to_string(study.folder.path().join("out/report/runs.csv")).unwrap();
+        assert!(report.contains(noted), "{report}");
+    }
 }
 
 #[test]

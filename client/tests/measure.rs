@@ -39,6 +39,7 @@ fn announce_on(host: &str, attempt: &std::path::Path, index: u32, redis: &Redis,
         cpus: "0".into(),
         version: "redis".into(),
         in_force: None,
+        bus: None,
         exit: None,
     };
     server.write(attempt).unwrap();

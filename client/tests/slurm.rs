@@ -21,6 +21,8 @@ const CASES: &[Case] = &[
     ("scancel leaves a status, samples, and no server", cancelled),
     ("a rank killed with -9 ends the job and is named", killed_rank),
     ("a server killed with -9 ends the job and is named", killed_server),
+    ("a bus port that is blocked between shards is named within seconds", blocked_bus),
+    ("a hang in MPI_Finalize costs a stated time, and the run is done", hang_at_the_end),
     ("a time limit leaves what was measured", time_limit),
     ("what the submitting shell holds for Slurm decides nothing", polluted),
     ("steps share memory that is given per node", memory_per_node),
@@ -192,7 +194,56 @@ fn killed_server(cluster: &Cluster) {
     }
     let (kind, detail) = failure(&ended(cluster, &script));
     assert_eq!(kind, FailureKind::StoreDied, "{detail}");
-    assert!(detail.contains("ended by signal 9"), "{detail}");
+    assert!(detail.contains("it ended unasked (signal: 9"), "{detail}");
+}
+
+/// What leaves the bus of cn4 for the network is dropped, as a firewall does it: who connects hears nothing.
+fn blocked_bus(cluster: &Cluster) {
+    let folder = cluster.folder("blocked-bus");
+    let script = cluster.generate(&folder, "--deployment standard").remove(0);
+    let rule = |action: &str| {
+        let line = "nsenter --net --target $(cat RUN/pid/cn4) ip rule ACTION pref 1 ipproto tcp sport 16780 blackhole";
+        let line = line.replace("RUN", &cluster.lab.display().to_string()).replace("ACTION", action);
+        cluster.bash(&cluster.root, &line);
+    };
+    rule("add");
+    cluster.bash(&folder, "sbatch out/*.sh");
+    cluster.wait_until_idle();
+    rule("del");
+    assert_nothing_left();
+    let attempt = attempt(&script, 3);
+    let (kind, detail) = failure(&attempt);
+    assert_eq!(kind, FailureKind::StoreStart);
+    let due = "port 16780 of cn4 (10.78.0.4) cannot be reached from cn3, cn5: connection timed out; ";
+    assert!(detail.starts_with("await-store on cn1: ") && detail.contains(due), "{detail}");
+    let at = |word: &str| attempt.events.iter().find(|event| event.word == word).unwrap().unix_s;
+    let seconds = at("failed") - at("store-starting");
+    assert!(seconds < 20, "it took {seconds} s, as servers and slots of 120 s do");
+    let log = cluster.bash(&folder, "cat out/*/job-*.log");
+    assert!(log.contains(due), "{log}");
+    let status = cluster.shardscale(&folder, "status out", 3).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(status.contains("store did not start") && status.contains("port 16780 of cn4"), "{status}");
+}
+
+fn hang_at_the_end(cluster: &Cluster) {
+    let folder = cluster.folder("hang-at-the-end");
+    let script = cluster.generate(&folder, "--deployment standard").remove(0);
+    let build =
+        format!("gcc -shared -fPIC -o no_finalize.so {}/client/tests/common/no_finalize.c", cluster.root.display());
+    cluster.bash(&folder, &build);
+    let run = format!("env LD_PRELOAD={}/no_finalize.so \"$client\" run --finalize-timeout 3 ", folder.display());
+    let text = fs::read_to_string(&script).unwrap();
+    fs::write(&script, text.replace("\"$client\" run ", &run)).unwrap();
+    cluster.bash(&folder, "sbatch out/*.sh");
+    cluster.wait_until_idle();
+    assert_nothing_left();
+    let attempt = attempt(&script, 3);
+    assert_eq!(attempt.outcome(), Outcome::Done, "{:?}", attempt.events);
+    assert_eq!(attempt.left.as_ref().map(|left| left.after_s), Some(3), "{:?}", attempt.events);
+    let table = cluster.shardscale(&folder, "collect out", 0);
+    assert!(table.contains("1 done"), "{table}");
+    let runs = fs::read_to_string(folder.join("out/report/runs.csv")).unwrap();
+    assert!(runs.contains("MPI_Finalize did not return within 3 s (rank "), "{runs}");
 }
 
 fn time_limit(cluster: &Cluster) {

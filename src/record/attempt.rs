@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
+use super::cause::Cause;
 use super::environment::{self, Environment};
 use super::progress::{self, Progress};
 use super::server::Server;
@@ -38,6 +39,25 @@ pub struct ClientError {
 
 impl ClientError {
     pub const FILE: &str = "client-error.json";
+}
+
+/// `left.json`: MPI_Finalize did not return, as the first rank that left without it says. All was on disk before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Left {
+    pub schema: u32,
+    pub rank: u32,
+    pub host: String,
+    /// How long it had waited, in seconds.
+    pub after_s: u64,
+}
+
+impl Left {
+    pub const FILE: &str = "left.json";
+
+    /// Writes it; `false` where another rank has.
+    pub fn leave(&self, attempt: &Path) -> Result<bool> {
+        files::create_json_once(&attempt.join(Self::FILE), self)
+    }
 }
 
 /// Why an attempt did not end well.
@@ -88,6 +108,10 @@ pub struct Attempt {
     pub events: Vec<Event>,
     pub progress: Option<Progress>,
     pub client_error: Option<ClientError>,
+    /// Why it could not go on; absent where nothing hindered it, and in records of earlier versions.
+    pub cause: Option<Cause>,
+    /// Ranks did not end as they should when all was measured; absent where they did.
+    pub left: Option<Left>,
     pub servers: Vec<Server>,
     /// What the store said of itself; absent before the client asked it, and in records of earlier versions.
     pub store: Option<StoreRecord>,
@@ -140,6 +164,8 @@ impl Attempt {
         let events = keep(files::read_text(&path.join(status::FILE)), &mut damaged);
         let progress = keep(files::read_json(&path.join(progress::FILE)), &mut damaged);
         let client_error = keep(files::read_json(&path.join(ClientError::FILE)), &mut damaged);
+        let cause = keep(Cause::read(path), &mut damaged);
+        let left = keep(files::read_json(&path.join(Left::FILE)), &mut damaged);
         let servers = (0..servers_expected).filter_map(|index| keep(Server::read(path, index), &mut damaged)).collect();
         let store = keep(files::read_json(&path.join(store::FILE)), &mut damaged);
         let environment = keep(files::read_json(&path.join(environment::FILE)), &mut damaged);
@@ -149,6 +175,8 @@ impl Attempt {
             events: status::parse(&events.unwrap_or_default()),
             progress,
             client_error,
+            cause,
+            left,
             servers,
             store,
             environment,
@@ -184,17 +212,29 @@ impl Attempt {
             ("terminated", _, _) => {
                 (FailureKind::Terminated, "TERM reached the job: time limit or cancelled".to_owned())
             }
-            ("store", _, _) => (FailureKind::StoreStart, "see store.log in the attempt folder".to_owned()),
-            (_, Some(server), _) => (FailureKind::StoreDied, describe_exit(server)),
+            ("store", _, _) => (FailureKind::StoreStart, self.cause_or("see store.log in the attempt folder")),
+            (_, Some(server), _) => (FailureKind::StoreDied, self.cause_or(&describe_exit(server))),
             (_, None, Some(error)) => (FailureKind::ClientError, error.to_string()),
             ("client", None, None) => (
                 FailureKind::RankDied,
                 "ranks ended without a message: see client.log in the attempt folder".to_owned(),
             ),
-            _ => (FailureKind::Script, "see the job's log in the run folder".to_owned()),
+            _ => (FailureKind::Script, self.cause_or("see the job's log in the run folder")),
         };
         let rest = if rest.is_empty() { String::new() } else { format!(" ({rest})") };
         Outcome::Failed { kind, detail: format!("{cause}{}{rest}", self.how_far()) }
+    }
+
+    /// What happened after all was measured, and harmed no figure.
+    pub fn notes(&self) -> Vec<String> {
+        let measured = self.events.iter().find(|event| event.word == status::MEASURED);
+        let ended =
+            measured.map(|event| format!("all was measured before the launch of the ranks failed: {}", event.detail));
+        self.left.iter().map(Left::to_string).chain(ended).collect()
+    }
+
+    fn cause_or(&self, otherwise: &str) -> String {
+        self.cause.as_ref().map_or(otherwise.to_owned(), Cause::to_string)
     }
 
     fn how_far(&self) -> String {
@@ -219,6 +259,17 @@ fn describe_exit(server: &Server) -> String {
         _ => "an unknown cause".to_owned(),
     };
     format!("server {} on {} ended by {how}", server.index, server.host)
+}
+
+impl std::fmt::Display for Left {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "MPI_Finalize did not return within {} s (rank {} on {} and perhaps others), and the ranks left without it; all was \
+             measured before",
+            self.after_s, self.rank, self.host
+        )
+    }
 }
 
 impl std::fmt::Display for ClientError {
@@ -308,6 +359,7 @@ mod tests {
             cpus: "0-7".into(),
             version: "redis 7.0.15".into(),
             in_force: None,
+            bus: None,
             exit: Some(super::super::server::ServerExit { asked: false, code: None, signal: Some(9) }),
         };
         server.write(folder.path()).unwrap();
@@ -316,6 +368,38 @@ mod tests {
         assert!(
             matches!(both.outcome(), Outcome::Failed { detail, .. } if detail.contains("server 1 on cn2 ended by signal 9"))
         );
+    }
+
+    #[test]
+    fn the_first_cause_stands_where_a_log_was_named() {
+        let detail = |attempt: &Attempt| match attempt.outcome() {
+            Outcome::Failed { detail, .. } => detail,
+            Outcome::Done => panic!("is done"),
+        };
+        for (stage, old) in [("store", "see store.log"), ("script", "see the job's log")] {
+            let (folder, before) = attempt(&format!("1 started\n9 failed {stage} rc=1\n"));
+            assert!(detail(&before).starts_with(old), "{}", detail(&before));
+            let (who, host) = ("store server 1".to_owned(), "cn2".to_owned());
+            Cause { schema: 1, who, host, what: "interface \"hsn0\" has no IPv4 address".into() }
+                .leave(folder.path())
+                .unwrap();
+            let after = detail(&Attempt::read(1, folder.path(), 3));
+            assert_eq!(after, "store server 1 on cn2: interface \"hsn0\" has no IPv4 address (rc=1)");
+        }
+    }
+
+    #[test]
+    fn what_happened_after_the_last_sample_is_noted() {
+        let (folder, quiet) = attempt("1 started\n8 client-ended rc=0\n9 done\n");
+        assert_eq!(quiet.notes(), Vec::<String>::new());
+        let left = Left { schema: 2, rank: 5, host: "cn2".into(), after_s: 30 };
+        assert!(left.leave(folder.path()).unwrap() && !left.leave(folder.path()).unwrap());
+        fs::write(folder.path().join(status::FILE), "1 started\n8 measured client rc=1\n9 done\n").unwrap();
+        let attempt = Attempt::read(1, folder.path(), 3);
+        assert_eq!(attempt.outcome(), Outcome::Done);
+        let notes = attempt.notes().join("\n");
+        assert!(notes.starts_with("MPI_Finalize did not return within 30 s (rank 5 on cn2"), "{notes}");
+        assert!(notes.ends_with("\nall was measured before the launch of the ranks failed: client rc=1"), "{notes}");
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Reading and writing the record's small files: whole or not at all, with errors that name the file.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -52,16 +52,33 @@ pub fn replace_json<T: Serialize>(path: &Path, value: &T) -> Result<()> {
 }
 
 /// Creates `path` with `value` as JSON, unless the file exists: then the first writer has won and `false` comes back.
+///
+/// Writers may be on many hosts. A reader sees no file or the whole one.
 pub fn create_json_once<T: Serialize>(path: &Path, value: &T) -> Result<bool> {
-    let mut file = match File::create_new(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Ok(false),
-        other => other.with_context(|| format!("cannot create {}", path.display()))?,
-    };
-    serde_json::to_writer_pretty(&mut file, value)
-        .map_err(std::io::Error::from)
-        .and_then(|()| file.write_all(b"\n"))
-        .with_context(|| format!("cannot write {}", path.display()))?;
-    Ok(true)
+    let mut text = serde_json::to_vec_pretty(value).with_context(|| format!("cannot encode {}", path.display()))?;
+    text.push(b'\n');
+    create_once(path, &text).with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn create_once(path: &Path, text: &[u8]) -> std::io::Result<bool> {
+    let lost = |error: &std::io::Error| error.kind() == ErrorKind::AlreadyExists;
+    if path.try_exists()? {
+        return Ok(false);
+    }
+    let mut file = tempfile::Builder::new()
+        .prefix(".once-")
+        .permissions(Permissions::from_mode(0o644))
+        .tempfile_in(path.parent().unwrap_or(Path::new(".")))?;
+    file.write_all(text)?;
+    match file.persist_noclobber(path).map_err(|failed| failed.error) {
+        Ok(_) => Ok(true),
+        Err(error) if lost(&error) => Ok(false),
+        // a file system without hard links: a reader may see a part of it, the first writer wins all the same
+        Err(_) => match File::create_new(path) {
+            Err(error) if lost(&error) => Ok(false),
+            file => file.and_then(|mut file| file.write_all(text)).map(|()| true),
+        },
+    }
 }
 
 /// Makes a folder, and those above it, that others cannot write into whatever the umask: who can replace a job script in it
@@ -89,7 +106,7 @@ pub fn read_text(path: &Path) -> Result<Option<String>> {
 pub fn read_bytes(path: &Path) -> Result<Option<Vec<u8>>> {
     match read_regular(path) {
         Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
     }
 }
@@ -131,6 +148,8 @@ mod tests {
         assert!(create_json_once(&path, &1).unwrap());
         assert!(!create_json_once(&path, &2).unwrap());
         assert_eq!(read_json::<u32>(&path).unwrap(), Some(1));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing beside it is left");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o700, 0o600);
     }
 
     #[test]

@@ -18,8 +18,10 @@
 //!     environment.json           MPI, nodes, limits, interfaces, as found        client run     -> [`environment`]
 //!     store.json                 what each shard said before and after           client run     -> [`store`]
 //!     client-error.json          the first rank that failed                      client run     -> [`attempt`]
+//!     left.json                  the first rank that left without MPI_Finalize   client run     -> [`attempt`]
 //!     server-N.json              one store server: address, CPUs, how it ended   client serve   -> [`server`]
-//!     server-N.error             why that server never served                    client serve
+//!     cause.json                 why it cannot go on, from who knew it first     client, script -> [`cause`]
+//!     shards.json                who shall reach whom in a cluster                client await-store -> [`bus`]
 //!     stopping                   from here on servers end because they shall     client stop-store
 //!     password                   of the store, mode 0600, removed at the end     client begin
 //!     store.log, client.log      what they printed                               job script
@@ -30,6 +32,8 @@
 
 pub mod attempt;
 pub mod binding;
+pub mod bus;
+pub mod cause;
 pub mod cpus;
 pub mod environment;
 pub mod files;

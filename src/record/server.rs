@@ -1,12 +1,13 @@
 //! `server-N.json`: one store server, as the process that supervises it saw it.
 //!
-//! A server that never answered has no such file but `server-N.error`: why, in words.
+//! A server that never answered has no such file: why stands in [`super::cause`].
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
+use super::bus::BusTrial;
 use super::files;
 use super::host::{HostFacts, InterfaceFacts};
 use super::store::Fields;
@@ -36,6 +37,9 @@ pub struct Server {
     /// What was in force when it began to serve; absent in records of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_force: Option<InForce>,
+    /// Which shards' buses it reaches; absent before that was tried, and where there is no cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bus: Option<BusTrial>,
     /// How it ended; absent while it runs, or where its supervisor was killed too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit: Option<ServerExit>,
@@ -72,11 +76,6 @@ impl Server {
     /// `server-N.json` of server `index`.
     pub fn path(attempt: &Path, index: u32) -> PathBuf {
         attempt.join(format!("server-{index}.json"))
-    }
-
-    /// `server-N.error` of server `index`, written instead where it never served.
-    pub fn error_path(attempt: &Path, index: u32) -> PathBuf {
-        attempt.join(format!("server-{index}.error"))
     }
 
     pub fn write(&self, attempt: &Path) -> Result<()> {

@@ -1,8 +1,15 @@
 //! `status`: what the job script did, one line an event, appended; it outlives whatever kills the job.
 //!
-//! A line is `UNIX-SECONDS EVENT [DETAIL]`, written by the script's `mark` function. Only the node that runs the script
-//! writes it, so that no two hosts append to one file. The last word is `done`, or `failed STAGE DETAIL`; a file without
+//! A line is `UNIX-SECONDS EVENT [DETAIL]`. Only the node that runs the script writes it, its `mark` function or [`append`],
+//! so that no two hosts append to one file. The last word is `done`, or `failed STAGE DETAIL`; a file without
 //! either belongs to a job that still runs or that was killed together with its script.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::Path;
+use std::time::SystemTime;
+
+use anyhow::{Context, Result};
 
 /// Name of the file in an attempt directory.
 pub const FILE: &str = "status";
@@ -13,6 +20,8 @@ pub const STORE_STARTING: &str = "store-starting";
 pub const STORE_READY: &str = "store-ready";
 pub const CLIENT_STARTED: &str = "client-started";
 pub const CLIENT_ENDED: &str = "client-ended";
+/// All sizes are on disk although the launch did not end well; the detail says how, as that of `failed` does.
+pub const MEASURED: &str = "measured";
 pub const DONE: &str = "done";
 pub const FAILED: &str = "failed";
 
@@ -27,6 +36,16 @@ pub struct Event {
     pub word: String,
     /// The rest of the line; empty where there is none.
     pub detail: String,
+}
+
+/// Adds a line to the status of `attempt`, in one write.
+pub fn append(attempt: &Path, word: &str, detail: &str) -> Result<()> {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).context("the clock is before 1970")?;
+    let line = format!("{} {word} {detail}", now.as_secs());
+    let path = attempt.join(FILE);
+    let file = OpenOptions::new().append(true).create(true).open(&path);
+    file.and_then(|mut file| file.write_all(format!("{}\n", line.trim_end()).as_bytes()))
+        .with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// Reads the whole file; lines that are no event (a torn last line, a stray message) are passed over.
@@ -48,6 +67,18 @@ fn parse_line(line: &str) -> Option<Event> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_appended_is_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        append(folder.path(), STARTED, "job=7 host=cn1").unwrap();
+        append(folder.path(), DONE, "").unwrap();
+        let text = std::fs::read_to_string(folder.path().join(FILE)).unwrap();
+        // scripts look for a line that ends so
+        assert!(text.ends_with(" done\n"), "{text}");
+        let events: Vec<_> = parse(&text).into_iter().map(|event| (event.word, event.detail)).collect();
+        assert_eq!(events, [(STARTED.into(), "job=7 host=cn1".into()), (DONE.into(), String::new())]);
+    }
 
     #[test]
     fn a_torn_last_line_is_no_event() {

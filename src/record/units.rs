@@ -10,6 +10,12 @@ use serde::{Deserialize, Deserializer, Serialize};
 #[serde(transparent)]
 pub struct ByteCount(pub u64);
 
+impl std::fmt::Display for ByteCount {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&show_bytes(self.0))
+    }
+}
+
 impl FromStr for ByteCount {
     type Err = String;
 

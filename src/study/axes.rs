@@ -289,7 +289,7 @@ impl Axes {
     }
 }
 
-pub(super) fn list<T: Clone + PartialEq + std::fmt::Debug>(
+pub(super) fn list<T: Clone + PartialEq + std::fmt::Display>(
     flag: &str,
     given: Option<Vec<T>>,
     default: &[T],
@@ -297,7 +297,7 @@ pub(super) fn list<T: Clone + PartialEq + std::fmt::Debug>(
     let values = given.unwrap_or_else(|| default.to_vec());
     ensure!(!values.is_empty(), "--{flag} has no value: give at least one, or leave it out");
     for (i, value) in values.iter().enumerate() {
-        ensure!(!values[..i].contains(value), "--{flag} has {value:?} twice: use --repeats to measure a point again");
+        ensure!(!values[..i].contains(value), "--{flag} has {value} twice: use --repeats to measure a point again");
     }
     Ok(values)
 }
@@ -351,6 +351,8 @@ mod tests {
         assert_eq!(zero, "--client-nodes 0 is out of range; allowed: 1 to 1000000");
         assert!(error(Axes { db_cpus: Some(vec![]), ..Axes::default() }).contains("--db-cpus has no value"));
         assert!(error(Axes { db_cpus: Some(vec![2, 2]), ..Axes::default() }).contains("2 twice"));
+        let stores = error(Axes { store: Some(vec![Store::Redis, Store::Redis]), ..Axes::default() });
+        assert!(stores.contains("--store has redis twice"), "{stores}");
         assert!(
             error(Axes { tensor_bytes: Some(vec![8 << 30]), ..Axes::default() }).contains("--tensor-bytes 8589934592")
         );

@@ -186,6 +186,7 @@ impl Model {
                 .map_or("0-63".into(), |cpus| cpus.to_list()),
             version: "redis 7.0.15".into(),
             in_force: None,
+            bus: None,
             exit: None,
         }
     }

@@ -38,21 +38,15 @@ finish() { # however the job ends: stop ranks and servers, say how it went
     wait "$store"
   fi
   rm -f "$attempt/password"
-  reason="rc=$rc"
-  if [ "$rc" -ne 0 ] && ! head -c 65536 /dev/zero 2> /dev/null > "$attempt/space"; then
-    echo "shardscale: no space is left for $attempt: free some, and submit this script again" >&2
-    reason="$reason no space left"
-  fi
-  rm -f "$attempt/space"
-  if [ "$rc" -eq 0 ]; then mark 'done'; else mark failed "$stage" "$reason"; fi
-  exit "$rc"
+  "$client" end --attempt "$attempt" --stage "$stage" --rc "$rc" # done, or failed and why
+  exit "$?"
 }
 trap finish EXIT
 trap 'stage=terminated; exit 143' TERM INT
 
 # --- nodes
 read -ra nodes <<< "$SHARDSCALE_NODES"
-[ "${#nodes[@]}" -eq 4 ] || { echo "shardscale: the job has ${#nodes[@]} nodes and needs 4" >&2; exit 1; }
+[ "${#nodes[@]}" -eq 4 ] || { "$client" give-up --attempt "$attempt" "the job has ${#nodes[@]} nodes and needs 4"; exit 1; }
 store_nodes=("${nodes[@]}") client_nodes=("${nodes[@]}")
 
 # --- store: one server on each application node, over TCP

@@ -83,6 +83,10 @@ pub struct RunArgs {
     /// a slow reply is waited for, never asked for again
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = value_parser!(u64).range(1..))]
     pub reply_timeout: u64,
+
+    /// Longest wait for MPI to end when all is measured and on disk; then ranks leave without it
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = value_parser!(u64).range(1..=86_400))]
+    pub finalize_timeout: u64,
 }
 
 /// What the ranks do with their tensors. The defaults are SmartSim-Scaling's throughput test.

@@ -9,6 +9,7 @@ mod session;
 mod store;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use shardscale::record::samples::{HostClock, Meta};
@@ -20,6 +21,7 @@ use crate::environment::{Report, StartUp};
 use crate::failure::{During, Failure, Reporter};
 use crate::hosts::{self, Hosts};
 use crate::launcher;
+use crate::leaving;
 use crate::recorder::Recorder;
 use crate::watch::Watch;
 use args::RunArgs;
@@ -46,7 +48,10 @@ pub fn run(args: &RunArgs) -> ExitCode {
     reporter.catch_panics();
     start_up.mark("start MPI");
     match measure(&comm, args, &reporter.host, start_up) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => {
+            leaving::at_the_latest_in(Duration::from_secs(args.finalize_timeout), &reporter);
+            ExitCode::SUCCESS
+        }
         Err(failure) => reporter.end(&failure),
     }
 }

@@ -24,6 +24,7 @@ use crate::pace::Pace;
 use crate::progress::{Reports, Size};
 use crate::recorder::{self, Origin, Part, Recorder};
 use crate::samples::Samples;
+use crate::say::say;
 use crate::tensors::{Identity, Read, Tensors, Written};
 use crate::timed_loop::{Measurement, Plan};
 use crate::watch::Watch;
@@ -125,7 +126,7 @@ impl<'a> Session<'a> {
         if let Err(error) = removed
             && self.comm.is_root()
         {
-            eprintln!("shardscale-client: the keys of this run stay in the store: {error:#}");
+            say(format_args!("the keys of this run stay in the store: {error:#}"));
         }
     }
 
@@ -247,11 +248,11 @@ impl<'a> Session<'a> {
                 .map(|bytes| bytes * u64::from(iterations))
                 .sum();
             let (done, all) = (plan.size_index + 1, self.args.tensor_bytes.len());
-            eprintln!(
-                "shardscale-client: {} measured, {done} of {all} sizes, all ranks: {:.3} GB/s",
+            say(format_args!(
+                "{} measured, {done} of {all} sizes, all ranks: {:.3} GB/s",
                 show_bytes(plan.payload_bytes),
                 moved as f64 / (last - first).max(1) as f64
-            );
+            ));
         }
     }
 }

@@ -6,15 +6,21 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use shardscale::record::cause::Cause;
 use shardscale::record::files;
 use shardscale::record::server::Server;
 
+use super::bus;
 use super::cluster::Cluster;
 use super::link::Link;
+use crate::say::line;
 
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
 /// How often servers that announced themselves are read again, to notice the end of one while others still start.
 const RECHECK_INTERVAL: Duration = Duration::from_secs(2);
+
+/// After which those who tried the buses are believed although others are silent.
+const BUS_PATIENCE: Duration = Duration::from_secs(8);
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -43,9 +49,15 @@ pub struct Args {
 /// # Errors
 /// One ended or never started; the time is up: the message names the servers that are missing.
 pub fn run(args: &Args) -> Result<()> {
+    super::leaving_cause(&args.attempt, "await-store", || wait(args))
+}
+
+fn wait(args: &Args) -> Result<()> {
     let begun = Instant::now();
     let deadline = begun + Duration::from_secs(args.timeout);
-    let servers = Announced::new(args).all(args.servers, deadline)?;
+    let mut announced = Announced::new(args);
+    announced.all(args.servers, deadline)?;
+    let servers: Vec<Server> = announced.found.values().cloned().collect();
     let password = super::read_password(&args.attempt)?;
     let here = super::host_name()?;
     for server in &servers {
@@ -60,9 +72,9 @@ pub fn run(args: &Args) -> Result<()> {
         }
     }
     if args.cluster {
-        Cluster::connect(&servers, &here, &password)?.form(deadline)?;
+        announced.become_cluster(Cluster::connect(&servers, &here, &password)?, deadline)?;
     }
-    eprintln!("{} after {:.1} s", describe(&servers, args.cluster), begun.elapsed().as_secs_f64());
+    line(format_args!("{} after {:.1} s", describe(&servers, args.cluster), begun.elapsed().as_secs_f64()));
     Ok(())
 }
 
@@ -91,7 +103,7 @@ impl<'a> Announced<'a> {
     }
 
     /// Waits for servers 0 to `count` - 1.
-    fn all(mut self, count: u32, deadline: Instant) -> Result<Vec<Server>> {
+    fn all(&mut self, count: u32, deadline: Instant) -> Result<()> {
         loop {
             // asked before the files are read: what the servers wrote before their launcher ended is seen
             let launcher_ended = self.watch_pid.is_some_and(|pid| !is_running(pid));
@@ -103,45 +115,87 @@ impl<'a> Announced<'a> {
             self.read(&self.missing(count))?;
             let missing = self.missing(count);
             if missing.is_empty() {
-                return Ok(self.found.into_values().collect());
+                return Ok(());
             }
             if launcher_ended {
                 bail!(
-                    "the launcher of the servers has ended and {} of {count} did not announce themselves; see store.log in {}",
+                    "the launcher of the servers has ended and {} of {count} did not announce themselves; {}",
                     missing.len(),
-                    self.attempt.display()
+                    see_log(self.attempt)
                 );
             }
             if Instant::now() >= deadline {
                 bail!(
-                    "{} of {count} servers did not announce themselves in time: {}; see store.log in {}",
+                    "{} of {count} servers did not announce themselves in time: {}; {}",
                     missing.len(),
                     name_some(&missing),
-                    self.attempt.display()
+                    see_log(self.attempt)
                 );
             }
             thread::sleep(POLL_INTERVAL);
         }
     }
 
+    /// Waits until the cluster is whole and every shard reaches the bus of every other; one that is whole already is left as
+    /// it is.
+    fn become_cluster(&mut self, mut cluster: Cluster<'_>, deadline: Instant) -> Result<()> {
+        if cluster.problem()?.is_none() {
+            return Ok(());
+        }
+        bus::ask(self.attempt, &self.found.values().cloned().collect::<Vec<_>>())?;
+        let asked = Instant::now();
+        cluster.form()?;
+        loop {
+            super::refresh(self.attempt);
+            self.read(&self.untried())?;
+            let waiting = self.untried();
+            if waiting.is_empty() || asked.elapsed() > BUS_PATIENCE {
+                bus::judge(self.found.values())?;
+            }
+            let problem = match cluster.problem()? {
+                None if waiting.is_empty() => return Ok(()),
+                None => format!("server {} did not try the buses of the others", name_some(&waiting)),
+                Some(problem) => problem,
+            };
+            if Instant::now() >= deadline {
+                bail!("the cluster did not form in time: {problem}; {}", see_log(self.attempt));
+            }
+            thread::sleep(POLL_INTERVAL);
+        }
+    }
+
+    /// The shards that did not say yet which others they reach.
+    fn untried(&self) -> Vec<u32> {
+        self.found.values().filter(|server| server.bus.is_none()).map(|server| server.index).collect()
+    }
+
     fn missing(&self, count: u32) -> Vec<u32> {
         (0..count).filter(|index| !self.found.contains_key(index)).collect()
     }
 
-    /// Reads the given servers, and fails where one is known not to serve any more.
+    /// Reads the given servers, and fails where one is known not to serve, or not any more.
     fn read(&mut self, indices: &[u32]) -> Result<()> {
+        if let Some(cause) = Cause::read(self.attempt)? {
+            bail!("{} on {}: {}", cause.who, cause.host, cause.what);
+        }
         for &index in indices {
             if let Some(server) = Server::read(self.attempt, index)? {
                 if server.exit.is_some() {
-                    bail!("server {index} on {} has ended; see store.log in {}", server.host, self.attempt.display());
+                    bail!("server {index} on {} has ended; {}", server.host, see_log(self.attempt));
                 }
                 self.found.insert(index, server);
-            } else if let Some(reason) = files::read_text(&Server::error_path(self.attempt, index))? {
-                bail!("{}", reason.trim_end());
             }
         }
         Ok(())
     }
+}
+
+/// Where the launcher's own words are, with the last of them.
+fn see_log(attempt: &Path) -> String {
+    let text = files::read_text(&attempt.join("store.log")).ok().flatten().unwrap_or_default();
+    let last = text.lines().map(str::trim).rfind(|line| !line.is_empty());
+    let last = last.map_or_else(String::new, |line| format!(", which ends with: {line}"));
+    format!("see store.log in {}{last}", attempt.display())
 }
 
 fn is_running(pid: i32) -> bool {

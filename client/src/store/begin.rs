@@ -6,7 +6,6 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use anyhow::{Context, Result, ensure};
 use shardscale::record::attempt::{self, Attempt, Outcome};
@@ -14,6 +13,8 @@ use shardscale::record::manifest::Manifest;
 use shardscale::record::pack::{self, Pack, PackPlace, PackedRun};
 use shardscale::record::server::Server;
 use shardscale::record::{files, status};
+
+use crate::say::line;
 
 /// Set to 1 to measure again what is measured already.
 const RERUN: &str = "SHARDSCALE_RERUN";
@@ -44,7 +45,8 @@ pub fn run(args: &Args) -> Result<()> {
     }
     let manifest = Manifest::read(&args.run_dir)?;
     if let Some(number) = measured_in(&args.run_dir, manifest.expect.servers)?.filter(|_| !again()) {
-        eprintln!("{}: already measured in attempt-{number}; set {RERUN}=1 to measure it again", manifest.name);
+        let name = manifest.name;
+        line(format_args!("{name}: already measured in attempt-{number}; set {RERUN}=1 to measure it again"));
         return Ok(());
     }
     let place = match &args.pack {
@@ -54,15 +56,22 @@ pub fn run(args: &Args) -> Result<()> {
             .place(&manifest.name),
     };
     let attempt = prepare(args)?;
+    let filled = super::leaving_cause(&attempt, "begin", || fill(&attempt, args, manifest.expect.servers, place));
+    filled.inspect_err(|_| drop(status::append(&attempt, status::FAILED, "script")))?;
+    println!("{}", attempt.display());
+    Ok(())
+}
+
+/// What the attempt's programs need to find in it.
+fn fill(attempt: &Path, args: &Args, servers: u32, place: Option<PackPlace>) -> Result<()> {
     match &args.store {
         None => create(&attempt.join(attempt::PASSWORD_FILE), 0o600, &format!("{}\n", new_password()?))?,
-        Some(origin) => take_over(origin, &attempt, manifest.expect.servers)?,
+        Some(origin) => take_over(origin, attempt, servers)?,
     }
     if let Some(place) = place {
         let store_from = args.store.as_deref().map(run_and_attempt);
         files::replace_json(&attempt.join(PackPlace::FILE), &PackPlace { store_from, ..place })?;
     }
-    println!("{}", attempt.display());
     Ok(())
 }
 
@@ -89,7 +98,8 @@ fn begin_pack(args: &Args, pack: &Pack) -> Result<()> {
     let measured = |run: &PackedRun| Ok(measured_in(&out.join(&run.name), 0)?.is_some());
     let left = pack.runs.iter().map(measured).collect::<Result<Vec<bool>>>()?.iter().filter(|done| !**done).count();
     if left == 0 && !again() {
-        eprintln!("{}: all {} runs are measured; set {RERUN}=1 to measure them again", pack.name, pack.runs.len());
+        let (name, all) = (&pack.name, pack.runs.len());
+        line(format_args!("{name}: all {all} runs are measured; set {RERUN}=1 to measure them again"));
         return Ok(());
     }
     println!("{}", prepare(args)?.display());
@@ -114,14 +124,13 @@ fn prepare(args: &Args) -> Result<PathBuf> {
     let run_dir =
         std::path::absolute(&args.run_dir).with_context(|| format!("cannot resolve {}", args.run_dir.display()))?;
     let attempt = attempt::create_next(&run_dir)?;
-    create(&attempt.join(status::FILE), 0o644, &started_line(job)?)?;
+    status::append(&attempt, status::STARTED, &who_runs_it(job)?)?;
     Ok(attempt)
 }
 
-fn started_line(job: &str) -> Result<String> {
-    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).context("the clock is before 1970")?;
-    let job = if job.is_empty() { String::new() } else { format!(" job={job}") };
-    Ok(format!("{} {}{job} host={}\n", since_1970.as_secs(), status::STARTED, super::host_name()?))
+fn who_runs_it(job: &str) -> Result<String> {
+    let job = if job.is_empty() { String::new() } else { format!("job={job} ") };
+    Ok(format!("{job}host={}", super::host_name()?))
 }
 
 pub fn new_password() -> Result<String> {
@@ -154,9 +163,7 @@ mod tests {
 
     #[test]
     fn an_unknown_job_is_absent_from_the_line() {
-        let events = status::parse(&started_line("").unwrap());
-        assert!(events[0].detail.starts_with("host="), "{events:?}");
-        let events = status::parse(&started_line("77.pbs").unwrap());
-        assert!(events[0].detail.starts_with("job=77.pbs host="), "{events:?}");
+        assert!(who_runs_it("").unwrap().starts_with("host="));
+        assert!(who_runs_it("77.pbs").unwrap().starts_with("job=77.pbs host="));
     }
 }

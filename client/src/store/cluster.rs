@@ -5,10 +5,8 @@
 //! others, then all have to agree.
 
 use std::ops::RangeInclusive;
-use std::thread;
-use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use redis::Connection;
 use shardscale::record::server::Server;
 
@@ -17,7 +15,6 @@ use crate::inquiry;
 
 /// Hash slots of a cluster, fixed by its specification.
 const SLOTS: u32 = 16_384;
-const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// A shard and the connection to it.
 struct Shard<'a> {
@@ -42,11 +39,8 @@ impl<'a> Cluster<'a> {
         Ok(Cluster { shards: shards.collect::<Result<_>>()? })
     }
 
-    /// Forms the cluster and waits until every shard says that it is whole; one that is formed already is left as it is.
-    pub fn form(mut self, deadline: Instant) -> Result<()> {
-        if self.problem()?.is_none() {
-            return Ok(());
-        }
+    /// Tells the shards to become a cluster; they take a while.
+    pub fn form(&mut self) -> Result<()> {
         let count = u32::try_from(self.shards.len()).context("too many shards")?;
         for (shard, number) in self.shards.iter_mut().zip(0..) {
             shard.take_slots(number, slots(number, count))?;
@@ -55,17 +49,11 @@ impl<'a> Cluster<'a> {
         for other in others {
             first.meet(other.server)?;
         }
-        while let Some(problem) = self.problem()? {
-            if Instant::now() >= deadline {
-                bail!("the cluster did not form in time: {problem}; see store.log in the attempt folder");
-            }
-            thread::sleep(POLL_INTERVAL);
-        }
         Ok(())
     }
 
-    /// What the first shard that is not content lacks.
-    fn problem(&mut self) -> Result<Option<String>> {
+    /// What the first shard that is not content lacks; `None` once the cluster is whole.
+    pub fn problem(&mut self) -> Result<Option<String>> {
         let nodes = self.shards.len().to_string();
         for shard in &mut self.shards {
             let info: String = shard.ask(redis::cmd("CLUSTER").arg("INFO"))?;

@@ -17,6 +17,7 @@ use shardscale::record::vocabulary::Store;
 
 use super::remedy;
 use crate::affinity::{self, KernelSet};
+use crate::say;
 
 /// Lines of a server's output that an error about it repeats.
 const LAST_LINES: usize = 8;
@@ -118,7 +119,7 @@ fn copy_lines(reader: PipeReader, tail: Tail, label: Option<String>) -> JoinHand
         for line in BufReader::new(reader).split(b'\n').map_while(Result::ok) {
             let line = String::from_utf8_lossy(&line).trim_end().to_owned();
             if let Some(label) = &label {
-                eprintln!("{label}: {line}");
+                say::line(format_args!("{label}: {line}"));
             }
             if !line.is_empty() {
                 let mut tail = tail.lock().unwrap_or_else(PoisonError::into_inner);
@@ -159,7 +160,8 @@ impl Daemon {
             }
             thread::sleep(Duration::from_millis(10));
         }
-        eprintln!("server process {} does not end within {} s of TERM: killing it", self.child.id(), grace.as_secs());
+        let (pid, seconds) = (self.child.id(), grace.as_secs());
+        say::line(format_args!("server process {pid} does not end within {seconds} s of TERM: killing it"));
         self.signal(Signal::SIGKILL).context("cannot kill the server")?;
         self.child.wait().context("cannot watch the server")
     }

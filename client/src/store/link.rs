@@ -81,6 +81,7 @@ mod tests {
             cpus: "0".into(),
             version: "redis 7.0.15".into(),
             in_force: None,
+            bus: None,
             exit: None,
         };
         assert!(Link::to(&server("127.0.0.1"), "cn2", "x").is_some());

@@ -1,21 +1,27 @@
 //! The store's side of a job: its folder and password, its servers under supervision, the wait for them, their end.
 //!
-//! Four subcommands that job scripts call between their launches: `begin`, `serve`, `await-store`, `stop-store`. They meet
+//! Subcommands that job scripts call between their launches: `begin`, `serve`, `await-store`, `stop-store`, `end`. They meet
 //! in the attempt folder alone, which all nodes see, and talk to servers over their own protocol. Nothing here knows MPI,
 //! so that they run on any node, under any launcher or none, and nothing here knows a scheduler.
 //!
 //! ```text
 //! begin         once, before all   attempt-N/, password, first status line
 //! serve         on each DB node    address -> config -> server process -> server-N.json -> watch -> exit in server-N.json
-//! await-store   once               all server-N.json there, all answer, cluster formed
+//! await-store   once               all server-N.json there, all answer, cluster formed, each shard reaches the others' buses
 //! stop-store    once, at the end   `stopping`, SHUTDOWN, all server-N.json have an exit
+//! end           once, after all    last status line, first cause on stderr
 //! ```
+//!
+//! Whichever cannot go on leaves why in `cause.json`, as `give-up` does for the script; the first one wins.
 
 pub mod await_store;
 pub mod begin;
+mod bus;
 mod cluster;
 pub mod config;
 pub mod daemon;
+pub mod end;
+pub mod give_up;
 mod in_force;
 pub mod limits;
 pub mod link;
@@ -30,7 +36,10 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use shardscale::record::{attempt, files};
+use shardscale::record::cause::Cause;
+use shardscale::record::{SCHEMA, attempt, files};
+
+use crate::say::say;
 
 /// In the attempt folder from the moment in which an end of the servers is wanted.
 const STOPPING_FILE: &str = "stopping";
@@ -38,6 +47,19 @@ const STOPPING_FILE: &str = "stopping";
 pub fn host_name() -> Result<String> {
     let name = nix::unistd::gethostname().context("cannot learn the name of this host")?;
     Ok(name.to_string_lossy().into_owned())
+}
+
+/// Does `work`; if that fails, its error stays in `attempt` as the cause, unless another program was first.
+///
+/// `stop-store` does not do so: no attempt fails by what it cannot end.
+fn leaving_cause<T>(attempt: &Path, who: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    work().inspect_err(|error| {
+        let host = host_name().unwrap_or_default();
+        let cause = Cause { schema: SCHEMA, who: who.to_owned(), host, what: format!("{error:#}") };
+        if let Err(unwritten) = cause.leave(attempt) {
+            say(format_args!("{unwritten:#}"));
+        }
+    })
 }
 
 /// The store's password, as `begin` made it.

@@ -1,7 +1,7 @@
 //! `serve`: one store server under supervision, in the foreground of the launcher's task.
 //!
 //! The server lives no longer than this process, and this process no longer than the server. What happened to it stands
-//! in `server-N.json` at every moment; a server that never served leaves `server-N.error`.
+//! in `server-N.json` at every moment; one that cannot serve leaves the cause.
 
 use std::net::{IpAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use redis::ConnectionAddr;
 use shardscale::record::SCHEMA;
-use shardscale::record::files;
 use shardscale::record::manifest::Manifest;
 use shardscale::record::server::{InForce, Server};
 use shardscale::record::vocabulary::Deployment;
@@ -25,6 +24,7 @@ use super::{in_force, limits};
 use crate::affinity::{CpuLists, kernel_set};
 use crate::launcher::{self, Task};
 use crate::node::{self, interface};
+use crate::say;
 use crate::wire::LONGEST_DESCRIPTION;
 
 #[derive(Debug, clap::Args)]
@@ -68,16 +68,9 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<()> {
     let task = launcher::task(args.index)?;
     let host = super::host_name()?;
-    let outcome = serve(args, task, &host).with_context(|| format!("store server {} on {host}", task.index));
-    if let Err(error) = &outcome
-        && !Server::path(&args.attempt, task.index).exists()
-    {
-        let path = Server::error_path(&args.attempt, task.index);
-        if let Err(unwritten) = files::replace(&path, format!("{error:#}\n").as_bytes(), 0o644) {
-            eprintln!("{unwritten:#}");
-        }
-    }
-    outcome
+    let who = format!("store server {}", task.index);
+    let served = super::leaving_cause(&args.attempt, &who, || serve(args, task, &host));
+    served.with_context(|| format!("{who} on {host}"))
 }
 
 fn serve(args: &Args, task: Task, host: &str) -> Result<()> {
@@ -117,7 +110,7 @@ fn serve(args: &Args, task: Task, host: &str) -> Result<()> {
     let Some(mut connection) = supervisor.await_start(&config.link())? else { return Ok(()) };
     let said = in_force::ask(&mut connection, &program.path, &config, &args.ifname)?;
     let warnings = in_force::warnings(&said.in_force, clients);
-    warnings.iter().for_each(|warning| eprintln!("server {} on {host}: {warning}", task.index));
+    warnings.iter().for_each(|warning| say::line(format_args!("server {} on {host}: {warning}", task.index)));
     let server = Server {
         schema: SCHEMA,
         index: task.index,
@@ -131,11 +124,12 @@ fn serve(args: &Args, task: Task, host: &str) -> Result<()> {
         cpus: node::affinity(supervisor.daemon.pid())?,
         version: said.version,
         in_force: Some(InForce { warnings: [said.in_force.warnings.clone(), warnings].concat(), ..said.in_force }),
+        bus: None,
         exit: None,
     };
     server.write(&args.attempt)?;
     drop(connection);
-    supervisor.watch(server)
+    supervisor.watch(server, args.cluster)
 }
 
 /// Where this server will listen, after a look whether that is free: the server's own message names no remedy.

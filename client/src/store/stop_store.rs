@@ -15,6 +15,7 @@ use shardscale::record::files;
 use shardscale::record::server::Server;
 
 use super::link::Link;
+use crate::say::line;
 
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
@@ -83,7 +84,7 @@ fn tell(servers: &[Server], attempt: &Path) -> Result<()> {
             && let Err(error) = link.shut_down()
         {
             // its supervisor may still end it
-            eprintln!("server {} on {}: {error:#}", server.index, server.host);
+            line(format_args!("server {} on {}: {error:#}", server.index, server.host));
         }
     }
     Ok(())

@@ -12,6 +12,7 @@ use anyhow::{Context, Result, bail, ensure};
 use shardscale::record::server::{Server, ServerExit};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
+use super::bus;
 use super::daemon::Daemon;
 use super::link::Link;
 
@@ -99,9 +100,17 @@ impl Supervisor {
         }
     }
 
-    /// Looks after the server until it has ended, and records how.
-    pub fn watch(mut self, server: Server) -> Result<()> {
+    /// Looks after the server until it has ended, and records how; a shard meanwhile tries the others' buses when asked to.
+    pub fn watch(mut self, mut server: Server, is_shard: bool) -> Result<()> {
+        let mut looked = Instant::now();
         let (status, asked) = loop {
+            if is_shard && server.bus.is_none() && looked.elapsed() >= STOPPING_INTERVAL {
+                looked = Instant::now();
+                server.bus = bus::answer(&self.stop.attempt, server.index)?;
+                if server.bus.is_some() {
+                    server.write(&self.stop.attempt)?;
+                }
+            }
             if let Some(status) = self.daemon.ended()? {
                 break (status, self.stop.was_wanted());
             }

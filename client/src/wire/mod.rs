@@ -48,6 +48,11 @@ pub struct Tensor {
     pub payload_bytes: usize,
 }
 
+/// Dimensions as people write them: `1x16`.
+fn show_shape(dimensions: &[impl ToString]) -> String {
+    dimensions.iter().map(ToString::to_string).collect::<Vec<_>>().join("x")
+}
+
 /// Prepares the command that stores `tensor` under `key`.
 pub fn put(wire: Wire, key: &str, tensor: &Tensor) -> put::Put {
     match wire {

@@ -74,9 +74,9 @@ fn find_payload(bytes: &[u8], reply: &Reply, tensor: &Tensor) -> Result<Range<us
     let payload = place.start + header.len()..place.end;
     ensure!(
         bytes[place.start..payload.start] == header,
-        "the value does not begin with the header of a {} tensor of shape {:?}",
+        "the value does not begin with the header of a {} tensor of shape {}",
         tensor.dtype,
-        tensor.dimensions
+        super::show_shape(&tensor.dimensions)
     );
     Ok(payload)
 }

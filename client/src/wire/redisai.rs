@@ -73,13 +73,25 @@ fn find_payload(bytes: &[u8], reply: &Reply, tensor: &Tensor) -> Result<Range<us
     let due = tensor.dimensions.iter().map(|dimension| Reply::Integer(dimension.cast_signed()));
     ensure!(
         *shape == Reply::Array(due.collect()),
-        "the tensor's shape is {shape:?}, {:?} was stored",
-        tensor.dimensions
+        "the tensor's shape is {}, {} was stored",
+        show_shape(shape),
+        super::show_shape(&tensor.dimensions)
     );
     match blob {
         Reply::Bulk(place) if place.len() == tensor.payload_bytes => Ok(place.clone()),
         other => bail!("the server answered {other} where a string of {} bytes was due", tensor.payload_bytes),
     }
+}
+
+fn show_shape(shape: &Reply) -> String {
+    let dimension = |item: &Reply| if let Reply::Integer(dimension) = item { Some(*dimension) } else { None };
+    match shape {
+        Reply::Array(items) => {
+            items.iter().map(dimension).collect::<Option<Vec<_>>>().map(|all| super::show_shape(&all))
+        }
+        _ => None,
+    }
+    .unwrap_or_else(|| shape.to_string())
 }
 
 fn text(bytes: &[u8], item: &Reply) -> Option<String> {

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 
+use shardscale::record::attempt::{Attempt, FailureKind, Outcome};
 use shardscale::record::status;
 
 use super::lab::{Lab, client, finish, password};
@@ -50,6 +51,18 @@ fn a_measured_run_is_left_alone_unless_told_otherwise() {
     again.env("SHARDSCALE_RERUN", "1");
     let said = finish(again);
     assert_eq!(said.stdout.trim_end(), second.with_file_name("attempt-3").to_str().unwrap(), "{said:?}");
+}
+
+#[test]
+fn an_attempt_that_cannot_be_filled_says_why() {
+    let lab = Lab::new();
+    let (origin, mut command) = (lab.attempt(), lab.begin());
+    command.arg("--store").arg(&origin);
+    let said = finish(command);
+    assert_eq!((said.code, said.stdout.as_str()), (Some(1), ""));
+    let outcome = Attempt::read(2, &lab.run_dir().join("attempt-2"), 0).outcome();
+    let Outcome::Failed { kind: FailureKind::Script, detail } = outcome else { panic!("{outcome:?}") };
+    assert!(detail.starts_with("begin on ") && detail.contains("there is no server 0"), "{detail}");
 }
 
 #[test]

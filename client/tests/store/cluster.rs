@@ -2,6 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use shardscale::record::bus::BusTrial;
+use shardscale::record::server::Server;
+
 use super::lab::{Lab, connect, free_ports};
 
 fn forms(shards: u16) {
@@ -16,6 +19,10 @@ fn forms(shards: u16) {
     let said = lab.await_store(&attempt, shards.into(), &["--cluster", "--timeout", "60"]);
     assert_eq!(said.code, Some(0), "{said:?}");
     assert!(said.stderr.starts_with(&format!("a cluster of {shards} serves")), "{said:?}");
+    for index in 0..u32::from(shards) {
+        let trial = Server::read(&attempt, index).unwrap().unwrap().bus;
+        assert_eq!(trial, Some(BusTrial { unreached: None }), "every shard tried the buses of the others");
+    }
 
     let mut epochs = BTreeSet::new();
     for server in &servers {

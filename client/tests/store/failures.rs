@@ -6,17 +6,20 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use shardscale::record::cause::{self, Cause};
 use shardscale::record::server::{Server, ServerExit};
 
 use super::lab::{Lab, Said, client, eventually, finish, free_ports, runs, signal};
 
-/// Runs a server that must not start, and checks what it leaves: exit code 1, `server-N.error`, no record, no scratch.
+/// Runs a server that must not start, and checks what it leaves: exit code 1, the cause, no record, no scratch.
 fn refused(lab: &Lab, attempt: &Path, command: Command) -> Said {
     let said = finish(command);
     assert_eq!((said.code, said.stdout.as_str()), (Some(1), ""), "{said:?}");
     assert!(!attempt.join("server-0.json").exists());
-    let reason = fs::read_to_string(attempt.join("server-0.error")).unwrap();
-    assert!(said.stderr.ends_with(&format!("shardscale-client: {reason}")), "{said:?} {reason}");
+    let Cause { who, host, what, .. } = Cause::read(attempt).unwrap().expect("a cause");
+    assert!(said.stderr.ends_with(&format!("shardscale-client: {who} on {host}: {what}\n")), "{said:?} {what}");
+    assert_eq!(who, "store server 0");
+    fs::remove_file(attempt.join(cause::FILE)).unwrap();
     assert_eq!(fs::read_dir(lab.scratch()).unwrap().count(), 0);
     said
 }
@@ -86,6 +89,7 @@ fn a_server_program_that_is_missing_or_another_is_refused() {
     let said = refused(&lab, &attempt, lab.serve(&attempt, 0, free_ports(1), &["--server", "cat"]));
     assert!(said.stderr.contains("\"cat\" is no store server, to --version it answers \"cat ("), "{said:?}");
     // those who wait are told at once
+    finish(lab.serve(&attempt, 0, free_ports(1), &["--server", "cat"]));
     let begun = Instant::now();
     let said = lab.await_store(&attempt, 2, &["--timeout", "60"]);
     assert_eq!(said.code, Some(1));
@@ -193,7 +197,8 @@ fn a_killed_server_is_recorded_as_unasked_and_ends_its_supervisor() {
     assert_eq!(fs::read_dir(lab.scratch()).unwrap().count(), 0);
     let said = lab.await_store(&attempt, 1, &["--timeout", "60"]);
     assert_eq!(said.code, Some(1));
-    assert!(said.stderr.contains(&format!("server 0 on {} has ended; see store.log", server.host)), "{said:?}");
+    let cause = format!("store server 0 on {}: it ended unasked (signal: 9 (SIGKILL))", server.host);
+    assert!(said.stderr.contains(&cause), "{said:?}");
     assert_eq!(lab.stop_store(&attempt).code, Some(0), "nothing is left to stop");
 }
 
@@ -231,10 +236,12 @@ fn those_who_never_came_are_named() {
     let mut lab = Lab::new();
     let attempt = lab.attempt();
     lab.started(&attempt, 1, free_ports(1), &[]);
+    fs::write(attempt.join("store.log"), "server 1 says hello\nsrun: error: cn2: task 2: Out Of Memory\n").unwrap();
     let said = lab.await_store(&attempt, 3, &["--timeout", "1"]);
     assert_eq!(said.code, Some(1));
-    assert!(
-        said.stderr.contains("2 of 3 servers did not announce themselves in time: 0, 2; see store.log"),
-        "{said:?}"
-    );
+    let due = "2 of 3 servers did not announce themselves in time: 0, 2; see store.log";
+    assert!(said.stderr.contains(due), "{said:?}");
+    // what the launcher says of a supervisor that was killed
+    let cause = Cause::read(&attempt).unwrap().expect("a cause");
+    assert!(cause.what.ends_with(", which ends with: srun: error: cn2: task 2: Out Of Memory"), "{cause}");
 }

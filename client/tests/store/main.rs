@@ -5,6 +5,7 @@
 
 mod begin;
 mod cluster;
+mod end;
 mod failures;
 mod lab;
 mod serve;

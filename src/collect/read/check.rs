@@ -63,6 +63,7 @@ pub fn store_contradictions(manifest: &Manifest, attempt: &Attempt) -> Vec<Strin
 /// What the store, its servers and the client's nodes said that a reader of the figures should know.
 pub fn condition_notes(manifest: &Manifest, attempt: &Attempt) -> Vec<String> {
     let mut notes = attempt.store.as_ref().map(StoreRecord::notes).unwrap_or_default();
+    notes.extend(attempt.notes());
     notes.extend(attempt.environment.iter().flat_map(|it| it.notes(&manifest.job.net_ifname)));
     let warned = |server: &&Server| server.in_force.as_ref().is_some_and(|it| !it.warnings.is_empty());
     let servers: Vec<&Server> = attempt.servers.iter().filter(warned).collect();

@@ -280,6 +280,7 @@ mod tests {
             cpus: cpus.into(),
             version: "redis 7.0.15".into(),
             in_force: None,
+            bus: None,
             exit: None,
         }
     }

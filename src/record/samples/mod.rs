@@ -43,7 +43,7 @@ mod write;
 
 pub use block::{Block, Flaw, RawBlock, RawEffort, SeriesHead, SeriesView};
 pub use closing::{Effort, HostClock, RankEffort};
-pub use read::{Contents, SamplesFile};
+pub use read::{Contents, SamplesFile, are_whole};
 pub use stream::{Piece, SamplesStream};
 pub use write::{file_header, push_clocks, push_effort, push_end, push_meta, push_ranks, push_series};
 

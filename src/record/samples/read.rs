@@ -1,13 +1,14 @@
 //! Reading a samples file as far as it is whole, and at once: for files that fit memory.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 use anyhow::{Context, Result};
 
 use super::block::{self, Block, Flaw, RawBlock, SeriesView};
 use super::stream::check_header;
-use super::{Effort, FILE_HEADER, HostClock, Meta, RankInfo};
+use super::{Effort, FILE_HEADER, HostClock, Meta, RankInfo, push_end};
 
 /// A whole samples file in memory.
 pub struct SamplesFile {
@@ -89,6 +90,18 @@ impl<'a> Contents<'a> {
         }
         Ok(())
     }
+}
+
+/// Whether the sweep was finished: the file ends with the block that says so. What is before that is not looked at.
+pub fn are_whole(path: &Path) -> bool {
+    let mut end = Vec::new();
+    push_end(&mut end);
+    let mut last = vec![0; end.len()];
+    let read = File::open(path).and_then(|mut file| {
+        file.seek(SeekFrom::End(-(end.len() as i64)))?;
+        file.read_exact(&mut last)
+    });
+    read.is_ok() && last == end
 }
 
 /// What is told of a file of `length` bytes that is not used from the byte `at` on.

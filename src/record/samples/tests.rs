@@ -51,7 +51,13 @@ fn a_sample_costs_eight_bytes() {
 #[test]
 fn a_file_cut_anywhere_keeps_its_whole_blocks() {
     let bytes = whole_file();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(FILE);
+    std::fs::write(&path, &bytes).unwrap();
+    assert!(are_whole(&path) && !are_whole(folder.path()));
     for cut in 0..bytes.len() {
+        std::fs::write(&path, &bytes[..cut]).unwrap();
+        assert!(!are_whole(&path), "{cut}");
         let file = SamplesFile::from_bytes(bytes[..cut].to_vec());
         let contents = file.contents().unwrap();
         assert!(!contents.ended);
