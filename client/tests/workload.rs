@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use common::stand_in::{Mischief, StandIn};
 use common::{Redis, Run, cluster, samples};
+use shardscale::record::manifest;
 use shardscale::record::samples::SamplesFile;
-use shardscale::record::vocabulary::{Dtype, Wire};
+use shardscale::record::vocabulary::{Dtype, Store, Wire};
 use shardscale::record::workload::{PUT, UNPACK};
 
 /// Runs with verification and gives the record.
@@ -174,4 +175,18 @@ fn a_store_that_others_use_is_left_as_it_was() {
     redis::cmd("CONFIG").arg("SET").arg("proto-max-bulk-len").arg("1mb").exec(&mut others).unwrap();
     let said = Run::new(1, "1KiB,1MiB").arg("--address", redis.address()).fail();
     assert!(said.contains("a tensor of 1 MiB does not fit the longest value that redis 7"), "{said}");
+}
+
+#[test]
+fn a_store_of_another_product_is_refused_before_anything_is_measured() {
+    let redis = Redis::start(&[]);
+    let run_dir = tempfile::tempdir().unwrap();
+    let mut manifest = manifest::example();
+    manifest.job.store = Store::KeyDb;
+    std::fs::write(run_dir.path().join(manifest::FILE), manifest.to_toml().unwrap()).unwrap();
+    let attempt = run_dir.path().join("attempt-1");
+    std::fs::create_dir(&attempt).unwrap();
+    let said = Run::new(1, "1KiB").attempt(&attempt).arg("--address", redis.address()).fail();
+    assert!(said.contains("the store is redis 7") && said.contains("the run asks for keydb"), "{said}");
+    assert!(said.contains("generate it with --store redis") && !attempt.join("samples.bin").exists(), "{said}");
 }

@@ -130,12 +130,19 @@ pub fn job(site: &Site, job: &Job) -> Result<()> {
     }
 }
 
-/// Refuses one server program for several products.
-pub fn programs(site: &Site, settings: &Settings, stores: &[Store]) -> Result<()> {
+/// Refuses one server program, or one running store, for several products; `jobs` are all that the study has.
+pub fn products<'a>(site: &Site, settings: &Settings, jobs: impl Iterator<Item = &'a Job>) -> Result<()> {
+    let stores: BTreeSet<Store> = jobs.map(|job| job.store).collect();
+    let stores: Vec<Store> = stores.into_iter().collect();
+    let running = settings.db_address.iter().flatten().next();
+    if let (Some(address), [_, _, ..]) = (running, &stores[..]) {
+        let names: Vec<&str> = stores.iter().map(|store| store.as_str()).collect();
+        bail!("--db-address {address} is one store, and the study has the stores {}: name one", names.join(", "));
+    }
     let given = settings.store_server.as_ref().map(|programs| ("--store-server", programs));
     let of_site = || site.store.server.as_ref().map(|programs| ("the site's store.server", programs));
     let Some((what, programs)) = given.or_else(of_site) else { return Ok(()) };
-    programs.check(what, stores).map_err(anyhow::Error::msg)
+    programs.check(what, &stores).map_err(anyhow::Error::msg)
 }
 
 /// Refuses a workload that the client would refuse.

@@ -192,6 +192,11 @@ impl Manifest {
         Self::parse(&text, &path.display().to_string())
     }
 
+    /// The manifest of the run whose attempt `attempt` is; `None` where it lies beside none.
+    pub fn of_attempt(attempt: &Path) -> Option<Manifest> {
+        attempt.parent().and_then(|run_dir| Manifest::read(run_dir).ok())
+    }
+
     /// Reads the text of a `run.toml`; `what` names it in errors.
     pub fn parse(text: &str, what: &str) -> Result<Manifest> {
         parse_toml(text, what)

@@ -36,6 +36,7 @@ pub mod files;
 pub mod host;
 pub mod malloc_conf;
 pub mod manifest;
+pub mod module;
 pub mod op;
 pub mod pack;
 pub mod placement;

@@ -3,11 +3,14 @@
 //! Rank 0 alone reads the attempt folder: thousands of ranks that open the same files would measure the file system.
 
 use std::env;
+use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde::{Deserialize, Serialize};
 use shardscale::record::attempt::PASSWORD_FILE;
 use shardscale::record::files;
+use shardscale::record::manifest::Manifest;
+use shardscale::record::product;
 use shardscale::record::units::show_bytes;
 use shardscale::record::vocabulary::{KeyPlacement, Wire};
 
@@ -67,6 +70,9 @@ impl Store {
             // of each host its first rank asked, so the answers stand in the order of hosts
             Some(answers) => Some(Store::merge(&answers.into_iter().flatten().collect::<Vec<_>>(), args, contact)?),
         };
+        if let (Some(store), Some(attempt)) = (&store, &args.attempt) {
+            check_product(&store.program, attempt)?;
+        }
         comm.share(store.as_ref())
     }
 
@@ -131,6 +137,19 @@ impl Store {
         let prefix = if self.is_shared { format!("shardscale:{}:", self.wire) } else { String::new() };
         KeyMap { topology: Topology { shards }, placement, first_shard, prefix }
     }
+}
+
+/// Refuses a store that is another product than the run's manifest says: its figures would go by a false name.
+fn check_product(program: &str, attempt: &Path) -> Result<()> {
+    let Some(Manifest { job, .. }) = Manifest::of_attempt(attempt) else { return Ok(()) };
+    let found = product::named(program);
+    ensure!(
+        found == Some(job.store),
+        "the store is {program}, and the run asks for {}: {}give the address of one",
+        job.store,
+        found.map_or(String::new(), |found| format!("generate it with --store {found}, or "))
+    );
+    Ok(())
 }
 
 fn choose_wire(wanted: Wire, answers: &[Survey]) -> Result<Wire> {
