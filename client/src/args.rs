@@ -28,6 +28,8 @@ pub enum Command {
     AwaitStore(store::await_store::Args),
     /// Ends all store servers in order
     StopStore(store::stop_store::Args),
+    /// Removes what a failed run left in a store that others use
+    CleanStore(store::clean_store::Args),
     /// Looks at this node and says what will hinder a run, and what to change
     Doctor(Box<doctor::Args>),
     /// Measures put_tensor and unpack_tensor; an MPI program, started by the site's launcher
@@ -58,7 +60,8 @@ impl Command {
             | Command::Begin(_)
             | Command::Serve(_)
             | Command::AwaitStore(_)
-            | Command::StopStore(_) => Ok(()),
+            | Command::StopStore(_)
+            | Command::CleanStore(_) => Ok(()),
         };
         checked.map_err(|mistake| Cli::command().error(ErrorKind::ValueValidation, mistake)).map(|()| self)
     }

@@ -14,6 +14,7 @@ fn main() -> ExitCode {
         Ok(Command::Serve(args)) => store::serve::run(&args).map(done),
         Ok(Command::AwaitStore(args)) => store::await_store::run(&args).map(done),
         Ok(Command::StopStore(args)) => store::stop_store::run(&args).map(done),
+        Ok(Command::CleanStore(args)) => store::clean_store::run(&args).map(done),
         Ok(Command::Doctor(args)) => doctor::run(&args),
     };
     outcome.unwrap_or_else(|error| {

@@ -1,7 +1,7 @@
 //! `run.toml`: what one permutation is to measure, written by `gen`, read by everybody else.
 //!
-//! All metadata of a run comes from here and never from a folder's name. It holds no time and no path, so that the same
-//! inputs give the same bytes on every machine.
+//! All metadata of a run comes from here and never from a folder's name. It holds no time and no path of the machine that
+//! `gen` ran on, so that the same inputs give the same bytes everywhere.
 
 use std::path::Path;
 

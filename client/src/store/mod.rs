@@ -13,6 +13,7 @@
 
 pub mod await_store;
 pub mod begin;
+pub mod clean_store;
 mod cluster;
 pub mod config;
 pub mod daemon;
