@@ -261,6 +261,19 @@ fn fewer_ranks_than_asked_and_other_differences_are_invalid() {
     }
 }
 
+/// Earlier clients took a product's name from the path of its program; what the program itself said stands in `server-N.json`.
+#[test]
+fn a_path_in_an_earlier_record_is_no_product() {
+    let tree = Tree::new();
+    let attempt = Model { server: "keydb 7.0.15".into(), ..model() }.execute(tree.path(), 1, DONE);
+    assert_eq!(tree.only().state, State::Invalid, "nobody else says what it was");
+    model().server(0).write(&attempt).unwrap();
+    assert_eq!(tree.only().state, State::Done);
+    Model { server: "valkey 9.1.2".into(), ..model() }.server(1).write(&attempt).unwrap();
+    let run = tree.only();
+    assert_eq!(run.reason, "not what was asked: store valkey 9.1.2 instead of redis");
+}
+
 #[test]
 fn a_manifest_changed_after_the_run_is_a_contradiction() {
     let tree = Tree::new();

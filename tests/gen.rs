@@ -352,6 +352,26 @@ fn one_program_is_never_run_as_several_products() {
     }
 }
 
+/// The same through rules of a study file, a site's own program, and a store that runs already.
+#[test]
+fn no_way_around_gives_one_program_to_several_products() {
+    let cli = Cli::new();
+    let usual = ["--site=local", "--deployment=standard", "--clients-per-node=1", "--db-nodes=1"];
+    let study = "[[include]]\nstore = [\"valkey\"]\n[job]\nstore_server = \"/usr/bin/redis-server\"\n";
+    fs::write(cli.folder.path().join("mine.toml"), study).unwrap();
+    let error = cli.fails(1, &[&usual[..], &["--study=mine.toml"]].concat());
+    assert!(error.contains("names one program, and the study has the stores redis, valkey"), "{error}");
+    let error = cli.fails(1, &[&usual[..], &["--store=redis,keydb", "--db-address=n1:6780"]].concat());
+    assert!(error.contains("--db-address n1:6780 is one store, and the study has the stores redis, keydb"), "{error}");
+
+    let local = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("site-configs/local.toml")).unwrap();
+    fs::write(cli.folder.path().join("site.toml"), format!("{local}\n[store]\nserver = \"/opt/the-sites\"\n")).unwrap();
+    let own = ["--site=./site.toml", "--deployment=standard", "--clients-per-node=1", "--db-nodes=1"];
+    cli.ok(&[&own[..], &["--store=redis,valkey", "--store-server=redis=/opt/r"]].concat());
+    let valkey = fs::read_to_string(cli.out().join("standard-n1x1-db1x1-none-lo-tcp-valkey-r1.sh")).unwrap();
+    assert!(valkey.contains("--server valkey-server ") && !valkey.contains("/opt/the-sites"), "{valkey}");
+}
+
 #[test]
 fn modules_reach_the_servers_with_their_arguments() {
     let cli = Cli::new();

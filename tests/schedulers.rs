@@ -94,7 +94,7 @@ fn hosts_addresses_and_features_reach_directives_and_scripts() {
     let cli = Cli::new();
     let args = ["--site=frontier", "--deployment=standard", "--client-nodes=4", "--db-nodes=3"];
     cli.ok(&[&args[..], &["--out=hosts", "--db-hosts=n1,n2,n3"]].concat());
-    cli.ok(&[&args[..], &["--out=running", "--db-address=n1:6780,n2:6780"]].concat());
+    cli.ok(&[&args[..], &["--out=running", "--db-address=n1:6780,[fd00::2]:6780"]].concat());
     cli.ok(&[&args[..], &["--out=features", "--client-constraint=SK48", "--db-constraint=P100"]].concat());
     let text = |out: &str| {
         let mut scripts: Vec<PathBuf> =
@@ -106,7 +106,10 @@ fn hosts_addresses_and_features_reach_directives_and_scripts() {
     let hosts = text("hosts");
     assert!(hosts.contains("#SBATCH --nodelist=n1,n2,n3\n") && hosts.contains("store_nodes=(n1 n2 n3)"), "{hosts}");
     let running = text("running");
-    assert!(running.contains("--address n1:6780,n2:6780") && running.contains("#SBATCH --nodes=4\n"), "{running}");
+    assert!(
+        running.contains("--address 'n1:6780,[fd00::2]:6780'") && running.contains("#SBATCH --nodes=4\n"),
+        "{running}"
+    );
     assert!(!running.contains(" serve ") && !running.contains("stop-store"));
     let features = text("features");
     assert!(features.contains("#SBATCH --constraint=[SK48*4&P100*3]\n"), "{features}");
@@ -114,7 +117,7 @@ fn hosts_addresses_and_features_reach_directives_and_scripts() {
 
 #[test]
 fn what_cannot_be_is_refused_with_the_remedy() {
-    let cases: [(&[&str], &str); 7] = [
+    let cases: [(&[&str], &str); 8] = [
         (
             &["--site=polaris", "--deployment=standard", "--db-nodes=4", "--db-from=job"],
             "(--db-queue names its row): no queue of polaris admits 4 nodes",
@@ -127,6 +130,7 @@ fn what_cannot_be_is_refused_with_the_remedy() {
         (&["--site=frontier", "--db-from=hosts", "--deployment=standard"], "--db-from hosts needs --db-hosts"),
         (&["--site=frontier", "--db-hosts=a;b"], "is no host name"),
         (&["--site=frontier", "--db-address=host"], "is not HOST:PORT"),
+        (&["--site=frontier", "--db-address=fd00::12:6780"], "such as n0012:6780 or [fd00::12]:6780"),
         (&["--site=frontier", "--client-constraint=$(id)"], "is no feature of nodes"),
     ];
     for (args, needle) in cases {

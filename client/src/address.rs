@@ -33,6 +33,16 @@ impl fmt::Display for Address {
     }
 }
 
+impl Address {
+    /// As [`AddressList`] reads it back.
+    pub fn to_text(&self) -> String {
+        match self {
+            Address::Tcp { .. } => self.to_string(),
+            Address::Unix(path) => format!("unix://{}", path.display()),
+        }
+    }
+}
+
 impl FromStr for Address {
     type Err = String;
 
@@ -144,8 +154,8 @@ mod tests {
 
     #[test]
     fn an_address_reads_back() {
-        for address in [tcp("cn1", 6780), tcp("fe80::1", 6780)] {
-            assert_eq!(address.to_string().parse::<Address>(), Ok(address));
+        for address in [tcp("cn1", 6780), tcp("fe80::1", 6780), Address::Unix("/tmp/s".into())] {
+            assert_eq!(address.to_text().parse::<Address>(), Ok(address));
         }
     }
 

@@ -32,6 +32,8 @@ pub enum Command {
     End(store::end::Args),
     /// Leaves why a job script cannot go on
     GiveUp(store::give_up::Args),
+    /// Removes what a failed run left in a store that others use
+    CleanStore(store::clean_store::Args),
     /// Looks at this node and says what will hinder a run, and what to change
     Doctor(Box<doctor::Args>),
     /// Measures put_tensor and unpack_tensor; an MPI program, started by the site's launcher
@@ -64,7 +66,8 @@ impl Command {
             | Command::AwaitStore(_)
             | Command::StopStore(_)
             | Command::End(_)
-            | Command::GiveUp(_) => Ok(()),
+            | Command::GiveUp(_)
+            | Command::CleanStore(_) => Ok(()),
         };
         checked.map_err(|mistake| Cli::command().error(ErrorKind::ValueValidation, mistake)).map(|()| self)
     }

@@ -3,7 +3,10 @@
 //! Asked outside all timed sections, over connections of a general client library. What a server does not know or refuses
 //! to tell is left out: nothing here is made up, and nothing here fails because of an access rule of the server.
 
-use redis::Connection;
+use std::collections::HashMap;
+
+use redis::{Connection, FromRedisValue, Value};
+use shardscale::record::module;
 use shardscale::record::store::{FIELDS, Fields, SETTINGS};
 
 /// Allocator options that are recorded whether or not somebody asked for them: they decide what a large tensor costs.
@@ -45,8 +48,11 @@ pub fn malloc_options(connection: &mut Connection, asked: &[(String, String)]) -
     Ok(options_of(&text).filter(|(name, _)| wanted(name)).collect())
 }
 
-/// Loaded modules as `name version`.
+/// Loaded modules, as [`module::listed`] writes them.
 pub fn modules(connection: &mut Connection) -> redis::RedisResult<Vec<String>> {
+    if let Some(list) = told(redis::cmd("MODULE").arg("LIST").query::<Vec<HashMap<String, Value>>>(connection))? {
+        return Ok(list.iter().map(module_of).collect());
+    }
     let text = told(redis::cmd("INFO").arg("modules").query::<String>(connection))?.unwrap_or_default();
     Ok(modules_of(&text))
 }
@@ -95,13 +101,23 @@ fn options_of(stats: &str) -> impl Iterator<Item = (String, String)> {
     })
 }
 
+/// An entry of MODULE LIST: name and ver, from Redis 7 on also path and args.
+fn module_of(entry: &HashMap<String, Value>) -> String {
+    let text = |name: &str| entry.get(name).and_then(|value| String::from_redis_value(value.clone()).ok());
+    let args =
+        entry.get("args").and_then(|value| Vec::<String>::from_redis_value(value.clone()).ok()).unwrap_or_default();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let path = text("path").filter(|path| !path.is_empty());
+    module::listed(&text("name").unwrap_or_default(), &text("ver").unwrap_or_default(), path.as_deref(), &args)
+}
+
 /// Lines such as `module:name=ai,ver=10207,api=1,..`.
 fn modules_of(info: &str) -> Vec<String> {
     let module = |line: &str| {
         let parts: Vec<(&str, &str)> =
             line.strip_prefix("module:")?.split(',').filter_map(|part| part.split_once('=')).collect();
         let part = |wanted: &str| parts.iter().find(|(name, _)| *name == wanted).map(|(_, value)| *value);
-        Some(format!("{} {}", part("name")?, part("ver").unwrap_or_default()).trim_end().to_owned())
+        Some(module::listed(part("name")?, part("ver").unwrap_or_default(), None, &[]))
     };
     info.lines().filter_map(module).collect()
 }

@@ -41,7 +41,7 @@ pub struct KeyMap {
     pub placement: KeyPlacement,
     /// Index of the topology's first shard among all shards of the run.
     pub first_shard: u32,
-    /// What all names begin with; empty in a store that the job started, where the names are SmartRedis's.
+    /// What all names begin with; empty in a store that the job started, where the names are SmartRedis's. It has no braces.
     pub prefix: String,
 }
 
@@ -96,18 +96,20 @@ impl Topology {
 
     /// The key of tensor number `tensor` of `rank`.
     ///
-    /// `hash` gives SmartRedis's name, behind `prefix`, to the first one. `balanced` puts a hash tag before it that belongs to shard `rank` +
-    /// `tensor` modulo the number of shards, so that no two shards differ by more than one rank.
+    /// `hash` gives SmartRedis's name to the first one; behind a prefix that name is a hash tag, so that it stays on its shard.
+    /// `balanced` puts a hash tag before it that belongs to shard `rank` + `tensor` modulo the number of shards, so that no two
+    /// shards differ by more than one rank.
     pub fn key(&self, placement: KeyPlacement, prefix: &str, rank: u32, tensor: u32) -> String {
         let name = match tensor {
-            0 => format!("{prefix}throughput_rank_{rank}"),
-            _ => format!("{prefix}throughput_rank_{rank}_tensor_{tensor}"),
+            0 => format!("throughput_rank_{rank}"),
+            _ => format!("throughput_rank_{rank}_tensor_{tensor}"),
         };
         match placement {
-            KeyPlacement::Hash => name,
+            KeyPlacement::Hash if prefix.is_empty() => name,
+            KeyPlacement::Hash => format!("{prefix}{{{name}}}"),
             KeyPlacement::Balanced => {
                 let shard = (rank as usize + tensor as usize) % self.shards.len();
-                format!("{{{}}}{name}", self.tag_of_shard(shard))
+                format!("{prefix}{{{}}}{name}", self.tag_of_shard(shard))
             }
         }
     }
@@ -177,6 +179,18 @@ mod tests {
         let map = KeyMap { placement: KeyPlacement::Hash, first_shard: 5, topology: even(1), prefix: String::new() };
         assert_eq!(map.place(7, 0).unwrap(), Place { key: "throughput_rank_7".into(), shard: 5 });
         assert_eq!(map.place(7, 2).unwrap().key, "throughput_rank_7_tensor_2");
+    }
+
+    #[test]
+    fn a_prefix_stands_before_everything_and_moves_no_key() {
+        let topology = even(16);
+        for placement in [KeyPlacement::Hash, KeyPlacement::Balanced] {
+            for (rank, tensor) in [(0, 0), (5, 0), (5, 3), (47, 1)] {
+                let [bare, ours] = ["", "shardscale:0a1b:"].map(|prefix| topology.key(placement, prefix, rank, tensor));
+                assert!(ours.starts_with("shardscale:0a1b:{"), "{ours}");
+                assert_eq!(slot(&ours), slot(&bare), "{ours}");
+            }
+        }
     }
 
     #[test]

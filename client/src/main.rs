@@ -19,6 +19,7 @@ fn main() -> ExitCode {
         Ok(Command::StopStore(args)) => store::stop_store::run(&args).map(done),
         Ok(Command::End(args)) => store::end::run(&args),
         Ok(Command::GiveUp(args)) => store::give_up::run(&args).map(done),
+        Ok(Command::CleanStore(args)) => store::clean_store::run(&args).map(done),
         Ok(Command::Doctor(args)) => doctor::run(&args),
     };
     outcome.unwrap_or_else(|error| {

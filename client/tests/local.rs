@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use common::{CLIENT, free_port, require, wait_for};
+use common::{CLIENT, Redis, free_port, require, wait_for};
 use shardscale::record::attempt::{Attempt, FailureKind, Outcome};
 
 /// Each study starts its servers and ranks on the machine's few cores: one at a time, or all wait for all.
@@ -245,6 +245,30 @@ fn a_killed_rank_ends_the_run_and_keeps_what_was_measured() {
     assert!(matches!(kind, FailureKind::RankDied | FailureKind::ClientError), "{kind:?} {detail}");
     let (code, table) = study.collect();
     assert!(code == Some(3) && table.contains("partial") && table.contains("1/2"), "{table}");
+}
+
+#[test]
+fn a_store_that_runs_already_keeps_no_key_of_ours_however_the_run_ends() {
+    let redis = Redis::start(&[]);
+    let keys = || redis::cmd("KEYS").arg("*").query::<Vec<String>>(&mut redis.connection()).unwrap();
+    let address = format!("--db-address={}", redis.address());
+    for how in ["a killed rank", "a terminated script"] {
+        let study = Study::standard(&[&LONG[..], &[&address]].concat());
+        let mut child = study.start();
+        assert!(keys().len() == 2 && keys().iter().all(|key| key.starts_with("shardscale:")), "{:?}", keys());
+        match how {
+            "a killed rank" => kill(study.processes("\0run\0")[0]),
+            _ => nix::sys::signal::kill(nix::unistd::Pid::from_raw(child.id() as i32), nix::sys::signal::SIGTERM)
+                .unwrap(),
+        }
+        assert!(!child.wait().unwrap().success());
+        assert_eq!(keys(), Vec::<String>::new(), "after {how}");
+        assert!(!study.attempt(1).path.join("keys.json").exists());
+    }
+    let study = Study::standard(&[&SHORT[..], &[&address]].concat());
+    let output = study.run();
+    assert!(output.status.success(), "{}", text(&output));
+    assert_eq!((keys(), study.attempt(1).path.join("keys.json").exists()), (vec![], false));
 }
 
 #[test]

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use common::stand_in::{Mischief, StandIn};
 use common::{Redis, Run, cluster, samples};
+use shardscale::record::manifest;
 use shardscale::record::samples::SamplesFile;
-use shardscale::record::vocabulary::{Dtype, Wire};
+use shardscale::record::vocabulary::{Dtype, Store, Wire};
 use shardscale::record::workload::{PUT, UNPACK};
 
 /// Runs with verification and gives the record.
@@ -100,7 +101,7 @@ fn many_ranks_share_the_tensors_of_one() {
     let (_folder, file) = verified(run("one-to-many"));
     assert_eq!(counts(&file), [&[(0, PUT, 44, 4)][..], &all(UNPACK)].concat());
     let contents = file.contents().unwrap();
-    assert!(contents.ranks.iter().all(|rank| rank.key.ends_with(":throughput_rank_0")), "{:?}", contents.ranks);
+    assert!(contents.ranks.iter().all(|rank| rank.key.ends_with(":{throughput_rank_0}")), "{:?}", contents.ranks);
     let (_folder, file) = verified(run("many-to-one"));
     assert_eq!(counts(&file), [(0, PUT, 44, 4), (0, UNPACK, 44, 4), (1, PUT, 44, 4), (2, PUT, 44, 4)]);
 }
@@ -168,10 +169,29 @@ fn a_store_that_others_use_is_left_as_it_was() {
     let run = || Run::new(2, "1KiB").arg("--address", redis.address()).arg("--tensors", 2);
     run().succeed();
     assert_eq!(redis::cmd("KEYS").arg("*").query::<Vec<String>>(&mut others).unwrap(), ["throughput_rank_0"]);
-    // a name of ours that somebody took
-    redis::cmd("HSET").arg("shardscale:plain:throughput_rank_1").arg("a").arg(1).exec(&mut others).unwrap();
-    run().arg("--mix", "0:1").succeed();
+    // two at once do not meet
+    std::thread::scope(|scope| {
+        let runs = ["1KiB", "2KiB"].map(|size| {
+            scope.spawn(|| Run::new(1, size).arg("--address", redis.address()).arg("--iterations", 3000).succeed())
+        });
+        runs.into_iter().for_each(|run| drop(run.join().unwrap()));
+    });
+    assert_eq!(redis::cmd("DBSIZE").query::<u32>(&mut others), Ok(1));
     redis::cmd("CONFIG").arg("SET").arg("proto-max-bulk-len").arg("1mb").exec(&mut others).unwrap();
     let said = Run::new(1, "1KiB,1MiB").arg("--address", redis.address()).fail();
     assert!(said.contains("a tensor of 1 MiB does not fit the longest value that redis 7"), "{said}");
+}
+
+#[test]
+fn a_store_of_another_product_is_refused_before_anything_is_measured() {
+    let redis = Redis::start(&[]);
+    let run_dir = tempfile::tempdir().unwrap();
+    let mut manifest = manifest::example();
+    manifest.job.store = Store::KeyDb;
+    std::fs::write(run_dir.path().join(manifest::FILE), manifest.to_toml().unwrap()).unwrap();
+    let attempt = run_dir.path().join("attempt-1");
+    std::fs::create_dir(&attempt).unwrap();
+    let said = Run::new(1, "1KiB").attempt(&attempt).arg("--address", redis.address()).fail();
+    assert!(said.contains("the store is redis 7") && said.contains("the run asks for keydb"), "{said}");
+    assert!(said.contains("generate it with --store redis") && !attempt.join("samples.bin").exists(), "{said}");
 }

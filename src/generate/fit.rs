@@ -1,6 +1,8 @@
 //! Whether a permutation fits its site: nodes, interfaces, binding, memory, and texts that schedulers can hold.
 
 use std::collections::{BTreeSet, HashSet};
+use std::net::Ipv6Addr;
+use std::num::NonZeroU16;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -74,10 +76,11 @@ pub fn names(settings: &Settings) -> Result<()> {
         ensure!(plain(host, ".-_"), "--db-hosts {host:?} is no host name; allowed: letters, digits and . - _");
     }
     for address in settings.db_address.iter().flatten() {
-        let port = address.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
+        let (host, port) = address.rsplit_once(':').unwrap_or_default();
+        let v6 = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
         ensure!(
-            plain(address, ".-_:") && port.is_some_and(|port| port > 0),
-            "--db-address {address:?} is not HOST:PORT, such as n0012:6780"
+            v6.map_or(plain(host, ".-_"), |v6| v6.parse::<Ipv6Addr>().is_ok()) && port.parse::<NonZeroU16>().is_ok(),
+            "--db-address {address:?} is not HOST:PORT, such as n0012:6780 or [fd00::12]:6780"
         );
     }
     for module in &settings.load_module {
@@ -130,12 +133,19 @@ pub fn job(site: &Site, job: &Job) -> Result<()> {
     }
 }
 
-/// Refuses one server program for several products.
-pub fn programs(site: &Site, settings: &Settings, stores: &[Store]) -> Result<()> {
+/// Refuses one server program, or one running store, for several products; `jobs` are all that the study has.
+pub fn products<'a>(site: &Site, settings: &Settings, jobs: impl Iterator<Item = &'a Job>) -> Result<()> {
+    let stores: BTreeSet<Store> = jobs.map(|job| job.store).collect();
+    let stores: Vec<Store> = stores.into_iter().collect();
+    let running = settings.db_address.iter().flatten().next();
+    if let (Some(address), [_, _, ..]) = (running, &stores[..]) {
+        let names: Vec<&str> = stores.iter().map(|store| store.as_str()).collect();
+        bail!("--db-address {address} is one store, and the study has the stores {}: name one", names.join(", "));
+    }
     let given = settings.store_server.as_ref().map(|programs| ("--store-server", programs));
     let of_site = || site.store.server.as_ref().map(|programs| ("the site's store.server", programs));
     let Some((what, programs)) = given.or_else(of_site) else { return Ok(()) };
-    programs.check(what, stores).map_err(anyhow::Error::msg)
+    programs.check(what, &stores).map_err(anyhow::Error::msg)
 }
 
 /// Refuses a workload that the client would refuse.

@@ -92,7 +92,6 @@ impl<'a> Planner<'a> {
         let out = std::path::absolute(&request.out).with_context(|| format!("--out {}", request.out.display()))?;
         fit::path(&out, &site)?;
         fit::names(&settings)?;
-        fit::programs(&site, &settings, &study.store)?;
         settings.directives.iter().try_for_each(|line| fit::directive(line, &site))?;
         Ok(Planner {
             request,
@@ -126,7 +125,9 @@ impl<'a> Planner<'a> {
         };
         // a store that runs already has as many shards as it has: permutations of `db_nodes` are one
         let mut names = HashSet::new();
-        for point in self.study.points(&self.rules)? {
+        let points = self.study.points(&self.rules)?;
+        fit::products(&self.site, &self.settings, points.iter().map(|point| &point.job))?;
+        for point in points {
             match self.planned(&point) {
                 Ok(planned) if !names.insert(planned.manifest.name.clone()) => {}
                 Ok(planned) => plan.planned.push(planned),
@@ -188,8 +189,12 @@ impl<'a> Planner<'a> {
 
     /// The server program of a product, where one was named.
     fn server(&self, store: Store) -> Option<&str> {
-        let given = self.settings.store_server.as_ref().and_then(|programs| programs.of(store));
-        given.or_else(|| self.site.store.server.as_ref()?.of(store))
+        let (given, of_site) = (self.settings.store_server.as_ref(), self.site.store.server.as_ref());
+        match given {
+            None => of_site?.of(store),
+            // a site's only program is of a product that nobody named: not of one that the user's list leaves out
+            Some(given) => given.of(store).or_else(|| of_site.filter(|programs| programs.by_product())?.of(store)),
+        }
     }
 
     /// What the nodes of both sides must be.

@@ -1,7 +1,7 @@
 //! `run.toml`: what one permutation is to measure, written by `gen`, read by everybody else.
 //!
-//! All metadata of a run comes from here and never from a folder's name. It holds no time and no path, so that the same
-//! inputs give the same bytes on every machine.
+//! All metadata of a run comes from here and never from a folder's name. It holds no time and no path of the machine that
+//! `gen` ran on, so that the same inputs give the same bytes everywhere.
 
 use std::path::Path;
 
@@ -190,6 +190,11 @@ impl Manifest {
         let text = files::read_text(&path)?
             .with_context(|| format!("there is no {}: `shardscale gen` makes it", path.display()))?;
         Self::parse(&text, &path.display().to_string())
+    }
+
+    /// The manifest of the run whose attempt `attempt` is; `None` where it lies beside none.
+    pub fn of_attempt(attempt: &Path) -> Option<Manifest> {
+        attempt.parent().and_then(|run_dir| Manifest::read(run_dir).ok())
     }
 
     /// Reads the text of a `run.toml`; `what` names it in errors.

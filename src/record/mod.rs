@@ -17,6 +17,7 @@
 //!     samples.bin                every sample of every rank                      client run     -> [`samples`]
 //!     environment.json           MPI, nodes, limits, interfaces, as found        client run     -> [`environment`]
 //!     store.json                 what each shard said before and after           client run     -> [`store`]
+//!     keys.json                  tensors in a store that others use, till removed   client run     -> [`keys_left`]
 //!     client-error.json          the first rank that failed                      client run     -> [`attempt`]
 //!     left.json                  the first rank that left without MPI_Finalize   client run     -> [`attempt`]
 //!     server-N.json              one store server: address, CPUs, how it ended   client serve   -> [`server`]
@@ -38,8 +39,10 @@ pub mod cpus;
 pub mod environment;
 pub mod files;
 pub mod host;
+pub mod keys_left;
 pub mod malloc_conf;
 pub mod manifest;
+pub mod module;
 pub mod op;
 pub mod pack;
 pub mod placement;

@@ -55,7 +55,7 @@ pub struct InForce {
     pub settings: Fields,
     /// Options of the allocator that were asked for, as the running allocator reports them; empty where none were.
     pub malloc: Fields,
-    /// Modules that it has loaded, as `name version`.
+    /// Modules that it has loaded, as [`super::module::listed`] writes them.
     pub modules: Vec<String>,
     pub interface: Option<InterfaceFacts>,
     pub node: HostFacts,

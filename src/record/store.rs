@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::manifest::Manifest;
-use super::product;
-use super::vocabulary::{DbFrom, Store};
+use super::vocabulary::DbFrom;
+use super::{module, product};
 
 /// Name of the file in an attempt directory.
 pub const FILE: &str = "store.json";
@@ -125,7 +125,7 @@ pub struct ShardRecord {
     /// Product and version, such as `redis 7.0.15`; absent in records of earlier versions, and where INFO is not permitted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server: Option<String>,
-    /// Modules that it has loaded, as `name version`; absent in records of earlier versions.
+    /// Modules that it has loaded, as [`module::listed`] writes them; absent in records of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub modules: Option<Vec<String>>,
     /// What was in force when the measurement began.
@@ -147,12 +147,6 @@ impl ShardRecord {
     pub fn growth(&self, field: &str) -> Option<u64> {
         let read = |fields: &Fields| fields.get(field)?.parse::<u64>().ok();
         Some(read(&self.after)?.saturating_sub(read(&self.before)?))
-    }
-
-    /// Threads that serve clients. KeyDB tells of them in INFO alone, where they are what runs and not what was asked for.
-    fn threads(&self) -> Option<&str> {
-        let set = ["io-threads", "server-threads"].iter().find_map(|name| self.settings.get(*name));
-        self.before.get("server_threads").or(set).map(String::as_str)
     }
 
     /// Why `found` does not meet `asked`. A setting that a server does not disclose is not met; records of earlier versions do not
@@ -231,35 +225,35 @@ impl StoreRecord {
     /// Where what was in force is not what the manifest asked for.
     pub fn contradictions(&self, manifest: &Manifest) -> Vec<String> {
         let job = &manifest.job;
+        let product = |shard: &ShardRecord| {
+            let server = shard.server.as_ref().filter(|server| product::named(server) != Some(job.store))?;
+            Some(format!("{server} instead of {}", job.store))
+        };
+        let product = self.count("is another product", product);
         if job.db_from == DbFrom::Running {
             // nobody of ours set it: what it runs with stands in the record
-            return self.count("is another product than the first", |shard| self.another(shard)).into_iter().collect();
+            return product.into_iter().collect();
         }
-        let threads = |shard: &ShardRecord| shard.unmet(shard.threads(), &job.io_threads.to_string());
+        let threads =
+            |shard: &ShardRecord| shard.unmet(threads(&shard.settings, &shard.before), &job.io_threads.to_string());
         let limit = |shard: &ShardRecord| {
             shard.unmet(shard.settings.get("maxmemory").map(String::as_str), &job.maxmemory.0.to_string())
         };
         let modules = |shard: &ShardRecord| {
-            let (asked, loaded) = (job.load_module.len(), shard.modules.as_ref()?);
-            (loaded.len() < asked).then(|| format!("{} of {asked}: {}", loaded.len(), loaded.join(", ")))
+            let loaded = shard.modules.as_ref()?;
+            let missing = module::missing(&job.load_module, loaded);
+            let loaded = if loaded.is_empty() { "none".to_owned() } else { loaded.join(", ") };
+            (!missing.is_empty()).then(|| format!("{}; it has {loaded}", missing.join(", ")))
         };
         [
+            product,
             self.count("runs with another number of I/O threads", threads),
             self.count("runs with another maxmemory", limit),
-            self.count("has not loaded all modules that were asked for", modules),
-            self.count("is another product than the first", |shard| self.another(shard)),
+            self.count("has not loaded a module that was asked for", modules),
         ]
         .into_iter()
         .flatten()
         .collect()
-    }
-
-    /// What a shard is, where that is not what the first one is.
-    fn another(&self, shard: &ShardRecord) -> Option<String> {
-        let product = |server: &Option<String>| -> Option<Store> { product::named(server.as_ref()?) };
-        let (first, own) = (&self.shards.first()?.server, &shard.server);
-        (own.is_some() && product(first) != product(own))
-            .then(|| format!("{} beside {}", own.as_deref().unwrap_or_default(), first.as_deref().unwrap_or_default()))
     }
 
     /// A sentence about the shards of which `look` finds something; none where there are none.
@@ -282,6 +276,13 @@ impl StoreRecord {
         let names: Vec<_> = first.settings.iter().filter(differs).map(|(name, _)| name.as_str()).collect();
         (!names.is_empty()).then(|| format!("shards differ in their settings: {}", names.join(", ")))
     }
+}
+
+/// Threads that serve clients, from `settings` and the fields of INFO. KeyDB tells of them in INFO alone, where they are what runs
+/// and not what was asked for.
+pub fn threads<'a>(settings: &'a Fields, info: &'a Fields) -> Option<&'a str> {
+    let set = ["io-threads", "server-threads"].iter().find_map(|name| settings.get(*name));
+    info.get("server_threads").or(set).map(String::as_str)
 }
 
 fn grew(shard: &ShardRecord, field: &str, unit: &str) -> Option<String> {
@@ -307,6 +308,7 @@ fn persisted(shard: &ShardRecord) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::super::manifest::example;
+    use super::super::vocabulary::Store;
     use super::*;
 
     fn fields(pairs: &[(&str, &str)]) -> Fields {
@@ -430,6 +432,7 @@ mod tests {
         let mut asked = example();
         asked.job.io_threads = 8;
         // KeyDB 6.3.4 answers CONFIG GET server-threads with nothing, and runs fewer threads than asked for on a node of few CPUs
+        asked.job.store = Store::KeyDb;
         let mut keydb = shard("a:1", &[("server_threads", "2")], &[]);
         (keydb.server, keydb.settings) = (Some("keydb 6.3.4".into()), fields(&[("maxmemory", "0")]));
         let found = record(vec![keydb.clone()]).contradictions(&asked);
@@ -455,9 +458,11 @@ mod tests {
         assert_eq!(record(vec![good.clone()]).contradictions(&asked), Vec::<String>::new());
         let mixed = record(vec![good, server("b:1", "valkey 9.1.2", &[])]);
         let due = [
-            "shard b:1 has not loaded all modules that were asked for (0 of 1: )",
-            "shard b:1 is another product than the first (valkey 9.1.2 beside redis 7.0.15)",
+            "shard b:1 is another product (valkey 9.1.2 instead of redis)",
+            "shard b:1 has not loaded a module that was asked for (redisai.so THREADS_PER_QUEUE 2; it has none)",
         ];
         assert_eq!(mixed.contradictions(&asked), due);
+        asked.job.db_from = DbFrom::Running;
+        assert_eq!(mixed.contradictions(&asked), due[..1], "whoever started it: the manifest names the product");
     }
 }

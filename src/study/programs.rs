@@ -23,6 +23,11 @@ impl Programs {
         }
     }
 
+    /// Each program has its product beside it.
+    pub fn by_product(&self) -> bool {
+        matches!(self, Programs::By(_))
+    }
+
     /// One program cannot be several products.
     ///
     /// # Errors

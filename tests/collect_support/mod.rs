@@ -166,7 +166,7 @@ impl Model {
     }
 
     /// A server as it was asked for, on a node of its own or on the client's.
-    fn server(&self, index: u32) -> Server {
+    pub fn server(&self, index: u32) -> Server {
         let job = &self.manifest.job;
         let first = if job.deployment == Deployment::Standard { job.client_nodes } else { 0 };
         let placement = self.manifest.placement.as_ref();
@@ -184,7 +184,7 @@ impl Model {
             cpus: placement
                 .and_then(|placement| placement.servers.first())
                 .map_or("0-63".into(), |cpus| cpus.to_list()),
-            version: "redis 7.0.15".into(),
+            version: self.server.clone(),
             in_force: None,
             bus: None,
             exit: None,

@@ -6,7 +6,7 @@ pub mod args;
 mod around;
 mod connect;
 mod session;
-mod store;
+pub mod store;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -83,8 +83,11 @@ fn measure(comm: &Comm, args: &RunArgs, host: &str, mut start_up: StartUp) -> Re
         Watch::start(comm, &hosts, &session.store.target(args), args.attempt.clone()).during("ask the store")?;
     start_up.mark("describe the run");
     report.write(args.attempt.as_deref(), start_up).during("describe the environment")?;
+    if comm.is_root() {
+        session.store.leave_word(args).during("write which keys are ours")?;
+    }
     session.sweep(&mut recorder, &mut watch)?;
-    session.clean();
+    session.clean().during("remove our keys")?;
     watch.warn();
     report.finish(comm).during("describe the environment")?;
     let clocks = clock::ask_again(comm, &hosts, clock).during("ask the clocks")?;

@@ -1,5 +1,6 @@
 //! One rank with everything that it needs: its tensors' places, its connections, and the sweep over the sizes.
 
+use shardscale::record::keys_left::KeysLeft;
 use shardscale::record::samples::{RankEffort, RankInfo};
 use shardscale::record::units::show_bytes;
 use shardscale::record::vocabulary::{Access, Barrier};
@@ -117,16 +118,22 @@ impl<'a> Session<'a> {
 
     /// Removes this rank's tensors from a store that is not the job's own, when all ranks have measured. What is left behind is
     /// no reason to call the measurement failed: rank 0 says it for all.
-    pub fn clean(&mut self) {
-        self.comm.barrier();
-        if !self.store.is_shared || !self.workload.writes(self.own.rank) {
-            return;
+    pub fn clean(&mut self) -> anyhow::Result<()> {
+        if !self.store.is_shared() {
+            return Ok(());
         }
-        let removed = self.tensors_of(self.own.rank).and_then(|all| all.iter().try_for_each(|one| self.remove(one)));
-        if let Err(error) = removed
-            && self.comm.is_root()
-        {
-            say(format_args!("the keys of this run stay in the store: {error:#}"));
+        self.comm.barrier();
+        let own = if self.workload.writes(self.own.rank) { self.tensors_of(self.own.rank)? } else { Vec::new() };
+        let removed = own.iter().try_for_each(|one| self.remove(one)).map_err(|error| format!("{error:#}"));
+        let Some(all) = self.comm.collect(&removed)? else { return Ok(()) };
+        match (all.into_iter().find_map(Result::err), self.args.attempt.as_deref()) {
+            (Some(error), _) => {
+                let pattern = &self.store.key_prefix;
+                say(format_args!("keys of this run stay in the store, all named {pattern}*: {error}"));
+                Ok(())
+            }
+            (None, Some(attempt)) if !self.store.colocated => KeysLeft::forget(attempt),
+            (None, _) => Ok(()),
         }
     }
 

@@ -3,11 +3,16 @@
 //! Rank 0 alone reads the attempt folder: thousands of ranks that open the same files would measure the file system.
 
 use std::env;
+use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde::{Deserialize, Serialize};
+use shardscale::record::SCHEMA;
 use shardscale::record::attempt::PASSWORD_FILE;
 use shardscale::record::files;
+use shardscale::record::keys_left::KeysLeft;
+use shardscale::record::manifest::Manifest;
+use shardscale::record::product;
 use shardscale::record::units::show_bytes;
 use shardscale::record::vocabulary::{KeyPlacement, Wire};
 
@@ -34,8 +39,9 @@ pub struct Store {
     pub shards: Vec<Shard>,
     pub colocated: bool,
     pub password: Option<String>,
-    /// It was given by its address, and may hold what is not ours: our keys have a prefix and are removed at the end.
-    pub is_shared: bool,
+    /// What our keys begin with, and no others. Empty in a store of the job's own; one that was given by its address may hold what
+    /// is not ours, and our keys are removed from it at the end.
+    pub key_prefix: String,
 }
 
 /// Where to ask, and with which password.
@@ -44,7 +50,7 @@ struct Contact {
     /// Standard: one or more servers of one store. Colocated: one for each host, in the order of hosts.
     addresses: Vec<Address>,
     password: Option<String>,
-    is_shared: bool,
+    key_prefix: String,
 }
 
 impl Store {
@@ -67,6 +73,9 @@ impl Store {
             // of each host its first rank asked, so the answers stand in the order of hosts
             Some(answers) => Some(Store::merge(&answers.into_iter().flatten().collect::<Vec<_>>(), args, contact)?),
         };
+        if let (Some(store), Some(attempt)) = (&store, &args.attempt) {
+            check_product(&store.program, attempt)?;
+        }
         comm.share(store.as_ref())
     }
 
@@ -92,7 +101,7 @@ impl Store {
             shards: answers.iter().flat_map(|answer| answer.topology.shards.clone()).collect(),
             colocated: args.colocated,
             password: contact.password,
-            is_shared: contact.is_shared,
+            key_prefix: contact.key_prefix,
         })
     }
 
@@ -101,8 +110,9 @@ impl Store {
         let limit =
             self.settings.iter().find(|(name, _)| name == LONGEST_VALUE).and_then(|(_, text)| text.parse().ok());
         let (Some(limit), Some(largest)) = (limit, tensor_bytes.iter().max()) else { return Ok(()) };
+        let beside = if self.wire == Wire::RedisAi { 0 } else { LONGEST_DESCRIPTION };
         ensure!(
-            largest + LONGEST_DESCRIPTION <= limit,
+            largest + beside <= limit,
             "a tensor of {} does not fit the longest value that {} takes: {LONGEST_VALUE} {limit}; raise it with CONFIG SET, or \
              measure smaller tensors",
             show_bytes(*largest),
@@ -127,10 +137,43 @@ impl Store {
             true => (vec![self.shards[host as usize].clone()], host),
             false => (self.shards.clone(), 0),
         };
-        // of each wire its own: a value of one is none of the other's. The same in all runs, so that keys stay on their shards
-        let prefix = if self.is_shared { format!("shardscale:{}:", self.wire) } else { String::new() };
-        KeyMap { topology: Topology { shards }, placement, first_shard, prefix }
+        KeyMap { topology: Topology { shards }, placement, first_shard, prefix: self.key_prefix.clone() }
     }
+
+    /// Whether others use it too.
+    pub fn is_shared(&self) -> bool {
+        !self.key_prefix.is_empty()
+    }
+
+    /// Says in the attempt which keys of ours will be in a store that others use, so that they can be removed however the run ends.
+    /// For rank 0. Colocated servers are within reach of their own hosts alone: there nobody else could remove them.
+    pub fn leave_word(&self, args: &RunArgs) -> Result<()> {
+        let Some(attempt) = args.attempt.as_deref().filter(|_| self.is_shared() && !self.colocated) else {
+            return Ok(());
+        };
+        let left = KeysLeft {
+            schema: SCHEMA,
+            prefix: self.key_prefix.clone(),
+            addresses: self.shards.iter().map(|shard| shard.address.to_text()).collect(),
+            keys: args.keys,
+            ranks: args.ranks,
+            tensors: args.workload.tensors,
+        };
+        left.write(attempt)
+    }
+}
+
+/// Refuses a store that is another product than the run's manifest says: its figures would go by a false name.
+fn check_product(program: &str, attempt: &Path) -> Result<()> {
+    let Some(Manifest { job, .. }) = Manifest::of_attempt(attempt) else { return Ok(()) };
+    let found = product::named(program);
+    ensure!(
+        found == Some(job.store),
+        "the store is {program}, and the run asks for {}: {}give the address of one",
+        job.store,
+        found.map_or(String::new(), |found| format!("generate it with --store {found}, or "))
+    );
+    Ok(())
 }
 
 fn choose_wire(wanted: Wire, answers: &[Survey]) -> Result<Wire> {
@@ -152,7 +195,7 @@ impl Contact {
         if let Some(AddressList(given)) = &args.address {
             // not the job's own store, perhaps: its password comes from the environment first
             let password = password_of_environment().map_or_else(|| password_of_attempt(args), |it| Ok(Some(it)))?;
-            return Ok(Contact { addresses: for_hosts(given, args, hosts)?, password, is_shared: true });
+            return Ok(Contact { addresses: for_hosts(given, args, hosts)?, password, key_prefix: new_prefix()? });
         }
         let servers = args.attempt.as_deref().map_or(Ok(Vec::new()), address::announced)?;
         if !servers.is_empty() {
@@ -161,7 +204,7 @@ impl Contact {
                 false => servers.iter().map(address::from_afar).collect::<Result<_>>()?,
             };
             let password = password_of_attempt(args)?.or_else(password_of_environment);
-            return Ok(Contact { addresses, password, is_shared: false });
+            return Ok(Contact { addresses, password, key_prefix: String::new() });
         }
         let list = env::var(address::VARIABLE).map_err(|_| {
             anyhow!(
@@ -175,8 +218,16 @@ impl Contact {
         })?;
         let AddressList(given) =
             list.parse().map_err(|mistake: String| anyhow!("the variable {}: {mistake}", address::VARIABLE))?;
-        Ok(Contact { addresses: for_hosts(&given, args, hosts)?, password: password_of_environment(), is_shared: true })
+        let (addresses, password) = (for_hosts(&given, args, hosts)?, password_of_environment());
+        Ok(Contact { addresses, password, key_prefix: new_prefix()? })
     }
+}
+
+/// What the keys of this run alone begin with: several may use a store at once, over several wires.
+fn new_prefix() -> Result<String> {
+    let mut bytes = [0; 4];
+    getrandom::fill(&mut bytes).context("the operating system gave no random bytes for the names of keys")?;
+    Ok(format!("shardscale:{:08x}:", u32::from_ne_bytes(bytes)))
 }
 
 /// Colocated, one address stands for the server of each host, as `127.0.0.1:6780` does.
@@ -191,7 +242,7 @@ fn for_hosts(given: &[Address], args: &RunArgs, hosts: &Hosts) -> Result<Vec<Add
     }
 }
 
-fn password_of_environment() -> Option<String> {
+pub fn password_of_environment() -> Option<String> {
     env::var(PASSWORD_VARIABLE).ok().filter(|password| !password.is_empty())
 }
 

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
 use redis::Connection;
-use shardscale::record::product;
 use shardscale::record::server::InForce;
+use shardscale::record::store;
 use shardscale::record::units::show_bytes;
+use shardscale::record::{module, product};
 
 use super::config::Config;
 use super::limits::BACKLOG_WANTED;
@@ -23,13 +24,14 @@ pub struct Said {
 /// Asks the server behind `connection`, which `program` is.
 ///
 /// # Errors
-/// It does not answer, or its allocator runs with other options than those that were asked for.
+/// It does not answer, it is another product than its program said, or it does not run with the threads or the options of the
+/// allocator that were asked for.
 pub fn ask(connection: &mut Connection, program: &str, config: &Config, ifname: &str) -> Result<Said> {
     let no_answer = "it does not say what it runs with";
     let fields = inquiry::fields(connection).context(no_answer)?;
     let told = |name: &str| fields.get(name).map(String::as_str);
     let malloc = inquiry::malloc_options(connection, config.settings.malloc_conf.options()).context(no_answer)?;
-    let warnings = config.settings.check_malloc(told("mem_allocator").unwrap_or("an unknown one"), &malloc)?;
+    config.settings.check_malloc(told("mem_allocator").unwrap_or("an unknown one"), &malloc)?;
     let identity = product::of_info(told);
     ensure!(
         identity.product == Some(config.product) || fields.is_empty(),
@@ -37,18 +39,23 @@ pub fn ask(connection: &mut Connection, program: &str, config: &Config, ifname: 
          those of that product; give the path of the server itself",
         config.product
     );
+    let settings = inquiry::settings(connection).context(no_answer)?;
+    config.settings.check_threads(store::threads(&settings, &fields))?;
+    let modules = inquiry::modules(connection).context(no_answer)?;
+    let missing = module::missing(&config.settings.load_module, &modules);
+    ensure!(missing.is_empty(), "the server has not loaded --load-module {missing:?}; it has {modules:?}");
     let root = Root::real();
     let interfaces = interface::of_this_host().unwrap_or_default();
     Ok(Said {
         version: identity.to_string(),
         in_force: InForce {
             program: program.to_owned(),
-            settings: inquiry::settings(connection).context(no_answer)?,
+            settings,
             malloc,
-            modules: inquiry::modules(connection).context(no_answer)?,
+            modules,
             interface: Some(interface::facts(&root, ifname)),
             node: node::facts(&root, &interfaces),
-            warnings,
+            warnings: Vec::new(),
         },
     })
 }

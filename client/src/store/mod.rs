@@ -17,6 +17,7 @@
 pub mod await_store;
 pub mod begin;
 mod bus;
+pub mod clean_store;
 mod cluster;
 pub mod config;
 pub mod daemon;

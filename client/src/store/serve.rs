@@ -76,7 +76,7 @@ pub fn run(args: &Args) -> Result<()> {
 fn serve(args: &Args, task: Task, host: &str) -> Result<()> {
     let stop = Stop::listen(&args.attempt)?;
     let program = Program::identify(&args.server)?;
-    let manifest = manifest_of(&args.attempt);
+    let manifest = Manifest::of_attempt(&args.attempt);
     if let Some(asked) = manifest.as_ref().map(|manifest| manifest.job.store) {
         ensure!(
             program.product == asked,
@@ -123,7 +123,7 @@ fn serve(args: &Args, task: Task, host: &str) -> Result<()> {
         pid: supervisor.daemon.pid(),
         cpus: node::affinity(supervisor.daemon.pid())?,
         version: said.version,
-        in_force: Some(InForce { warnings: [said.in_force.warnings.clone(), warnings].concat(), ..said.in_force }),
+        in_force: Some(InForce { warnings, ..said.in_force }),
         bus: None,
         exit: None,
     };
@@ -179,11 +179,6 @@ pub fn socket_in(scratch: &Path) -> Result<PathBuf> {
         path.display()
     );
     Ok(path)
-}
-
-/// The manifest of the run, where the attempt lies beside one.
-fn manifest_of(attempt: &Path) -> Option<Manifest> {
-    attempt.parent().and_then(|run_dir| Manifest::read(run_dir).ok())
 }
 
 /// Bytes of the longest value that the run puts: its largest tensor with what describes it.

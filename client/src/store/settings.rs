@@ -58,12 +58,29 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Holds the allocator's options in force against those that were asked for; warns of those that it does not tell.
+    /// Holds the threads that run against those that were asked for.
     ///
     /// # Errors
-    /// An option with another value: a run under the name of an option that is not in force would be a false one.
-    pub fn check_malloc(&self, allocator: &str, in_force: &Fields) -> Result<Vec<String>> {
-        let mut untold = Vec::new();
+    /// Another number, or none that the server tells: a run under the name of a setting that is not in force would be a false one.
+    pub fn check_threads(&self, found: Option<&str>) -> Result<()> {
+        let asked = self.io_threads;
+        match found {
+            Some(found) if found == asked.to_string() => Ok(()),
+            Some(found) => bail!(
+                "--io-threads {asked} is not in force, the server runs with {found}: does the node have as many CPUs? KeyDB starts \
+                 no more threads than that"
+            ),
+            None => {
+                bail!("the server does not tell with how many threads it runs, and --io-threads {asked} asks for them")
+            }
+        }
+    }
+
+    /// Holds the allocator's options in force against those that were asked for.
+    ///
+    /// # Errors
+    /// An option with another value, or with none that the allocator tells, for the same reason.
+    pub fn check_malloc(&self, allocator: &str, in_force: &Fields) -> Result<()> {
         for (name, asked) in self.malloc_conf.options() {
             match in_force.get(name) {
                 Some(value) if value == asked => {}
@@ -75,12 +92,13 @@ impl Settings {
                     "--malloc-conf {name}:{asked} needs a server with the allocator jemalloc, this one has {allocator}: \
                      build it with MALLOC=jemalloc, or leave the option out"
                 ),
-                None => untold.push(format!(
-                    "the allocator ({allocator}) does not tell whether {name}:{asked} is in force: is that an option of it?"
-                )),
+                None => bail!(
+                    "the allocator ({allocator}) does not tell whether --malloc-conf {name}:{asked} is in force: is that an option \
+                     of it? Leave it out otherwise"
+                ),
             }
         }
-        Ok(untold)
+        Ok(())
     }
 }
 
@@ -92,11 +110,20 @@ mod tests {
     fn an_option_that_is_not_in_force_is_refused() {
         let settings = Settings { malloc_conf: "dirty_decay_ms:-1+no_such:1".parse().unwrap(), ..Settings::default() };
         let fields = |value: &str| Fields::from([("dirty_decay_ms".to_owned(), value.to_owned())]);
-        let warned = settings.check_malloc("jemalloc-5.3.0", &fields("-1")).unwrap();
-        assert!(warned[0].contains("no_such:1"), "{warned:?}");
+        let error = settings.check_malloc("jemalloc-5.3.0", &fields("-1")).unwrap_err().to_string();
+        assert!(error.contains("does not tell whether --malloc-conf no_such:1"), "{error}");
         let error = settings.check_malloc("jemalloc-5.3.0", &fields("10000")).unwrap_err().to_string();
         assert!(error.contains("runs with dirty_decay_ms:10000"), "{error}");
         let error = settings.check_malloc("libc", &Fields::new()).unwrap_err().to_string();
         assert!(error.contains("this one has libc"), "{error}");
+    }
+
+    #[test]
+    fn threads_that_do_not_run_are_refused() {
+        let settings = Settings { io_threads: 8, ..Settings::default() };
+        assert!(settings.check_threads(Some("8")).is_ok());
+        let error = settings.check_threads(Some("2")).unwrap_err().to_string();
+        assert!(error.starts_with("--io-threads 8 is not in force, the server runs with 2"), "{error}");
+        assert!(settings.check_threads(None).unwrap_err().to_string().contains("does not tell"));
     }
 }

@@ -175,6 +175,9 @@ fn malformed(what: String) -> NoReply {
 /// A server's error with what can be done about it.
 pub fn explain(text: &str) -> String {
     let remedy = match text.split(' ').next().unwrap_or_default() {
+        _ if text.contains("invalid bulk length") => {
+            ": the tensor is longer than the server's proto-max-bulk-len; raise that with CONFIG SET, or measure smaller tensors"
+        }
         "OOM" => ": its memory limit (maxmemory) is reached; fewer ranks a shard, smaller tensors or a higher limit",
         "MOVED" | "ASK" | "CLUSTERDOWN" | "TRYAGAIN" => ": the cluster changed after its layout was read",
         "LOADING" | "BUSY" => ": the server is not ready",
@@ -182,7 +185,7 @@ pub fn explain(text: &str) -> String {
             ": the password is in the file `password` of the attempt, or in the variable SHARDSCALE_PASSWORD"
         }
         "WRONGTYPE" => {
-            ": under this key lies a value that is none of this wire's, from another program; remove it, or empty the store"
+            ": under this key lies a value of another program; remove it, give another store, or let the job start its own"
         }
         "READONLY" => ": this server is a replica",
         _ => "",

@@ -255,3 +255,28 @@ fn a_server_that_is_not_what_the_run_asks_for_never_serves() {
     let (_, server) = lab.started(&attempt, 2, free_ports(1), &["--server", renamed.to_str().unwrap()]);
     assert!(server.version.starts_with("redis "), "{}", server.version);
 }
+
+/// A module without any header of Redis: the first word of its context is the function that gives it the others.
+const MODULE: &str = r#"
+int RedisModule_OnLoad(void *ctx, void **argv, int argc) {
+    int (*get)(const char *, void *) = *(int (**)(const char *, void *))ctx;
+    void (*attributes)(void *, const char *, int, int);
+    get("RedisModule_SetModuleAttribs", &attributes);
+    attributes(ctx, "probe", 7, 1);
+    return 0;
+}
+"#;
+
+#[test]
+fn modules_are_loaded_with_their_arguments_and_listed() {
+    let mut lab = Lab::new();
+    let attempt = lab.attempt();
+    let (source, module) = (lab.scratch().join("probe.c"), lab.run_dir().join("probe.so"));
+    fs::write(&source, MODULE).unwrap();
+    let built =
+        std::process::Command::new("cc").args(["-shared", "-fPIC", "-w", "-o"]).arg(&module).arg(source).status();
+    assert!(built.unwrap().success());
+    let asked = format!("{} THREADS 2", module.display());
+    let (_, server) = lab.started(&attempt, 0, free_ports(1), &["--load-module", &asked]);
+    assert_eq!(server.in_force.unwrap().modules, ["probe 7 (probe.so THREADS 2)"]);
+}

@@ -31,9 +31,6 @@ pub fn contradictions(manifest: &Manifest, meta: &Meta) -> Vec<String> {
     compare("barrier", &sweep.barrier, &meta.barrier);
     compare("verify", &sweep.verify, &meta.verify);
     compare("key placement", &job.keys, &meta.keys);
-    if product::named(&meta.server) != Some(job.store) {
-        compare("store", &job.store, &meta.server);
-    }
     let (asked, measured) = (&job.workload, &meta.workload);
     compare("dtype", &asked.dtype, &measured.dtype);
     compare("shape", &asked.shape, &measured.shape);
@@ -54,10 +51,26 @@ pub fn contradictions(manifest: &Manifest, meta: &Meta) -> Vec<String> {
     found
 }
 
-/// Why the figures are not those of the store that was asked for: what the store itself said while it was measured.
-pub fn store_contradictions(manifest: &Manifest, attempt: &Attempt) -> Vec<String> {
-    let Some(store) = &attempt.store else { return Vec::new() };
-    [store.spoiled(), store.contradictions(manifest)].concat()
+/// Why the figures are not those of the store that was asked for: what the store itself said while it was measured, and before.
+/// `server` is the product and version that the samples name.
+pub fn store_contradictions(manifest: &Manifest, attempt: &Attempt, server: &str) -> Vec<String> {
+    let store = attempt.store.iter().flat_map(|store| [store.spoiled(), store.contradictions(manifest)].concat());
+    store.chain(another_product(manifest, attempt, server)).collect()
+}
+
+/// Where shards do not say what they are, as in records of earlier versions. Those have asked the programs of their own servers,
+/// and took the name of the others from a path.
+fn another_product(manifest: &Manifest, attempt: &Attempt, server: &str) -> Option<String> {
+    if attempt.store.iter().flat_map(|store| &store.shards).any(|shard| shard.server.is_some()) {
+        return None;
+    }
+    let said = match attempt.servers.is_empty() {
+        true => vec![server],
+        false => attempt.servers.iter().map(|server| server.version.as_str()).collect(),
+    };
+    let asked = manifest.job.store;
+    let other = said.into_iter().find(|said| product::named(said) != Some(asked))?;
+    Some(format!("store {other} instead of {asked}"))
 }
 
 /// What the store, its servers and the client's nodes said that a reader of the figures should know.

@@ -114,7 +114,7 @@ fn judge(run: &mut Run, mut trials: Vec<Trial>, manifest: &Manifest) {
     let mut contradictions = reading.map(|reading| reading.contradictions.clone()).unwrap_or_default();
     if let Some(reading) = reading {
         contradictions.extend(placement::contradictions(manifest, &reading.seats, &chosen.attempt.servers));
-        contradictions.extend(check::store_contradictions(manifest, &chosen.attempt));
+        contradictions.extend(check::store_contradictions(manifest, &chosen.attempt, &reading.measured.server));
     }
     if !contradictions.is_empty() {
         run.state = State::Invalid;
