@@ -148,6 +148,16 @@ pub fn products<'a>(site: &Site, settings: &Settings, jobs: impl Iterator<Item =
     programs.check(what, &stores).map_err(anyhow::Error::msg)
 }
 
+/// Cores that a job needs on a node of the client.
+pub fn cores_of_client_node(job: &Job) -> u32 {
+    let ranks = job.clients_per_node * job.client_cpus;
+    match job.deployment {
+        Deployment::Colocated => ranks + job.db_cpus,
+        Deployment::Standard if matches!(job.db_from, DbFrom::Allocation | DbFrom::Hosts) => ranks.max(job.db_cpus),
+        Deployment::Standard => ranks,
+    }
+}
+
 /// Refuses a workload that the client would refuse.
 pub fn workload(job: &Job, sweep: &Sweep) -> Result<()> {
     let workload = &job.workload;

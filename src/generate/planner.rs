@@ -22,7 +22,7 @@ use crate::record::vocabulary::{DbFrom, KeyPlacement, PackStore, Store};
 use crate::record::walltime::Walltime;
 use crate::record::workload::Workload;
 use crate::script::{JobScript, Library, Placed, Wanted, feature, shell_word};
-use crate::site::{self, Queue, Site, Wish, choose_queue};
+use crate::site::{self, Queue, Site, Wish, check_shared, choose_queue};
 use crate::study::{Point, Rules, Settings, Study, StudyFile, name};
 
 /// What all permutations of a request share.
@@ -254,6 +254,9 @@ impl<'a> Planner<'a> {
         // each job of a pair is checked against its own nodes
         let kinds = if own_nodes { vec![node.name.as_str(), &db_node.name] } else { vec![node.name.as_str()] };
         let queue = self.choose_queue(self.settings.queue.as_deref(), nodes, &kinds)?;
+        for (row, cores) in [(queue, fit::cores_of_client_node(&job)), (self.db_queue(&job)?, job.db_cpus)] {
+            row.map_or(Ok(()), |row| check_shared(row, job.cpu_bind.kind(), cores))?;
+        }
         let db_cost = match job.db_from {
             DbFrom::Job => self.cost(servers, self.db_queue(&job)?),
             _ => None,

@@ -75,9 +75,10 @@ pub fn run(paths: &[PathBuf]) -> Result<Report> {
     for script in scripts.iter().filter(|script| Script::parse(&script.text).is_slurm()) {
         *neighbours.entry(script.path.parent().map(Path::to_owned)).or_default() += 1;
     }
+    let version = if neighbours.is_empty() { None } else { tools::slurm_version() };
     for Checked { path, text, findings } in &mut scripts {
         let several = neighbours.get(&path.parent().map(Path::to_owned)).is_some_and(|scripts| *scripts > 1);
-        findings.extend(check_text(text, several));
+        findings.extend(check_text(text, several, version));
         findings.extend(files::missing_folders(path, text));
     }
     let notes = tools::run(&mut scripts);
@@ -89,15 +90,16 @@ pub fn run(paths: &[PathBuf]) -> Result<Report> {
     Ok(Report { findings: with_findings.collect(), scripts: read, notes })
 }
 
-/// Holds a script's text against the rules. `several`: it is one of several that `sbatch *.sh` would get at once.
-pub fn check_text(text: &str, several: bool) -> Vec<Finding> {
+/// Holds a script's text against the rules. `several`: it is one of several that `sbatch *.sh` would get at once. `version`:
+/// that of the Slurm here, if there is one.
+pub fn check_text(text: &str, several: bool, version: Option<slurm::Version>) -> Vec<Finding> {
     let script = Script::parse(text);
     let mut findings = bash::check(&script);
     if script.is_pbs() {
         findings.extend(pbs::check(&script));
     }
     if script.is_slurm() {
-        findings.extend(slurm::check(&script, several));
+        findings.extend(slurm::check(&script, several, version));
     }
     findings.sort_by_key(|finding| finding.line);
     findings
@@ -109,6 +111,6 @@ mod testing {
 
     /// Names and lines of what is found in `text`.
     pub fn found(text: &str) -> Vec<(&'static str, usize)> {
-        super::check_text(text, false).iter().map(|finding| (finding.rule.name, finding.line)).collect()
+        super::check_text(text, false, None).iter().map(|finding| (finding.rule.name, finding.line)).collect()
     }
 }

@@ -16,7 +16,8 @@ const MASK: Rule = Rule {
 };
 const LEAK: Rule = Rule {
     name: "slurm-cpus-leak",
-    why: "From Slurm 23.11 on srun takes --cpus-per-task of the job, which implies --exact: masks are not honoured then.",
+    why: "Up to Slurm 21.08 and from 23.11 on srun takes --cpus-per-task of the job, which implies --exact: masks are not honoured \
+          then.",
     remedy: "Drop --cpus-per-task from the directives of a job that gives masks.",
 };
 const LOST: Rule = Rule {
@@ -35,7 +36,25 @@ const ARGUMENTS: Rule = Rule {
     remedy: "Submit in a loop, or let the script submit \"$@\".",
 };
 
-pub fn check(script: &Script<'_>, several: bool) -> Vec<Finding> {
+/// A version of Slurm: year and month.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Version(u32, u32);
+
+impl Version {
+    /// From what `scontrol --version` says: `slurm 25.11.4`, `slurm-wlm 22.05.8`.
+    pub fn parse(said: &str) -> Option<Version> {
+        let mut numbers = said.split_whitespace().nth(1)?.split('.').map(|part| part.parse().ok());
+        Some(Version(numbers.next()??, numbers.next()??))
+    }
+
+    /// Whether srun takes the job's --cpus-per-task: not from 22.05 to 23.02 (RELEASE_NOTES of 22.05 and 23.11).
+    fn srun_inherits_cpus(self) -> bool {
+        !(Version(22, 5)..Version(23, 11)).contains(&self)
+    }
+}
+
+/// `version`: of the Slurm that will take the script, where it is known; what depends on it is found for every one otherwise.
+pub fn check(script: &Script<'_>, several: bool, version: Option<Version>) -> Vec<Finding> {
     let mut findings = Vec::new();
     let lines = directive::honoured(&script.slurm, &mut findings);
     let mut seen: Vec<&str> = Vec::new();
@@ -62,6 +81,11 @@ pub fn check(script: &Script<'_>, several: bool) -> Vec<Finding> {
     }
     let steps: Vec<&Command> = script.commands.iter().filter(|command| is_step(command)).collect();
     check_steps(&steps, cpus, script.text, &mut findings);
+    let inherits = version.map(Version::srun_inherits_cpus);
+    findings.retain(|finding| {
+        !(finding.rule.name == LEAK.name && inherits == Some(false))
+            && !(finding.rule.name == LOST.name && inherits == Some(true))
+    });
     if several && script.reads_arguments().is_none() {
         findings.push(Finding::new(0, &ARGUMENTS, "one of several scripts, and it does not look at its arguments"));
     }
@@ -209,11 +233,32 @@ mod tests {
     #[test]
     fn one_of_several_scripts_must_submit_the_others() {
         let names = |text: &str| {
-            super::super::check_text(text, true).iter().map(|finding| finding.rule.name).collect::<Vec<_>>()
+            super::super::check_text(text, true, None).iter().map(|finding| finding.rule.name).collect::<Vec<_>>()
         };
         assert_eq!(names(HEAD), ["slurm-arguments"]);
         assert_eq!(names(&format!("{HEAD}for s in \"$@\"; do sbatch \"$s\"; done\n")), [] as [&str; 0]);
         let function = format!("{HEAD}mark() {{ echo \"$1\"; }}\n");
         assert_eq!(names(&function), ["slurm-arguments"], "arguments of a function are no script's");
+    }
+
+    #[test]
+    fn rules_know_the_version() {
+        let names = |said: &str, step: &str| {
+            let text = format!("#!/bin/bash\n#SBATCH --nodes=1\n#SBATCH --cpus-per-task=8\n{step}\n");
+            let found = super::super::check_text(&text, false, super::Version::parse(said));
+            found.iter().map(|finding| finding.rule.name).collect::<Vec<_>>()
+        };
+        let (plain, masked) = ("srun a", "srun --overlap --cpu-bind=mask_cpu:0xff a");
+        for (said, lost, leak) in [
+            ("slurm 21.08.8", false, true),
+            ("slurm-wlm 22.05.8", true, false),
+            ("slurm 23.02.7", true, false),
+            ("slurm 23.11.1", false, true),
+            ("slurm 25.11.4", false, true),
+            ("what?", true, true),
+        ] {
+            assert_eq!(names(said, plain).contains(&"slurm-cpus-lost"), lost, "{said}");
+            assert_eq!(names(said, masked).contains(&"slurm-cpus-leak"), leak, "{said}");
+        }
     }
 }

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::directive::options;
 use super::files::Checked;
+use super::slurm::Version;
 use super::text::Script;
 use super::{Finding, Rule};
 
@@ -46,6 +47,12 @@ pub fn run(scripts: &mut [Checked]) -> Vec<String> {
         notes.push("PBS has no dry run: whether a queue admits the jobs, qsub alone can say".into());
     }
     notes
+}
+
+/// The version of the Slurm that answers here.
+pub fn slurm_version() -> Option<Version> {
+    let output = Command::new("scontrol").arg("--version").stdin(Stdio::null()).output().ok()?;
+    Version::parse(&String::from_utf8_lossy(&output.stdout))
 }
 
 /// The program starts and succeeds.

@@ -24,5 +24,5 @@ pub use facts::{Fact, Source, Status};
 pub use keys::{Leaf, leaves};
 pub use load::{Checked, builtin_names, builtin_text, check_text, find_text, load, names};
 pub use node::{Interface, Node, Numbering};
-pub use queue::{Beyond, Counts, Limit, Queue, Scope, Wish, choose_queue};
+pub use queue::{Beyond, Counts, Limit, Queue, Scope, Wish, check_shared, choose_queue};
 pub use schema::{Directives, Launch, Network, Remark, Scheduler, Scratch, Site, StoreDefaults};

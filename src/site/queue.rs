@@ -1,11 +1,11 @@
 //! Queue rows, how many jobs they take, and which row a job goes to.
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Site, Walltime};
-use crate::record::vocabulary::vocabulary;
+use crate::record::vocabulary::{BindKind, vocabulary};
 
 /// One row of what the scheduler admits: a queue of one name may have several rows.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -30,6 +30,9 @@ pub struct Queue {
     /// Kinds of nodes that it has; empty for all of the site's.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub node_types: Vec<String>,
+    /// Cores that a job may have of a node, where its nodes are shared with other jobs; absent where a job has whole nodes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shared_cores: Option<u32>,
     /// Taken only when asked for by name.
     #[serde(default)]
     pub on_request: bool,
@@ -107,6 +110,30 @@ pub struct Wish<'a> {
     pub walltime: Walltime,
     /// Kinds of nodes that the job needs.
     pub node_types: &'a [&'a str],
+}
+
+/// Refuses what cannot be done on a part of a node: CPUs by their numbers, and more cores than a job may have.
+///
+/// Slurm honours masks only where the step has all CPUs of the node (srun(1), --cpu-bind); which CPUs a job gets of a shared node
+/// nobody knows before it runs.
+///
+/// # Errors
+/// The row, what was asked for, and what is possible.
+pub fn check_shared(row: &Queue, bind: BindKind, cores: u32) -> Result<()> {
+    let Some(most) = row.shared_cores else { return Ok(()) };
+    ensure!(
+        bind != BindKind::Mask,
+        "queue {} shares its nodes with other jobs, where explicit CPUs are not honoured: use --cpu-bind scheduler, or a queue with \
+         whole nodes (--queue)",
+        row.name
+    );
+    ensure!(
+        cores <= most,
+        "queue {} gives a job at most {most} cores of a node, and {cores} are asked for: fewer --clients-per-node or --db-cpus, or a \
+         queue with whole nodes (--queue)",
+        row.name
+    );
+    Ok(())
 }
 
 /// The row for a job: the one asked for by name, else the first that admits it.
@@ -211,6 +238,18 @@ mod tests {
         assert_eq!(row.unwrap().name, "extended");
         let error = choose_queue(&frontier, wish(Some("fast"), 7, "06:00:00")).unwrap_err().to_string();
         assert!(error.contains("has no queue \"fast\"; it has: batch-1-91,"), "{error}");
+    }
+
+    #[test]
+    fn a_part_of_a_node_takes_no_masks_and_has_few_cores() {
+        let mut row = load("frontier", None).unwrap().queues[0].clone();
+        assert!(check_shared(&row, BindKind::Mask, 56).is_ok());
+        row.shared_cores = Some(16);
+        assert!(check_shared(&row, BindKind::Scheduler, 16).is_ok());
+        let masks = check_shared(&row, BindKind::Mask, 8).unwrap_err().to_string();
+        assert!(masks.contains("use --cpu-bind scheduler"), "{masks}");
+        let many = check_shared(&row, BindKind::None, 17).unwrap_err().to_string();
+        assert!(many.contains("at most 16 cores of a node, and 17 are asked for"), "{many}");
     }
 
     #[test]

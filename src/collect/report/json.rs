@@ -154,6 +154,7 @@ fn scaling(of: &Scaling) -> Value {
         "figure": of.figure,
         "axis": of.axis,
         "points": of.points.iter().map(point).collect::<Vec<_>>(),
+        "differs": of.differs,
         "fit": fit.as_ref().ok(),
         "fit_refused": fit.as_ref().err(),
     })

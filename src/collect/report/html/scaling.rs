@@ -20,6 +20,9 @@ pub struct Series<'a> {
     fit: Option<FitData>,
     /// Why there is no fit.
     why: Option<&'a str>,
+    /// In what its runs differ beside the axis.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    differs: &'a [String],
 }
 
 /// (x, runs, GB/s, least, greatest); speed-up and efficiency follow.
@@ -53,6 +56,7 @@ fn one(scaling: &Scaling) -> Series<'_> {
         points: scaling.points.iter().map(point).collect(),
         fit: scaling.fit.as_ref().ok().map(fit),
         why: scaling.fit.as_ref().err().map(String::as_str),
+        differs: &scaling.differs,
     }
 }
 

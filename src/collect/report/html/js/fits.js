@@ -31,12 +31,14 @@ figure("fits", {
     const ys = series.flatMap((one) => one.points.map((point) => point.y));
     const domain = span(ys, 1.4);
     const [panels, left] = fewPanels(series.map((one) => fitPanel(one, domain)), get("all"));
+    // what else may explain a step in a line
+    const mixed = series.filter((one) => one.differs).map((one) => `Runs of ${one.label} differ in ${one.differs.join("; ")}.`);
     return {
       title: `GB/s at ${showBytes(Number(get("size")))}: ${READINGS().find(([key]) => key === get("reading"))[1]}`,
       panels,
-      note: left,
-      columns: ["reading", "series", "axis", "x", "tensor_bytes", "runs", "figure", "gb_per_s", "least_gb_per_s", "greatest_gb_per_s", "speed_up", "efficiency", "fit", "sigma", "kappa", "knee", "r_squared"],
-      rows: series.flatMap((one) => one.points.map((point) => [one.reading, one.label, one.axis, point.x, one.bytes, point.runs, one.figure, point.y, point.low, point.high, Number(point.speed_up.toPrecision(5)), Number(point.efficiency.toPrecision(5)), one.fit?.kind ?? one.why, one.fit?.sigma, one.fit?.kappa, one.fit?.knee, one.fit?.r_squared])),
+      note: [left, ...new Set(mixed)].filter(Boolean).join(" "),
+      columns: ["reading", "series", "axis", "x", "tensor_bytes", "runs", "figure", "gb_per_s", "least_gb_per_s", "greatest_gb_per_s", "speed_up", "efficiency", "fit", "sigma", "kappa", "knee", "r_squared", "differs"],
+      rows: series.flatMap((one) => one.points.map((point) => [one.reading, one.label, one.axis, point.x, one.bytes, point.runs, one.figure, point.y, point.low, point.high, Number(point.speed_up.toPrecision(5)), Number(point.efficiency.toPrecision(5)), one.fit?.kind ?? one.why, one.fit?.sigma, one.fit?.kappa, one.fit?.knee, one.fit?.r_squared, one.differs?.join("; ")])),
     };
   },
 });
