@@ -9,6 +9,7 @@ mod directive;
 mod files;
 mod pbs;
 mod select;
+mod settings;
 mod slurm;
 mod text;
 mod tools;
@@ -20,6 +21,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use files::Checked;
+pub use settings::{Line, lines, sets};
 use text::Script;
 
 /// What to look for, why it matters, and what to do instead.
