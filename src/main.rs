@@ -9,7 +9,7 @@ use clap::Parser;
 
 use shardscale::collect::progress::Stage;
 use shardscale::collect::{self, CollectOptions, Collected};
-use shardscale::generate::{self, Outcome, Request};
+use shardscale::generate::{self, Outcome, Request, WrongUsage};
 use shardscale::lint;
 
 mod cli;
@@ -28,6 +28,8 @@ enum Exit {
     Success = 0,
     /// Nothing was done; the message says why.
     Error = 1,
+    /// As clap does where it refuses a flag.
+    Usage = 2,
     /// The work is done and found problems: runs that are missing, failed, partial or invalid; scripts that break rules.
     Problems = 3,
     /// The report is written, and `--fail-if` holds: something became too slow. Stronger than [`Exit::Problems`].
@@ -45,13 +47,13 @@ fn main() -> ExitCode {
     };
     let exit = exit.unwrap_or_else(|error| {
         eprintln!("shardscale: {error:#}");
-        Exit::Error
+        if error.is::<WrongUsage>() { Exit::Usage } else { Exit::Error }
     });
     ExitCode::from(exit as u8)
 }
 
 fn gen_scripts(request: &Request) -> Result<Exit> {
-    let Outcome { plan, changes, arrangements } = generate::run(request)?;
+    let Outcome { plan, changes, arrangements, refused } = generate::run(request)?;
     let mut stdout = std::io::stdout().lock();
     match &changes {
         None => stdout.write_all(generate::dry_run(&plan, &arrangements, stdout.is_terminal()).as_bytes())?,
@@ -60,11 +62,14 @@ fn gen_scripts(request: &Request) -> Result<Exit> {
                 writeln!(stdout, "{:<9} {}", change.as_str(), plan.script_path(&request.out, name).display())?;
             }
             eprintln!("{} in {}", generate::summary(changes), request.out.display());
-            plan.refused.iter().for_each(|refusal| eprintln!("refused   {}: {}", refusal.name, refusal.reason));
+            plan.reasons().iter().for_each(|reason| eprintln!("refused   {reason}"));
         }
     }
     plan.notes.iter().for_each(|note| eprintln!("note: {note}"));
-    Ok(Exit::Success)
+    let Some(refused) = refused else { return Ok(Exit::Success) };
+    // its other lines are the refusals, which were shown
+    eprintln!("shardscale: without --dry-run and --diff: {}", refused.to_string().lines().next().unwrap_or_default());
+    Ok(Exit::Problems)
 }
 
 fn check_scripts(paths: &[PathBuf]) -> Result<Exit> {

@@ -150,7 +150,7 @@ fn wrong_input_names_the_flag_what_was_given_and_what_is_allowed() {
         (1, &["--site=fronteer"], &["fronteer", "archer2, aurora, daint", "--site ./mysite.toml"]),
         (2, &["--site=local", "--deployment=std"], &["'std'", "standard, colocated"]),
         (2, &["--site=local", "--client-nodes=4,x"], &["'x'", "--client-nodes"]),
-        (1, &["--site=local", "--client-nodes=0"], &["--client-nodes 0 is out of range", "1 to"]),
+        (2, &["--site=local", "--client-nodes=0"], &["--client-nodes 0 is out of range", "1 to"]),
         (1, &["--site=local", "--client-nodes=2"], &["site local has one node, not 2"]),
         (1, &["--site=local", "--tensor-bytes=1022"], &["1022", "1020 would be"]),
         (1, &["--site=local", "--shape=3xN", "--tensor-bytes=1KiB"], &["1024 bytes", "shape 3xN", "1020 would be"]),
@@ -176,6 +176,166 @@ fn wrong_input_names_the_flag_what_was_given_and_what_is_allowed() {
         }
         assert!(!cli.out().exists(), "{args:?} wrote something");
     }
+}
+
+/// What the command line alone shows to be wrong ends as what clap refuses, and what only the site tells with 1.
+#[test]
+fn what_has_no_effect_stands_twice_or_is_not_there_is_refused() {
+    let cli = Cli::new();
+    fs::create_dir(cli.folder.path().join("empty")).unwrap();
+    let cases: [(i32, &[&str], &[&str]); 20] = [
+        (2, &["--pack-seed=3"], &["--pack-seed has no effect", "--pack same"]),
+        (2, &["--pack-store=keep", "--pack=none"], &["--pack-store has no effect"]),
+        (2, &["--db-queue=debug"], &["--db-queue has no effect", "--db-from job"]),
+        (2, &["--deployment=colocated", "--db-nodes=3"], &["--db-nodes has no effect", "--deployment standard"]),
+        (2, &["--deployment=colocated", "--db-node-type=compute"], &["--db-node-type has no effect"]),
+        (2, &["--deployment=standard", "--colocated-ifname=hsn0"], &["--colocated-ifname has no effect"]),
+        (2, &["--cpu-bind=none", "--distribution=spread"], &["--distribution has no effect", "mask"]),
+        (2, &["--db-hosts=n1,n1"], &["--db-hosts has \"n1\" twice"]),
+        (2, &["--db-address=n1:6780,n1:6780"], &["--db-address has \"n1:6780\" twice"]),
+        (2, &["--client-nodes=4,4"], &["--client-nodes has 4 twice", "--repeats"]),
+        (2, &["--account=a", "--set=account=b"], &["--set has \"account\" twice"]),
+        (2, &["--net-ifname=a b"], &["\"a b\" is no interface name"]),
+        (2, &["--config=nowhere"], &["'nowhere'", "no such folder", "site-configs/"]),
+        (2, &["--config=empty"], &["neither site-configs/ nor templates/"]),
+        (2, &["--client="], &["--client"]),
+        (2, &["--directive="], &["--directive \"\" is no directive", "--directive=--mem=100G"]),
+        (2, &["--directive=#SBATCH -N 9"], &["is no directive"]),
+        (1, &["--account=a b"], &["--set account", "\"a b\" has ' '"]),
+        (
+            1,
+            &["--pack=nested", "--pack-walltime=00:01:00"],
+            &["--pack-walltime 00:01:00 is below 00:30:00", "--walltime"],
+        ),
+        (1, &["--directive=-S 0"], &["frontier does not take -S"]),
+    ];
+    for (code, args, needles) in cases {
+        let error = cli.fails(code, &[&["--site=frontier"], args].concat());
+        for needle in needles {
+            assert!(error.contains(needle), "{args:?} should say {needle:?}: {error}");
+        }
+        assert!(!cli.out().exists(), "{args:?} wrote something");
+    }
+}
+
+#[test]
+fn a_directive_that_undoes_a_line_of_the_script_is_refused_with_the_flag_that_is_meant() {
+    let cases: [(&str, &str, &[&str]); 16] = [
+        ("frontier", "--time=12:00:00", &["sets the wall time beside \"--time=00:30:00\"", "give --walltime"]),
+        ("frontier", "-t 720", &["give --walltime"]),
+        ("frontier", "--nodes=400", &["sets the nodes beside \"--nodes=", "--client-nodes and --db-nodes"]),
+        ("frontier", "-N400", &["--client-nodes"]),
+        ("frontier", "--ntasks 9", &["sets the tasks: give --clients-per-node"]),
+        ("frontier", "--job-name=x", &["sets the job name"]),
+        ("frontier", "-o /dev/null", &["sets the log"]),
+        ("frontier", "--dependency=afterok:7", &["sets the dependency", "submit"]),
+        ("frontier", "--array=0-9", &["sets the array: give --repeats"]),
+        ("frontier", "-A other", &["sets the account", "give --account"]),
+        ("frontier", "--partition=debug", &["sets the partition", "give --queue"]),
+        ("frontier", "--requeue", &["\"--no-requeue\"", "site file of your own"]),
+        ("polaris", "-l walltime=12:00:00", &["sets the wall time", "give --walltime"]),
+        ("polaris", "-l select=400", &["sets the nodes", "--client-nodes"]),
+        ("polaris", "-l ncpus=4", &["sets the nodes"]),
+        ("polaris", "-W depend=afterok:7", &["sets the dependency"]),
+    ];
+    for (site, directive, needles) in cases {
+        for mode in [&[][..], &["--dry-run"]] {
+            let cli = Cli::new();
+            let directive = format!("--directive={directive}");
+            let error = cli.fails(1, &[&["--site", site, "--account=abc", &directive], mode].concat());
+            for needle in [&["--directive \""], needles].concat() {
+                assert!(error.contains(needle), "{site} {directive} should say {needle:?}: {error}");
+            }
+            assert!(!cli.out().exists());
+        }
+    }
+    let cli = Cli::new();
+    let twice = cli.fails(1, &["--site=frontier", "--directive=--mem=1G", "--directive=--mem=2G"]);
+    assert!(twice.contains("--directive \"--mem=2G\" sets the --mem beside \"--mem=1G\""), "{twice}");
+    // a rule of `check` that no other line has to do with
+    let masks = cli.fails(1, &["--site=frontier", "--cpu-bind=mask", "--directive=--cpus-per-task=8"]);
+    assert!(masks.contains("--directive \"--cpus-per-task=8\"") && masks.contains("masks are not honoured"), "{masks}");
+    cli.ok(&["--site=frontier", "--directive=--mem=100G", "--directive=-A abc"]);
+}
+
+#[test]
+fn what_a_site_offers_as_optional_takes_the_place_of_its_own_line() {
+    let mut replaced = 0;
+    for name in shardscale::site::builtin_names() {
+        let site = shardscale::site::load(&name, None).unwrap();
+        for remark in &site.directives.optional {
+            let cli = Cli::new();
+            let answers = site.ask.iter().filter(|(_, ask)| ask.default.is_none());
+            let answers: Vec<String> = answers.map(|(key, _)| format!("--set={key}=abc123")).collect();
+            let directive = format!("--directive={}", remark.line);
+            let mut args = vec!["--site", &name, &directive];
+            args.extend(answers.iter().map(String::as_str));
+            cli.ok(&args);
+            let text = fs::read_to_string(&cli.scripts()[0]).unwrap();
+            assert!(text.contains(&remark.line), "{name}: {}", remark.line);
+            let gone = site
+                .directives
+                .always
+                .iter()
+                .filter(|line| !line.contains('{') && !text.contains(&format!(" {line}\n")));
+            replaced += gone.count();
+        }
+    }
+    assert_eq!(replaced, 2, "place at Aurora, --exclusive at Horizon");
+}
+
+#[test]
+fn a_refusal_that_many_share_is_told_once() {
+    let cli = Cli::new();
+    // the sizes of SmartSim-Scaling's throughput tests
+    let sizes = "--tensor-bytes=1024,8192,16384,32769,65538,131076,262152,524304,1024000";
+    let error = cli.fails(1, &["--site=frontier", "--repeats=3", sizes]);
+    let line = "  all 48: tensors of 32769, 65538 bytes are not a positive number of float32 elements of 4 bytes in the shape 1xN; \
+                this list would do: --tensor-bytes 1024,8192,16384,32768,65536,131076,262152,524304,1024000";
+    assert!(error.lines().skip(1).eq([line]), "{error}");
+    assert!(
+        error.starts_with("shardscale: 48 of 48 permutations cannot run, and nothing was written; change the axes:\n")
+    );
+    let error = cli.fails(1, &["--site=frontier", "--clients-per-node=48,64", "--repeats=2", "--deployment=colocated"]);
+    assert_eq!(error.matches("64 ranks x 1 core").count(), 1, "{error}");
+    assert!(error.contains("  colocated-n4x64-db8-mask-lo-tcp-r1 and 7 more: 64 ranks"), "{error}");
+    cli.ok(&["--site=frontier", "--tensor-bytes=1024,8192,16384,32768,65536,131076,262152,524304,1024000"]);
+}
+
+#[test]
+fn a_dry_run_ends_well_only_where_gen_would_write() {
+    let cli = Cli::new();
+    let run = |args: &[&str], code: i32| {
+        let output = cli.run(&[&["--site=frontier", "--deployment=colocated", "--client-nodes=4"], args].concat());
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {}", stderr(&output));
+        assert!(!cli.out().exists());
+        (String::from_utf8(output.stdout.clone()).unwrap(), stderr(&output))
+    };
+    run(&["--clients-per-node=48", "--dry-run"], 0);
+    let (shown, said) = run(&["--clients-per-node=64", "--dry-run"], 3);
+    assert!(shown.contains("0 jobs, 1 refused, at most 0.00 node-hours"), "{shown}");
+    assert!(said.contains("1 of 1 permutations cannot run, and nothing was written; change the axes"), "{said}");
+    run(&["--clients-per-node=48,64", "--dry-run"], 3);
+    run(&["--clients-per-node=48,64", "--dry-run", "--skip-refused"], 0);
+    run(&["--clients-per-node=64", "--diff"], 3);
+    let (_, said) = run(&["--clients-per-node=48", "--dry-run", "--budget=1"], 3);
+    assert!(said.contains("above --budget 1"), "{said}");
+}
+
+#[test]
+fn a_folder_that_only_this_machine_sees_is_warned_of() {
+    let cli = Cli::new();
+    let out = tempfile::tempdir_in("/tmp").unwrap();
+    let said = |site: &str, out: &str| {
+        let output = cli.run(&["--site", site, "--out", out, "--deployment=colocated"]);
+        assert!(output.status.success(), "{}", stderr(&output));
+        stderr(&output).contains("lies in /tmp, which each node has for itself")
+    };
+    let inside = out.path().join("a").display().to_string();
+    assert!(said("frontier", &inside));
+    assert!(!said("local", &format!("{inside}-local")), "this machine's jobs see it");
+    let shared = Path::new(env!("CARGO_TARGET_TMPDIR")).join("seen-by-all").display().to_string();
+    assert!(!said("frontier", &shared));
 }
 
 #[test]
@@ -381,7 +541,7 @@ fn modules_reach_the_servers_with_their_arguments() {
     assert!(script.contains("--load-module '/opt/redisai.so THREADS_PER_QUEUE 2' --load-module /opt/b.so"), "{script}");
     let manifest = fs::read_to_string(cli.scripts()[0].with_extension("").join("run.toml")).unwrap();
     assert!(manifest.contains("load_module = [\"/opt/redisai.so THREADS_PER_QUEUE 2\", \"/opt/b.so\"]"), "{manifest}");
-    assert!(cli.fails(1, &[&args[..], &["--load-module= "]].concat()).contains("is no module"));
+    assert!(cli.fails(2, &[&args[..], &["--load-module= "]].concat()).contains("is no module"));
     let running =
         ["--site=local", "--deployment=standard", "--clients-per-node=1", "--db-address=n1:6780", "--load-module=a.so"];
     assert!(cli.fails(1, &running).contains("names a store that runs already"));

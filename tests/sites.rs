@@ -82,7 +82,7 @@ fn check_tells_all_that_is_wrong_and_ends_with_1() {
     {
         assert!(lines.contains(needle), "{needle}: {lines}");
     }
-    assert!(err(&check).contains("mine.toml: 2 wrong, 1 without a source"), "{}", err(&check));
+    assert!(err(&check).contains("mine.toml: 2 wrong, 1 without a source, 0 to do"), "{}", err(&check));
     let absent = shardscale(folder.path(), &["sites", "check", "nowhere.toml"]);
     assert!(absent.status.code() == Some(1) && err(&absent).contains("cannot read the site file nowhere.toml"));
 }
@@ -94,10 +94,34 @@ fn a_started_file_passes_its_check_and_generates() {
     assert!(new.status.success(), "{}", err(&new));
     fs::write(folder.path().join("new.toml"), out(&new)).unwrap();
     assert!(out(&new).contains("name = \"my-cluster\"") && out(&new).contains("TODO"), "{}", out(&new));
+    // nothing is wrong with it, and nobody has answered its questions
     let check = shardscale(folder.path(), &["sites", "check", "./new.toml"]);
-    assert!(check.status.success(), "{}{}", out(&check), err(&check));
+    assert_eq!(check.status.code(), Some(3), "{}{}", out(&check), err(&check));
+    let open = out(&new).lines().filter(|line| line.contains("# TODO ")).count();
+    assert!(open > 2 && out(&check).lines().filter(|line| line.starts_with("to do     line ")).count() == open);
+    assert!(err(&check).contains(&format!("0 wrong, 0 without a source, {open} to do")), "{}", err(&check));
+    let answered = out(&new).lines().filter(|line| !line.contains("TODO")).collect::<Vec<_>>().join("\n");
+    fs::write(folder.path().join("answered.toml"), answered).unwrap();
+    let check = shardscale(folder.path(), &["sites", "check", "./answered.toml"]);
+    assert_eq!((check.status.code(), out(&check).as_str()), (Some(0), ""), "{}", err(&check));
     let made = shardscale(folder.path(), &["gen", "--site", "./new.toml"]);
     assert!(made.status.success() && !out(&made).is_empty(), "{}", err(&made));
+}
+
+#[test]
+fn a_scratch_folder_may_be_a_variable_of_the_job() {
+    let folder = tempfile::tempdir().unwrap();
+    for (given, word) in [("$TMPDIR", "\"${TMPDIR:?}\""), ("/mnt/bb/$USER", "/mnt/bb/\"${USER:?}\"")] {
+        let text = sites_text("frontier").replace("node_local = \"/tmp\"", &format!("node_local = \"{given}\""));
+        fs::write(folder.path().join("mine.toml"), text).unwrap();
+        let check = shardscale(folder.path(), &["sites", "check", "./mine.toml"]);
+        assert!(check.status.success(), "{}{}", out(&check), err(&check));
+        let made = shardscale(folder.path(), &["gen", "--site=./mine.toml", "--client-nodes=4"]);
+        assert!(made.status.success(), "{}", err(&made));
+        let script = out(&made).lines().next().unwrap().split_whitespace().last().unwrap().to_owned();
+        let text = fs::read_to_string(folder.path().join(script)).unwrap();
+        assert!(text.contains(&format!(" --scratch {word} > ")), "{text}");
+    }
 }
 
 #[test]

@@ -96,7 +96,7 @@ fn the_resolved_study_generates_the_same_again() {
 
 #[test]
 fn wrong_study_files_name_file_key_and_what_is_allowed() {
-    let cases: [(&str, &[&str]); 9] = [
+    let cases: [(&str, &[&str]); 13] = [
         ("[axes]\nclient_node = [4]", &["mine.toml is wrong", "client_node", "client_nodes", "line 2"]),
         ("[axes]\nclient_nodes = [0]", &["--client-nodes 0 is out of range"]),
         ("[axes]\ntransport = [\"udp\"]", &["mine.toml is wrong", "\"udp\"", "allowed: tcp, uds"]),
@@ -105,6 +105,10 @@ fn wrong_study_files_name_file_key_and_what_is_allowed() {
         ("zip = [[\"client_nodes\", \"iterations\"]]", &["zip names \"iterations\", which is no list"]),
         ("[[exclude]]\nclient_node = 4", &["exclude 1 names \"client_node\", which is no axis"]),
         ("[job]\nwalltime = \"2h\"", &["mine.toml is wrong", "2h", "HH:MM:SS"]),
+        ("[job]\npack_seed = 7", &["the study file's --pack-seed has no effect", "--pack same"]),
+        ("[job]\ndb_queue = \"debug\"", &["the study file's --db-queue has no effect", "--db-from job"]),
+        ("[job]\ndb_hosts = [\"a\", \"a\"]", &["--db-hosts has \"a\" twice"]),
+        ("[job]\ndirectives = [\"--time=9:0:0\"]", &["sets the wall time", "give --walltime"]),
         ("[set]\nacount = \"x\"", &["does not ask for \"acount\"", "account"]),
     ];
     for (text, needles) in cases {
@@ -153,13 +157,15 @@ fn a_dry_run_shows_cost_and_refusals_and_writes_nothing() {
     let cli = Cli::new();
     let args =
         ["--site=frontier", "--dry-run", "--clients-per-node=48,64", "--client-nodes=4,100", "--walltime=02:00:00"];
-    let shown = cli.ok(&args);
+    let output = cli.run(&args);
+    assert_eq!(output.status.code(), Some(3), "some are refused: {}", stderr(&output));
+    let shown = String::from_utf8(output.stdout).unwrap();
     assert_golden("dry-run.txt", &shown);
     assert!(!cli.out().exists());
     // 4 + 8 nodes for two hours
     let line = shown.lines().find(|line| line.starts_with("standard-n4x48-db8x8")).unwrap();
     assert!(line.ends_with("  24.00") && line.contains("batch-1-91") && line.contains("02:00:00"), "{line}");
-    assert!(shown.contains("refused   colocated-n4x64-db8-mask-lo-tcp-r1: 64 ranks"), "{shown}");
+    assert!(shown.contains("refused   colocated-n4x64-db8-mask-lo-tcp-r1 and 1 more: 64 ranks"), "{shown}");
     assert!(shown.lines().all(|line| !line.contains('\u{1b}')), "no colour in a pipe");
 }
 

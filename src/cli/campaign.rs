@@ -34,7 +34,7 @@ pub struct SubmitArgs {
     at_once: Option<u32>,
 
     /// Folder whose site-configs/ wins over the sites that ship.
-    #[arg(long, value_name = "DIR", env = "SHARDSCALE_CONFIG")]
+    #[arg(long, value_name = "DIR", env = "SHARDSCALE_CONFIG", value_parser = super::parse_config)]
     config: Option<PathBuf>,
 }
 

@@ -24,7 +24,7 @@ pub struct GenArgs {
     out: PathBuf,
 
     /// Folder whose site-configs/ and templates/ win over those that ship.
-    #[arg(long, value_name = "DIR", env = "SHARDSCALE_CONFIG")]
+    #[arg(long, value_name = "DIR", env = "SHARDSCALE_CONFIG", value_parser = super::parse_config)]
     config: Option<PathBuf>,
 
     /// Write nothing; show the permutations, what each costs, what is refused and why, and a drawing of a node's cores.

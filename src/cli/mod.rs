@@ -6,6 +6,8 @@ mod collect;
 mod generate;
 mod sites;
 
+use std::path::PathBuf;
+
 use clap::{Parser, Subcommand};
 
 pub use campaign::{StatusArgs, StatusFormat, SubmitArgs};
@@ -49,4 +51,16 @@ pub enum Command {
     Collect(CollectArgs),
     /// List the machines that this program knows; show one, check or start a site file of your own.
     Sites(SitesArgs),
+}
+
+/// A folder for `--config`: what it does not have would be missed without a word.
+fn parse_config(text: &str) -> Result<PathBuf, String> {
+    let folder = PathBuf::from(text);
+    if !folder.is_dir() {
+        return Err("there is no such folder; name one that has site-configs/ or templates/".into());
+    }
+    match ["site-configs", "templates"].iter().any(|part| folder.join(part).is_dir()) {
+        true => Ok(folder),
+        false => Err("it has neither site-configs/ nor templates/, so that nothing in it would be read".into()),
+    }
 }

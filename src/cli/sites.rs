@@ -14,7 +14,7 @@ pub struct SitesArgs {
     pub markdown: bool,
 
     /// Folder whose site-configs/ wins over the sites that ship.
-    #[arg(long, value_name = "DIR", env = "SHARDSCALE_CONFIG", global = true)]
+    #[arg(long, value_name = "DIR", env = "SHARDSCALE_CONFIG", value_parser = super::parse_config, global = true)]
     pub config: Option<PathBuf>,
 }
 
@@ -29,8 +29,8 @@ pub enum SitesCommand {
         #[arg(long)]
         toml: bool,
     },
-    /// Check a site file: all that is wrong with it, and values that do not say where they come from. Ends with exit code 1
-    /// when there is anything.
+    /// Check a site file: all that is wrong with it, values that do not say where they come from, and comments that begin with
+    /// TODO. Ends with exit code 1 when anything is wrong, 3 when something is left to do.
     Check {
         /// Path of a site file, or name of a site.
         #[arg(value_name = "FILE")]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Error, Result, bail, ensure};
 
 use crate::site::{Site, placeholder};
 
@@ -38,8 +38,8 @@ impl<'a> Answers<'a> {
     /// `lines` with `{NAME}` replaced by `quoted` values; a line whose value is not known is left out.
     ///
     /// # Errors
-    /// A value that the site cannot do without, or a `{NAME}` that the site does not ask for.
-    pub fn fill(&mut self, lines: &[String], quoted: impl Fn(&str) -> String) -> Result<Vec<String>> {
+    /// A value that the site cannot do without or that cannot be quoted, or a `{NAME}` that the site does not ask for.
+    pub fn fill(&mut self, lines: &[String], quoted: impl Fn(&str) -> Result<String, String>) -> Result<Vec<String>> {
         let mut filled = Vec::with_capacity(lines.len());
         for line in lines {
             filled.extend(self.fill_line(line, &quoted)?);
@@ -52,7 +52,7 @@ impl<'a> Answers<'a> {
         self.left_out.iter().cloned().collect()
     }
 
-    fn fill_line(&mut self, line: &str, quoted: &impl Fn(&str) -> String) -> Result<Option<String>> {
+    fn fill_line(&mut self, line: &str, quoted: &impl Fn(&str) -> Result<String, String>) -> Result<Option<String>> {
         let mut text = String::with_capacity(line.len());
         let mut rest = line;
         while let Some((before, name, after)) = placeholder(rest) {
@@ -71,7 +71,7 @@ impl<'a> Answers<'a> {
                 return Ok(None);
             };
             text.push_str(before);
-            text.push_str(&quoted(value));
+            text.push_str(&quoted(value).map_err(Error::msg).with_context(|| format!("--set {name}"))?);
             rest = after;
         }
         text.push_str(rest);

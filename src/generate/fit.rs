@@ -8,11 +8,12 @@ use std::path::Path;
 use anyhow::{Context, Result, bail, ensure};
 
 use super::plan::Plan;
+use super::{Request, directives};
 use crate::placement::{self, Demand};
 use crate::record::manifest::{Job, Manifest, Sweep};
 use crate::record::placement::Placement;
 use crate::record::vocabulary::{DbFrom, Deployment, Store};
-use crate::site::{Counts, Limit, Node, Site};
+use crate::site::{Counts, Limit, Node, Site, Walltime};
 use crate::study::{Settings, Study};
 
 /// The kinds of nodes that run the client and the servers.
@@ -65,6 +66,47 @@ pub fn with_settings(mut job: Job, settings: &Settings) -> Result<Job> {
     Ok(job)
 }
 
+/// Refuses what the command line alone shows to be wrong: a value by itself, one that stands there twice, an empty path.
+pub fn alone(request: &Request) -> Result<()> {
+    request.axes.clone().each()?;
+    names(&request.settings)?;
+    text(&request.client, "--client")?;
+    request.settings.directives.iter().try_for_each(|line| directives::shape(line))?;
+    once("set", request.answers.iter().map(|(name, _)| name))
+}
+
+/// Refuses a list that has a value twice.
+fn once<'a>(flag: &str, values: impl IntoIterator<Item = &'a String>) -> Result<()> {
+    let mut seen = HashSet::new();
+    let twice = values.into_iter().find(|value| !seen.insert(*value));
+    twice.map_or(Ok(()), |value| bail!("--{flag} has {value:?} twice: name it once"))
+}
+
+/// Refuses packs that end before the first of their runs may: none would ever be measured in one.
+pub fn pack_walltime(pack: Option<Walltime>, run: Option<Walltime>) -> Result<()> {
+    match (pack, run) {
+        (Some(pack), Some(run)) => ensure!(
+            pack >= run,
+            "--pack-walltime {pack} is below {run}, which each run may take (--walltime): give at least that, or lower --walltime"
+        ),
+        _ => {}
+    }
+    Ok(())
+}
+
+/// A warning where the folder of the study is on this machine alone and its jobs run on others.
+pub fn out_of_sight(out: &Path, site: &Site) -> Option<String> {
+    const OWN: [&str; 3] = ["/tmp", "/var/tmp", "/dev/shm"]; // each node has its own
+    let local = OWN.into_iter().chain([site.scratch.node_local.as_str()]).find(|folder| out.starts_with(folder))?;
+    let shared = site.scratch.shared.as_deref().map(|folder| format!(", such as {folder}")).unwrap_or_default();
+    (site.scheduler.kind != "none").then(|| {
+        format!(
+            "--out {} lies in {local}, which each node has for itself: choose a folder that all nodes see{shared}",
+            out.display()
+        )
+    })
+}
+
 /// Refuses hosts and addresses that cannot be any: they go into directives and scripts.
 pub fn names(settings: &Settings) -> Result<()> {
     let plain = |text: &str, more: &str| {
@@ -90,6 +132,8 @@ pub fn names(settings: &Settings) -> Result<()> {
              \"redisai.so THREADS_PER_QUEUE 2\""
         );
     }
+    once("db-hosts", settings.db_hosts.iter().flatten())?;
+    once("db-address", settings.db_address.iter().flatten())?;
     constraint(settings.client_constraint.as_deref(), "--client-constraint")?;
     constraint(settings.db_constraint.as_deref(), "--db-constraint")
 }
@@ -164,7 +208,7 @@ pub fn workload(job: &Job, sweep: &Sweep) -> Result<()> {
     let checked = workload
         .check()
         .and_then(|()| workload.check_in(job.deployment == Deployment::Colocated, sweep.barrier))
-        .and_then(|()| sweep.tensor_bytes.iter().try_for_each(|bytes| workload.check_size(*bytes)));
+        .and_then(|()| workload.check_sizes(&sweep.tensor_bytes));
     checked.map_err(anyhow::Error::msg)
 }
 
@@ -210,14 +254,6 @@ fn limit_note(site: &Site, limit: &Limit, plan: &Plan) -> Option<String> {
     })
 }
 
-/// Refuses a directive from the user that the centre does not take.
-pub fn directive(line: &str, site: &Site) -> Result<()> {
-    if let Some(forbidden) = site.directives.forbids(line) {
-        bail!("--directive {line:?}: {} does not take {} ({})", site.name, forbidden.line, forbidden.why);
-    }
-    Ok(())
-}
-
 /// Refuses what cannot be the name of a feature, or several joined by `&` and `|`.
 fn constraint(text: Option<&str>, flag: &str) -> Result<()> {
     let Some(text) = text else { return Ok(()) };
@@ -232,6 +268,7 @@ fn constraint(text: Option<&str>, flag: &str) -> Result<()> {
 /// A path as text that fits on one line.
 pub fn text(path: &Path, flag: &str) -> Result<String> {
     let text = path.to_str().with_context(|| format!("{flag} {} is not UTF-8: choose another path", path.display()))?;
+    ensure!(!text.is_empty(), "{flag} is empty: name a path, or leave it out");
     ensure!(
         !text.chars().any(char::is_control),
         "{flag} {text:?} has a line break or control character: choose another path"

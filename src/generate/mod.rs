@@ -5,15 +5,16 @@
 
 mod answers;
 mod changes;
+mod directives;
 mod fit;
 mod packing;
 mod plan;
 mod planner;
 mod show;
 mod study_file;
+mod usage;
 mod write;
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -22,6 +23,7 @@ pub use changes::{Change, Changes, summary};
 pub use plan::{Plan, Planned, PlannedPack, Refusal};
 pub use show::{Arrangement, dry_run};
 pub use study_file::FILE as STUDY_FILE;
+pub use usage::WrongUsage;
 
 use crate::study::{Axes, Settings};
 
@@ -38,8 +40,8 @@ pub struct Request {
     pub axes: Axes,
     /// Settings from flags; those of the study file fill the rest.
     pub settings: Settings,
-    /// Values that the site asks for, by name: `account`.
-    pub answers: BTreeMap<String, String>,
+    /// Values that the site asks for, by name: `account`. Each once.
+    pub answers: Vec<(String, String)>,
     pub out: PathBuf,
     /// Path of the client on the compute nodes.
     pub client: PathBuf,
@@ -76,6 +78,8 @@ pub struct Outcome {
     pub changes: Option<Changes>,
     /// Who sits where, for a dry run: each arrangement once.
     pub arrangements: Vec<Arrangement>,
+    /// Why nothing would be written, where nothing was to be written.
+    pub refused: Option<anyhow::Error>,
 }
 
 /// Plans, and writes unless the mode says otherwise.
@@ -87,19 +91,19 @@ pub struct Outcome {
 pub fn run(request: &Request) -> Result<Outcome> {
     let planner = planner::Planner::new(request)?;
     let plan = planner.plan()?;
+    let refused = match (plan.refuse(request), request.mode) {
+        (Err(error), Mode::Write { .. }) => return Err(error),
+        (refused, _) => refused.err(),
+    };
+    planner.try_scripts(&plan)?;
     let mut arrangements = Vec::new();
     let changes = match request.mode {
         Mode::DryRun => {
-            planner.try_scripts(&plan)?;
             arrangements = show::arrangements(&planner, &plan)?;
             None
         }
         Mode::Diff => Some(changes::find(&planner, &plan)?),
-        Mode::Write { prune } => {
-            plan.refuse(request)?;
-            planner.try_scripts(&plan)?;
-            Some(write::write(&planner, &plan, prune)?)
-        }
+        Mode::Write { prune } => Some(write::write(&planner, &plan, prune)?),
     };
-    Ok(Outcome { plan, changes, arrangements })
+    Ok(Outcome { plan, changes, arrangements, refused })
 }

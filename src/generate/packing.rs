@@ -204,7 +204,7 @@ impl PackFiles {
 /// The text of a pack's script.
 pub fn script(planner: &Planner<'_>, planned: &PlannedPack) -> Result<String> {
     let PlannedPack { pack, like, .. } = planned;
-    let row = planner.site.queues.iter().find(|row| Some(&row.name) == pack.queue.as_ref());
+    let row = planner.row(&pack.queue);
     let script = PackScript {
         pack,
         site: &planner.site,

@@ -1,6 +1,6 @@
 //! A plan: every permutation with its manifest, or the reason why it cannot run, and what all of them cost.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail, ensure};
@@ -55,12 +55,13 @@ impl Plan {
     /// What all jobs together cost at most.
     pub fn cost(&self) -> f64 {
         let alone = self.alone().filter_map(|planned| planned.cost);
-        alone.chain(self.packs.iter().filter_map(|pack| pack.cost)).sum()
+        // not `sum`, which begins with -0.0
+        alone.chain(self.packs.iter().filter_map(|pack| pack.cost)).fold(0.0, |sum, cost| sum + cost)
     }
 
     /// What they would cost if each permutation had a job of its own.
     pub fn cost_unpacked(&self) -> f64 {
-        self.planned.iter().filter_map(|planned| planned.cost).sum()
+        self.planned.iter().filter_map(|planned| planned.cost).fold(0.0, |sum, cost| sum + cost)
     }
 
     /// Permutations that are jobs of their own.
@@ -79,6 +80,27 @@ impl Plan {
     /// Number of jobs.
     pub fn jobs(&self) -> usize {
         self.alone().count() + self.packs.len()
+    }
+
+    /// Why permutations cannot run: each reason once, behind the name of its first permutation or how many it holds for.
+    pub fn reasons(&self) -> Vec<String> {
+        let mut by_reason: Vec<(&str, Vec<&str>)> = Vec::new();
+        let mut places: HashMap<&str, usize> = HashMap::new();
+        for Refusal { name, reason } in &self.refused {
+            let place = *places.entry(reason).or_insert_with(|| {
+                by_reason.push((reason, Vec::new()));
+                by_reason.len() - 1
+            });
+            by_reason[place].1.push(name);
+        }
+        let all = self.refused.len() + self.planned.len();
+        let who = |names: &[&str]| match names {
+            [one] => (*one).to_owned(),
+            names if names.len() == all => format!("all {all}"),
+            [first, more @ ..] => format!("{first} and {} more", more.len()),
+            [] => String::new(),
+        };
+        by_reason.iter().map(|(reason, names)| format!("{}: {reason}", who(names))).collect()
     }
 
     /// Refuses a plan with permutations that cannot run, or above the budget, unless the request says otherwise.
@@ -103,10 +125,10 @@ impl Plan {
             return Ok(());
         }
         const SHOWN: usize = 20;
-        let mut lines: Vec<String> =
-            self.refused.iter().take(SHOWN).map(|refusal| format!("  {}: {}", refusal.name, refusal.reason)).collect();
-        if self.refused.len() > SHOWN {
-            lines.push(format!("  and {} more", self.refused.len() - SHOWN));
+        let reasons = self.reasons();
+        let mut lines: Vec<String> = reasons.iter().take(SHOWN).map(|reason| format!("  {reason}")).collect();
+        if reasons.len() > SHOWN {
+            lines.push(format!("  and {} more reasons", reasons.len() - SHOWN));
         }
         let (refused, all) = (self.refused.len(), self.refused.len() + self.planned.len());
         let remedy = if refused == all {

@@ -8,10 +8,12 @@ use std::rc::Rc;
 use anyhow::{Context, Result, bail};
 
 use super::answers::Answers;
+use super::directives;
 use super::fit;
 use super::packing;
 use super::plan::{Plan, Planned, Refusal};
 use super::study_file;
+use super::usage::usage;
 use super::{Mode, Request};
 use crate::record::SCHEMA;
 use crate::record::malloc_conf::MallocConf;
@@ -21,9 +23,9 @@ use crate::record::units::ByteCount;
 use crate::record::vocabulary::{DbFrom, KeyPlacement, PackStore, Store};
 use crate::record::walltime::Walltime;
 use crate::record::workload::Workload;
-use crate::script::{JobScript, Library, Placed, Wanted, feature, shell_word};
+use crate::script::{JobScript, Library, Placed, Wanted, directive_word, feature, shell_word};
 use crate::site::{self, Queue, Site, Wish, check_shared, choose_queue};
-use crate::study::{Point, Rules, Settings, Study, StudyFile, name};
+use crate::study::{Point, Rules, Said, Settings, Study, StudyFile, name};
 
 /// What all permutations of a request share.
 pub struct Planner<'a> {
@@ -75,6 +77,7 @@ impl Files {
 impl<'a> Planner<'a> {
     /// Reads the study, the site and the templates.
     pub fn new(request: &'a Request) -> Result<Planner<'a>> {
+        usage(fit::alone(request))?;
         let file = request.study.as_deref().map(StudyFile::load).transpose()?.unwrap_or_default();
         let Some(site_name) = request.site.as_ref().or(file.site.as_ref()) else {
             bail!("the study file {} names no site: give --site", request.study.as_deref().unwrap_or_default());
@@ -85,19 +88,26 @@ impl<'a> Planner<'a> {
         library.launcher(&site.launch.launcher).with_context(|| format!("site {}", site.name))?;
         let rules = file.rules();
         let study = request.axes.clone().or(file.axes).or(site.study.clone()).resolve()?;
-        let settings = request.settings.clone().or(file.job);
+        let settings = request.settings.clone().or(file.job.clone());
+        let (axes, flags) = (&request.axes, &request.settings);
+        let said = Said { axes, flags, file: &file.job, study: &study, settings: &settings };
+        usage(said.check_flags())?;
+        said.check_file()?;
         let mut given = file.set;
-        given.extend(request.answers.clone());
+        given.extend(request.answers.iter().cloned());
         let mut answers = Answers::new(&site, &given)?;
         let out = std::path::absolute(&request.out).with_context(|| format!("--out {}", request.out.display()))?;
         fit::path(&out, &site)?;
         fit::names(&settings)?;
-        settings.directives.iter().try_for_each(|line| fit::directive(line, &site))?;
+        settings.directives.iter().try_for_each(|line| directives::check(line, &site))?;
+        let walltime = settings.walltime.or(site.walltime);
+        fit::pack_walltime(settings.pack_walltime, walltime)?;
+        let word = |value: &str| directive_word(value).map(str::to_owned);
         Ok(Planner {
             request,
-            walltime: settings.walltime.or(site.walltime),
-            directives: answers.fill(&site.directives.always, str::to_owned)?,
-            environment: answers.fill(&site.environment, shell_word)?,
+            walltime,
+            directives: answers.fill(&site.directives.always, word)?,
+            environment: answers.fill(&site.environment, |value| Ok(shell_word(value)))?,
             left_out: answers.left_out(),
             client: fit::text(&request.client, "--client")?,
             placements: RefCell::default(),
@@ -139,16 +149,33 @@ impl<'a> Planner<'a> {
         Ok(plan)
     }
 
-    /// Renders one script of each deployment and binding, so that what is wrong with a template or a directive is found
-    /// before the first file is written.
+    /// Renders one script of each deployment, binding and queue row, so that what is wrong with a template or a directive is
+    /// found before the first file is written.
     pub fn try_scripts(&self, plan: &Plan) -> Result<()> {
         let mut tried = HashSet::new();
-        for planned in &plan.planned {
-            if tried.insert((planned.manifest.job.deployment, planned.manifest.job.cpu_bind.clone())) {
-                self.files(plan, &planned.manifest)?;
+        for Planned { manifest, .. } in &plan.planned {
+            let Manifest { job, expect, .. } = manifest;
+            if tried.insert((job.deployment, &job.cpu_bind, &expect.queue)) {
+                let files = self.files(plan, manifest)?;
+                self.check_directives(&files.script, self.row(&expect.queue))?;
+                if let Some(script) = &files.db_script {
+                    self.check_directives(script, self.db_queue(job)?)?;
+                }
             }
         }
-        plan.packs.first().map_or(Ok(()), |planned| packing::script(self, planned).map(|_| ()))
+        match plan.packs.first() {
+            Some(planned) => self.check_directives(&packing::script(self, planned)?, self.row(&planned.pack.queue)),
+            None => Ok(()),
+        }
+    }
+
+    fn check_directives(&self, script: &str, queue: Option<&Queue>) -> Result<()> {
+        directives::check_in(script, &self.directives_with(queue), &self.settings.directives, &self.site)
+    }
+
+    /// The queue row of that name.
+    pub fn row(&self, name: &Option<String>) -> Option<&Queue> {
+        self.site.queues.iter().find(|row| Some(&row.name) == name.as_ref())
     }
 
     /// The resolved study: a study file that generates the same again.
@@ -164,7 +191,7 @@ impl<'a> Planner<'a> {
         let (node, db_node) = fit::nodes(&self.site, job)?;
         let run_dir = fit::text(&self.out.join(&manifest.name), "--out")?;
         let wanted = self.wanted(job)?;
-        let queue = self.site.queues.iter().find(|row| Some(&row.name) == manifest.expect.queue.as_ref());
+        let queue = self.row(&manifest.expect.queue);
         let script = JobScript {
             manifest,
             site: &self.site,
@@ -302,7 +329,9 @@ impl<'a> Planner<'a> {
     /// All directives of a job in that queue row.
     pub fn directives_with<'b>(&'b self, queue: Option<&'b Queue>) -> Vec<&'b str> {
         let of_queue = queue.map_or(&[][..], |queue| &queue.submit_as);
-        of_queue.iter().chain(&self.directives).chain(&self.settings.directives).map(String::as_str).collect()
+        let (site, users) = (&self.site, &self.settings.directives);
+        let own = of_queue.iter().map(String::as_str).chain(directives::always(&self.directives, users, site));
+        own.chain(users.iter().map(String::as_str)).collect()
     }
 
     /// On nodes of one kind the servers' must have what the client's have, unless something else is said.
@@ -333,6 +362,7 @@ impl<'a> Planner<'a> {
         if self.request.mode == Mode::DryRun {
             return notes;
         }
+        notes.extend(fit::out_of_sight(&self.out, &self.site));
         if !self.request.client.is_absolute() {
             notes.push(format!(
                 "shardscale-client is not beside this program: the scripts look for {:?} in PATH; build it with `cargo build \

@@ -15,8 +15,8 @@ pub fn dry_run(plan: &Plan, arrangements: &[Arrangement], colour: bool) -> Strin
     let mut text = table(plan);
     text.push_str(&packs(plan));
     text.push_str(&totals(plan));
-    for refusal in &plan.refused {
-        let _ = writeln!(text, "refused   {}: {}", refusal.name, refusal.reason);
+    for reason in plan.reasons() {
+        let _ = writeln!(text, "refused   {reason}");
     }
     text.push_str(&drawings(arrangements, colour));
     text

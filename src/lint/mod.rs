@@ -9,6 +9,7 @@ mod directive;
 mod files;
 mod pbs;
 mod select;
+mod settings;
 mod slurm;
 mod text;
 mod tools;
@@ -20,6 +21,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use files::Checked;
+pub use settings::{Line, lines, sets};
+pub use slurm::Version as SlurmVersion;
 use text::Script;
 
 /// What to look for, why it matters, and what to do instead.
@@ -92,7 +95,7 @@ pub fn run(paths: &[PathBuf]) -> Result<Report> {
 
 /// Holds a script's text against the rules. `several`: it is one of several that `sbatch *.sh` would get at once. `version`:
 /// that of the Slurm here, if there is one.
-pub fn check_text(text: &str, several: bool, version: Option<slurm::Version>) -> Vec<Finding> {
+pub fn check_text(text: &str, several: bool, version: Option<SlurmVersion>) -> Vec<Finding> {
     let script = Script::parse(text);
     let mut findings = bash::check(&script);
     if script.is_pbs() {

@@ -117,9 +117,8 @@ impl Workload {
     ///
     /// SmartSim-Scaling truncates other sizes silently and then reports the size that it did not send.
     pub fn check_size(&self, tensor_bytes: u64) -> Result<(), String> {
-        let step = self.dtype.bytes().saturating_mul(self.shape.fixed());
-        if tensor_bytes == 0 || !tensor_bytes.is_multiple_of(step) {
-            let below = (tensor_bytes / step * step).max(step);
+        if tensor_bytes == 0 || !tensor_bytes.is_multiple_of(self.step()) {
+            let below = self.size_below(tensor_bytes);
             return Err(format!(
                 "{tensor_bytes} bytes are not a positive number of {} elements of {} bytes in the shape {}; {below} would be",
                 self.dtype,
@@ -128,6 +127,42 @@ impl Workload {
             ));
         }
         Ok(())
+    }
+
+    /// As [`Workload::check_size`] for a list; the message has the list that would pass.
+    pub fn check_sizes(&self, tensor_bytes: &[u64]) -> Result<(), String> {
+        let wrong: Vec<u64> = tensor_bytes.iter().copied().filter(|bytes| self.check_size(*bytes).is_err()).collect();
+        match wrong[..] {
+            [] => return Ok(()),
+            [one] if tensor_bytes.len() == 1 => return self.check_size(one),
+            _ => {}
+        }
+        let mut right: Vec<u64> = Vec::with_capacity(tensor_bytes.len());
+        for bytes in tensor_bytes.iter().map(|bytes| self.size_below(*bytes)) {
+            if !right.contains(&bytes) {
+                right.push(bytes);
+            }
+        }
+        let list = |sizes: &[u64], between: &str| sizes.iter().map(u64::to_string).collect::<Vec<_>>().join(between);
+        Err(format!(
+            "tensors of {} bytes are not a positive number of {} elements of {} bytes in the shape {}; this list would do: \
+             --tensor-bytes {}",
+            list(&wrong, ", "),
+            self.dtype,
+            self.dtype.bytes(),
+            self.shape,
+            list(&right, ",")
+        ))
+    }
+
+    /// Bytes that a tensor's size must be a multiple of.
+    fn step(&self) -> u64 {
+        self.dtype.bytes().saturating_mul(self.shape.fixed())
+    }
+
+    /// The largest size up to `bytes` that passes; the smallest of all where there is none.
+    fn size_below(&self, bytes: u64) -> u64 {
+        (bytes / self.step()).max(1).saturating_mul(self.step())
     }
 
     /// Dimensions of a tensor of `tensor_bytes` bytes, a size that [`Workload::check_size`] has passed.

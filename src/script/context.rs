@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::JobScript;
 use super::nodes::{self, Chunk, Half};
+use super::shell;
 use crate::record::manifest::{Expect, Job, Manifest, Sweep};
 use crate::record::vocabulary::{DbFrom, Deployment, Store};
 use crate::record::walltime::Walltime;
@@ -43,7 +44,8 @@ struct Values<'a> {
     db_address: String,
     server: &'a str,
     port: u16,
-    scratch: &'a str,
+    /// One word of bash, quoted already.
+    scratch: String,
     tensor_bytes: String,
 }
 
@@ -108,7 +110,7 @@ impl JobScript<'_> {
             db_address: job.db_address.join(","),
             server: self.server.unwrap_or(usual_server(job.store)),
             port: self.port,
-            scratch: &self.site.scratch.node_local,
+            scratch: shell::folder(&self.site.scratch.node_local),
             tensor_bytes: sizes.join(","),
         };
         tera::Context::from_serialize(&values).map_err(Into::into)

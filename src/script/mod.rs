@@ -15,7 +15,7 @@ pub use library::Library;
 pub use nodes::{Half, Wanted, feature};
 pub use pack::PackScript;
 pub use placed::Placed;
-pub use shell::shell_word;
+pub use shell::{directive_word, shell_word};
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;

@@ -36,6 +36,56 @@ pub fn directive(text: &str) -> Result<&str, String> {
     }
 }
 
+/// Passes a value that is one word of a directive, such as an account: a blank in it would begin another word.
+///
+/// # Errors
+/// As [`directive`], and a character that makes no plain word.
+pub fn directive_word(text: &str) -> Result<&str, String> {
+    directive(text)?;
+    match text.chars().find(|c| " []*&|\"".contains(*c)) {
+        None => Ok(text),
+        Some(c) => Err(format!(
+            "{text:?} has {c:?}, which a scheduler's directive cannot hold inside a value; allowed: letters, digits and _ . / : = , + @ % -"
+        )),
+    }
+}
+
+/// A folder as one word of bash: quoted, but for the variables that it names as `$NAME` or `${NAME}`, which must be set.
+pub fn folder(text: &str) -> String {
+    let mut word = String::new();
+    let mut rest = text;
+    while let Some((before, name, after)) = variable(rest) {
+        if !before.is_empty() {
+            word.push_str(&shell_word(before));
+        }
+        word.push_str(&format!("\"${{{name}:?}}\""));
+        rest = after;
+    }
+    if !rest.is_empty() || word.is_empty() {
+        word.push_str(&shell_word(rest));
+    }
+    word
+}
+
+/// The first variable of `text`, with what stands before and behind it.
+fn variable(text: &str) -> Option<(&str, &str, &str)> {
+    let mut from = 0;
+    loop {
+        let at = from + text[from..].find('$')?;
+        let inside = &text[at + 1..];
+        let (inside, braced) = inside.strip_prefix('{').map_or((inside, false), |inside| (inside, true));
+        let length = inside.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(inside.len());
+        let (name, after) = inside.split_at(length);
+        let after = if braced { after.strip_prefix('}') } else { Some(after) };
+        match after {
+            Some(after) if name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') => {
+                return Some((&text[..at], name, after));
+            }
+            _ => from = at + 1,
+        }
+    }
+}
+
 /// Makes a value fit a comment: one line.
 pub fn comment(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
@@ -69,6 +119,32 @@ mod tests {
         for hostile in ["x\n#SBATCH -A y", "a#b", "$HOME", "`id`", "a;b", "a'b", "a\\b"] {
             assert!(directive(hostile).is_err(), "{hostile:?}");
         }
+    }
+
+    #[test]
+    fn a_word_of_a_directive_has_no_blank() {
+        assert_eq!(directive_word("home:eagle,grand"), Ok("home:eagle,grand"));
+        for wrong in ["a b", "a\"", "a|b", "$HOME"] {
+            assert!(directive_word(wrong).unwrap_err().contains("a scheduler's directive cannot hold"), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_folder_keeps_its_variables_and_nothing_else_of_bash() {
+        assert_eq!(folder("/tmp"), "/tmp");
+        assert_eq!(folder("$TMPDIR"), "\"${TMPDIR:?}\"");
+        assert_eq!(folder("/mnt/bb/${USER}/a b"), "/mnt/bb/\"${USER:?}\"'/a b'");
+        for hostile in ["/$(id)", "/`id`", "/${x:-$(id)}", "/$1", "/a$", "/${", "/'$(id)"] {
+            let output = Command::new("bash").args(["-c", &format!("printf %s {}", folder(hostile))]).output().unwrap();
+            assert_eq!(String::from_utf8_lossy(&output.stdout), hostile);
+        }
+        let run = |value: &str| {
+            let mut command = Command::new("bash");
+            command.args(["-c", &format!("printf %s {}", folder("$SHARDSCALE_X/a"))]).env("SHARDSCALE_X", value);
+            command.output().unwrap()
+        };
+        assert_eq!(String::from_utf8_lossy(&run("/t $(id)").stdout), "/t $(id)/a");
+        assert!(!run("").status.success(), "an empty variable must not become the root folder");
     }
 
     #[test]

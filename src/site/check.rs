@@ -124,8 +124,11 @@ fn scheduler_and_launch(site: &Site, problems: &mut Problems) {
     problems.ensure((1024..=55_000).contains(&network.db_port), || {
         format!("network.db_port = {} is out of range; allowed: 1024 to 55000", network.db_port)
     });
-    problems.ensure(scratch.node_local.starts_with('/'), || {
-        format!("scratch.node_local = {:?} must be an absolute path", scratch.node_local)
+    let variable = scratch.node_local.strip_prefix('$').map(|name| name.trim_start_matches('{'));
+    let named = variable.is_some_and(|name| name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_'));
+    problems.ensure(named || scratch.node_local.starts_with('/'), || {
+        let given = &scratch.node_local;
+        format!("scratch.node_local = {given:?} must be an absolute path, or begin with a variable of the job such as $TMPDIR")
     });
 }
 
@@ -303,7 +306,7 @@ mod tests {
 
     #[test]
     fn each_rule_names_the_key_the_value_and_what_is_allowed() {
-        let cases: [(&str, &str, &str); 22] = [
+        let cases: [(&str, &str, &str); 23] = [
             ("name = \"frontier\"", "name = \"a b\"", "the name \"a b\" may have only"),
             ("name = \"debug\"", "name = \"extended\"", "[[queue]]: the name \"extended\" stands there twice"),
             ("max_nodes = 91", "max_nodes = 0", "queue.batch-1-91.min_nodes = 1 is above its max_nodes = 0"),
@@ -338,6 +341,7 @@ mod tests {
             ("status = \"verified\", source = \"olcf\"", "status = \"unverified\"", "needs an `ask`"),
             ("\"scheduler\" = {", "\"schedular\" = {", "\"schedular\": the file has no such value"),
             ("node_local = \"/tmp\"", "node_local = \"tmp\"", "must be an absolute path"),
+            ("node_local = \"/tmp\"", "node_local = \"$(id)\"", "such as $TMPDIR"),
         ];
         for (from, to, needle) in cases {
             let problems = wrong(from, to);

@@ -99,11 +99,15 @@ pub struct Checked {
     pub problems: Vec<String>,
     /// Values that have no fact, and sources that serve none.
     pub uncovered: Vec<String>,
+    /// Comments that leave something to do, with their lines.
+    pub open: Vec<String>,
 }
 
 /// Checks the text of a site file.
 pub fn check_text(text: &str) -> Checked {
-    let wrong = |problem: String| Checked { site: None, problems: vec![problem], uncovered: Vec::new() };
+    let open = open(text);
+    let wrong =
+        |problem: String| Checked { site: None, problems: vec![problem], uncovered: Vec::new(), open: open.clone() };
     let table: toml::Table = match toml::from_str(text) {
         Ok(table) => table,
         Err(error) => return wrong(error.to_string()),
@@ -123,10 +127,20 @@ pub fn check_text(text: &str) -> Checked {
                 problems.remove(same);
             }
             problems.insert(0, error.to_string());
-            return Checked { site: None, problems, uncovered: Vec::new() };
+            return Checked { site: None, problems, uncovered: Vec::new(), open };
         }
     };
-    Checked { problems: check::problems(&site, &table), uncovered: check::uncovered(&site, &table), site: Some(site) }
+    let (problems, uncovered) = (check::problems(&site, &table), check::uncovered(&site, &table));
+    Checked { problems, uncovered, open, site: Some(site) }
+}
+
+/// The comments of a file that begin with TODO: `line 12: what is to be done`.
+fn open(text: &str) -> Vec<String> {
+    let todo = |(number, line): (usize, &str)| {
+        let (_, comment) = line.split_once('#')?;
+        Some(format!("line {number}: {}", comment.trim().strip_prefix("TODO")?.trim_start_matches([':', ' '])))
+    };
+    (1..).zip(text.lines()).filter_map(todo).collect()
 }
 
 #[cfg(test)]
@@ -189,6 +203,18 @@ mod tests {
         for needle in ["`kindd`", "queue.extended: invalid type", ": \"refused\" is not a consequence"] {
             assert!(all.contains(needle), "{needle}: {all}");
         }
+    }
+
+    #[test]
+    fn what_is_left_to_do_is_told_with_its_line() {
+        let text =
+            frontier().replace("[scratch]", "# TODO: limits of the centre\n[scratch] # TODO where\n# no TODO here");
+        let at = 1 + text.lines().position(|line| line.contains("TODO: limits")).unwrap();
+        assert_eq!(
+            check_text(&text).open,
+            [format!("line {at}: limits of the centre"), format!("line {}: where", at + 1)]
+        );
+        assert!(check_text("schema = 7\n# TODO all").open == ["line 2: all"], "a wrong file has them, too");
     }
 
     #[test]

@@ -149,7 +149,8 @@ pub struct Remark {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Scratch {
-    /// Node-local folder for data and sockets; short, since a socket's path has at most 107 bytes.
+    /// Node-local folder for data and sockets; short, since a socket's path has at most 107 bytes. Variables of the job may
+    /// stand in it: `$TMPDIR`, `/mnt/bb/$USER`.
     pub node_local: String,
     /// Folder that all nodes see, as a shell expression for people: `$MEMBERWORK/PROJECT`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

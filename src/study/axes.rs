@@ -246,8 +246,21 @@ impl Axes {
     /// # Errors
     /// An axis without values or with a value out of range: the message names the flag, the value and the range.
     pub fn resolve(self) -> Result<Study> {
+        let study = self.each()?;
+        // beside tcp, a uds in the list is for the colocated runs alone, as db-nodes are for the standard ones
+        if study.deployment.contains(&Deployment::Standard) && !study.transport.contains(&Transport::Tcp) {
+            bail!("--deployment standard needs --transport tcp: a UNIX socket does not reach another node");
+        }
+        Ok(study)
+    }
+
+    /// Each value checked by itself, as [`Axes::resolve`] does before it looks at them together.
+    ///
+    /// # Errors
+    /// As [`Axes::resolve`].
+    pub fn each(self) -> Result<Study> {
         let usual = Workload::default();
-        let study = Study {
+        Ok(Study {
             deployment: list("deployment", self.deployment, &[Deployment::Standard])?,
             client_nodes: counts("client-nodes", self.client_nodes, &[1], 1_000_000)?,
             clients_per_node: counts("clients-per-node", self.clients_per_node, &[1], 4096)?,
@@ -280,12 +293,7 @@ impl Axes {
             warmup: count("warmup", self.warmup.unwrap_or(10), 0, 1_000_000)?,
             barrier: self.barrier.unwrap_or(Barrier::Size),
             verify: self.verify.unwrap_or(false),
-        };
-        // beside tcp, a uds in the list is for the colocated runs alone, as db-nodes are for the standard ones
-        if study.deployment.contains(&Deployment::Standard) && !study.transport.contains(&Transport::Tcp) {
-            bail!("--deployment standard needs --transport tcp: a UNIX socket does not reach another node");
-        }
-        Ok(study)
+        })
     }
 }
 

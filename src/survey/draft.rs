@@ -32,6 +32,8 @@ pub struct Kind {
     pub ncpus: Option<u32>,
     /// This machine's inner order, where this machine is of that kind, and how sure that is.
     pub inside: Option<(Topology, Status)>,
+    /// This runs in a job on a node of that kind.
+    pub here: bool,
     features: Vec<String>,
 }
 
@@ -91,7 +93,7 @@ impl<'a> Draft<'a> {
         } else if findings.pbs.is_some() {
             draft.pbs();
         } else {
-            draft.nodes.push(Kind { inside: None, ..Kind::named("compute") });
+            draft.nodes.push(Kind::named("compute"));
         }
         draft.choose_study();
         draft
@@ -106,8 +108,11 @@ impl<'a> Draft<'a> {
             self.cpu_bind = &["none", "scheduler", "mask"];
         }
         self.nodes = kinds_of(&slurm.all_nodes);
+        let only = self.nodes.len() == 1;
         for kind in &mut self.nodes {
-            kind.inside = inside(self.findings, |found| {
+            let own = only || slurm.here.as_ref().is_some_and(|group| kind.is_of(group));
+            kind.here = self.findings.in_job && own;
+            kind.inside = inside(self.findings, kind.here, |found| {
                 Some(found.sockets) == kind.sockets
                     && Some(found.cores) == kind.cores
                     && Some(found.threads_per_core) == kind.threads_per_core
@@ -140,7 +145,9 @@ impl<'a> Draft<'a> {
         self.scheduler = "pbs";
         self.version.clone_from(&pbs.version);
         for (i, nodes) in pbs.nodes.iter().enumerate() {
-            let inside = inside(self.findings, |found| {
+            let own = pbs.nodes.len() == 1 || pbs.here.as_ref().is_some_and(|own| own.is_like(nodes));
+            let here = self.findings.in_job && own;
+            let inside = inside(self.findings, here, |found| {
                 [found.cores, found.cores * found.threads_per_core].contains(&nodes.ncpus)
             });
             let found = inside.as_ref().map(|(found, _)| found);
@@ -152,6 +159,7 @@ impl<'a> Draft<'a> {
                 memory_gib: (nodes.memory_gib > 0).then_some(nodes.memory_gib),
                 ncpus: Some(nodes.ncpus),
                 inside,
+                here,
                 ..Kind::named(&if i == 0 {
                     "compute".to_owned()
                 } else {
@@ -230,6 +238,7 @@ impl Kind {
             constraint: None,
             ncpus: None,
             inside: None,
+            here: false,
             features: Vec::new(),
         }
     }
@@ -286,10 +295,10 @@ fn kinds_of(groups: &[NodeGroup]) -> Vec<Kind> {
     kinds
 }
 
-/// This machine's inner order if it is like the nodes: certain inside a job, likely outside.
-fn inside(findings: &Findings, alike: impl Fn(&Topology) -> bool) -> Option<(Topology, Status)> {
+/// This machine's inner order if it is like the nodes: certain where it is one of them, likely where it has as many cores.
+fn inside(findings: &Findings, here: bool, alike: impl Fn(&Topology) -> bool) -> Option<(Topology, Status)> {
     let found = findings.topology.as_ref().filter(|found| alike(found))?;
-    Some((found.clone(), if findings.in_job { Status::Verified } else { Status::Inferred }))
+    Some((found.clone(), if here { Status::Verified } else { Status::Inferred }))
 }
 
 /// A name with the characters that names in a site file may have.

@@ -54,12 +54,13 @@ pub fn new_site(name: Option<&str>) -> Result<(String, Vec<String>)> {
 
 fn survey() -> Findings {
     let set = |name: &str| std::env::var_os(name).is_some();
+    let host = ask::output("hostname", &["-s"]).map_or_else(|| "this-host".to_owned(), |name| name.trim().to_owned());
     Findings {
-        host: ask::output("hostname", &["-s"]).map_or_else(|| "this-host".to_owned(), |name| name.trim().to_owned()),
         date: Zoned::now().date().to_string(),
         in_job: set("SLURM_JOB_ID") || set("PBS_JOBID"),
         slurm: slurm::ask(),
-        pbs: pbs::ask(),
+        pbs: pbs::ask(&host),
+        host,
         launcher: ask::launcher(),
         topology: topology::ask(),
         interfaces: interfaces::ask(),
@@ -85,5 +86,74 @@ impl Findings {
             Some(_) => {}
         }
         remarks
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::slurm::{NodeGroup, Partition, Slurm};
+    use super::*;
+    use crate::site::{Site, Status};
+
+    /// A job's node with 4 GPUs, in a cluster that has CPU nodes with as many cores.
+    fn findings(in_job: bool) -> Findings {
+        let cpu = NodeGroup {
+            partition: "all".into(),
+            count: 90,
+            sockets: 1,
+            cores_per_socket: 4,
+            threads_per_core: 1,
+            memory_mib: 64 << 10,
+            features: vec!["cpu".into()],
+        };
+        let gpu = NodeGroup { count: 10, memory_mib: 256 << 10, features: vec!["gpu".into()], ..cpu.clone() };
+        let partition = Partition {
+            name: "all".into(),
+            default: true,
+            min_nodes: 1,
+            max_nodes: 100,
+            max_walltime: None,
+            exclusive: true,
+        };
+        let slurm = Slurm {
+            partitions: vec![partition],
+            nodes: vec![cpu.clone(), gpu.clone()],
+            all_nodes: vec![cpu, gpu.clone()],
+            here: in_job.then_some(gpu),
+            ..Slurm::default()
+        };
+        let topology = topology::Topology {
+            sockets: 1,
+            cores: 4,
+            threads_per_core: 1,
+            numbering: Some(crate::site::Numbering::Offset),
+            numa: vec!["0-1".parse().unwrap(), "2-3".parse().unwrap()],
+            l3: Vec::new(),
+        };
+        let interfaces = vec![interfaces::Found { name: "hsn0".into(), numa: Some(1) }];
+        let (host, date) = ("gpu7".to_owned(), "2026-11-27".to_owned());
+        Findings { host, date, in_job, slurm: Some(slurm), topology: Some(topology), interfaces, ..Findings::default() }
+    }
+
+    fn draft(in_job: bool) -> Site {
+        let findings = findings(in_job);
+        let text = Draft::new(Some("x"), &findings).to_toml();
+        let checked = check_text(&text);
+        assert!(checked.problems.is_empty() && checked.uncovered.is_empty(), "{checked:?}\n{text}");
+        checked.site.unwrap()
+    }
+
+    #[test]
+    fn a_job_verifies_the_kind_of_its_own_node_alone() {
+        let statuses = |site: &Site| {
+            let status = |key: &str| site.fact(key).unwrap().status;
+            ["gpu.numa", "gpu.interface", "cpu.numa", "cpu.interface"].map(|key| status(&format!("node.{key}")))
+        };
+        let (verified, inferred, guess) = (Status::Verified, Status::Inferred, Status::Unverified);
+        let site = draft(true);
+        assert_eq!(statuses(&site), [verified, verified, inferred, guess]);
+        let near = |kind: &str| site.nodes.iter().find(|node| node.name == kind).unwrap().interfaces[0].numa;
+        assert_eq!((near("gpu"), near("cpu")), (Some(1), None));
+        assert_eq!(statuses(&draft(false)), [inferred, guess, inferred, guess]);
     }
 }

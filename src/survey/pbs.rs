@@ -10,6 +10,8 @@ pub struct Pbs {
     pub version: Option<String>,
     pub queues: Vec<PbsQueue>,
     pub nodes: Vec<PbsNodes>,
+    /// What the node is on which this runs; `None` where that is none of PBS'.
+    pub here: Option<PbsNodes>,
 }
 
 /// A queue that takes jobs, or one that a routing queue hands on to.
@@ -37,14 +39,22 @@ pub struct PbsNodes {
     pub memory_gib: u64,
 }
 
-/// Asks qstat and pbsnodes; `None` where there is no PBS or it does not answer.
-pub fn ask() -> Option<Pbs> {
+impl PbsNodes {
+    /// Whether both are of one kind.
+    pub fn is_like(&self, other: &PbsNodes) -> bool {
+        (self.ncpus, self.memory_gib) == (other.ncpus, other.memory_gib)
+    }
+}
+
+/// Asks qstat and pbsnodes, the latter about `host` as well; `None` where there is no PBS or it does not answer.
+pub fn ask(host: &str) -> Option<Pbs> {
     let queues = queues(&output("qstat", &["-Qf"])?);
     // Slurm's imitation of qstat knows no -Qf
     (!queues.is_empty()).then(|| Pbs {
         version: output("qstat", &["--version"]).and_then(|text| version(&text)),
         queues,
         nodes: nodes(&output("pbsnodes", &["-a"]).unwrap_or_default()),
+        here: nodes(&output("pbsnodes", &[host]).unwrap_or_default()).into_iter().next(),
     })
 }
 

@@ -21,6 +21,8 @@ pub struct Slurm {
     pub nodes: Vec<NodeGroup>,
     /// Every node once.
     pub all_nodes: Vec<NodeGroup>,
+    /// The node of a job on which this runs; `None` outside jobs.
+    pub here: Option<NodeGroup>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +55,8 @@ pub fn ask() -> Option<Slurm> {
     let config = config(&output("scontrol", &["show", "config"])?);
     let word = |key: &str| config.get(key).map(String::as_str);
     let sinfo = |format: &str| output("sinfo", &["--noheader", "--exact", "--format", format]);
+    // without the partition in the format, sinfo counts a node once
+    let all = SINFO_FORMAT.replace("%R", "all");
     Some(Slurm {
         version: word("SLURM_VERSION").map(str::to_owned),
         cluster: word("ClusterName").map(str::to_owned),
@@ -60,8 +64,11 @@ pub fn ask() -> Option<Slurm> {
         needs_account: word("AccountingStorageEnforce").is_some_and(|words| words.contains("associations")),
         partitions: partitions(&output("scontrol", &["--oneliner", "show", "partition"])?),
         nodes: nodes(&sinfo(SINFO_FORMAT)?),
-        // without the partition in the format, sinfo counts a node once
-        all_nodes: nodes(&sinfo(&SINFO_FORMAT.replace("%R", "all"))?),
+        all_nodes: nodes(&sinfo(&all)?),
+        here: std::env::var("SLURMD_NODENAME").ok().and_then(|node| {
+            let about = output("sinfo", &["--noheader", "--exact", "--nodes", &node, "--format", &all])?;
+            nodes(&about).into_iter().next()
+        }),
     })
 }
 

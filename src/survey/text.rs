@@ -50,7 +50,7 @@ impl Draft<'_> {
             self.node(kind, &mut sections);
         }
         self.directives(&mut sections);
-        sections.line("\n[scratch]\n# node-local; a short path, since a socket's has at most 107 bytes");
+        sections.line("\n[scratch]\n# node-local; a short path, since a socket's has at most 107 bytes; \"$TMPDIR\" and other variables of the job may be used");
         sections.line(
             "node_local = \"/tmp\"\n# TODO the folder that all nodes see, for people: shared = \"/scratch/$USER\"",
         );
@@ -179,13 +179,13 @@ impl Draft<'_> {
         }
         let domains = kind.inside.as_ref().map_or(0, |(found, _)| found.numa.len());
         let entries = found.iter().map(|interface| {
-            let numa = interface.numa.filter(|numa| self.findings.in_job && (*numa as usize) < domains);
+            let numa = interface.numa.filter(|numa| kind.here && (*numa as usize) < domains);
             let numa = numa.map(|numa| format!(", numa = {numa}")).unwrap_or_default();
             format!("{{ name = {}{numa} }}", quoted(&interface.name))
         });
         let entries: Vec<String> = entries.collect();
         sections.line(format!("interface = [{}]", entries.join(", ")));
-        if !self.findings.in_job && self.scheduler != "none" {
+        if !kind.here && self.scheduler != "none" {
             let fact = format!("status = \"unverified\", note = \"those of {}\", ask = \"{ask}\"", self.findings.host);
             sections.fact(&format!("{key}.interface"), &fact);
         }
@@ -246,7 +246,7 @@ fn inside(kind: &Kind, key: &str, sections: &mut Sections) {
         sections.line("# TODO hardware threads are numbered in an unusual way here: numa and l3 by hand");
         return;
     };
-    let note = "measured on a machine outside the jobs with as many cores";
+    let note = "measured on a machine of another kind, or outside the jobs, with as many cores";
     let fact = match status {
         Status::Verified => "status = \"verified\", source = \"measured\"".to_owned(),
         _ => format!("status = \"inferred\", note = \"{note}\""),

@@ -153,7 +153,7 @@ impl RunArgs {
         let workload = self.workload.workload();
         workload.check()?;
         workload.check_in(self.colocated, self.barrier)?;
-        self.tensor_bytes.iter().try_for_each(|bytes| workload.check_size(*bytes))?;
+        workload.check_sizes(&self.tensor_bytes)?;
         self.check_access()?;
         let iterations = u64::from(self.iterations) + u64::from(self.warmup);
         let samples = iterations * u64::from(workload.tensors) * u64::from(workload.mix.puts.max(workload.mix.unpacks));
