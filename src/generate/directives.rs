@@ -45,7 +45,7 @@ pub fn check(line: &str, site: &Site) -> Result<()> {
 /// As [`check`].
 pub fn shape(line: &str) -> Result<()> {
     ensure!(
-        line.starts_with('-') && line.trim_matches('-') != "",
+        line.starts_with('-') && !line.trim_matches('-').is_empty(),
         "--directive {line:?} is no directive: write an option as on the command line of sbatch or qsub, without the \
          scheduler's prefix, such as --directive=--mem=100G"
     );

@@ -84,12 +84,11 @@ fn once<'a>(flag: &str, values: impl IntoIterator<Item = &'a String>) -> Result<
 
 /// Refuses packs that end before the first of their runs may: none would ever be measured in one.
 pub fn pack_walltime(pack: Option<Walltime>, run: Option<Walltime>) -> Result<()> {
-    match (pack, run) {
-        (Some(pack), Some(run)) => ensure!(
+    if let (Some(pack), Some(run)) = (pack, run) {
+        ensure!(
             pack >= run,
             "--pack-walltime {pack} is below {run}, which each run may take (--walltime): give at least that, or lower --walltime"
-        ),
-        _ => {}
+        );
     }
     Ok(())
 }
