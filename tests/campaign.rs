@@ -151,7 +151,7 @@ fn frontiers_limit_of_jobs_in_all_is_kept() {
 fn waves_are_dependencies_and_patterns_choose() {
     let fake = Fake::new();
     let said = fake.lines(&["submit", "out", "--at-once", "1", "--dry-run"], 0);
-    assert!(said[1].contains("--dependency=singleton,afterany:ID_OF_colocated-n4x48"), "{said:?}");
+    assert!(said[1].contains("--dependency=afterany:ID_OF_colocated-n4x48"), "{said:?}");
     assert_eq!(fake.queue(), 0);
     assert_eq!(fake.lines(&["submit", "out", "--at-once", "1", "--only", "*-n8x48-*"], 0).len(), 1);
     fake.lines(&["submit", "out", "--at-once", "1"], 0);

@@ -158,8 +158,12 @@ impl Look<'_> {
         };
         let in_ledger =
             || self.ledger.taken_of(&self.job.name).find(|(one, _)| one.half == half).map(|(_, id)| id.to_owned());
-        let lost = || self.lost.as_ref().filter(|_| half == Half::Client).map(|lost| lost.id.clone());
-        alive.or_else(lost).or_else(of_attempt).or_else(in_ledger)
+        // a job that left no attempt came later than all that did
+        match &self.lost {
+            Some(lost) if half == Half::Client => Some(lost.id.clone()),
+            Some(_) => in_ledger().or_else(of_attempt),
+            None => alive.or_else(of_attempt).or_else(in_ledger),
+        }
     }
 
     /// Why the job waits; of a pair why each half does.
@@ -225,9 +229,9 @@ impl Look<'_> {
         let last_sign = attempts.last().and_then(|last| last.events.last()).map_or(0, |event| event.unix_s);
         let began = |number: &str| attempts.iter().flat_map(Attempt::jobs).any(|id| jobs::number(id) == number);
         let dir = &self.job.dir;
-        let log = jobs::logs(dir).pop().filter(|log| !began(&log.number) && unix_s(log.modified) > last_sign);
+        let log = jobs::logs(dir).pop().filter(|log| !began(&log.number) && unix_s(log.modified) >= last_sign);
         let submitted = self.ledger.taken_of(&self.job.name).find(|(one, _)| one.half == Half::Client);
-        let submitted = submitted.filter(|(one, id)| !began(jobs::number(id)) && one.unix_s > last_sign);
+        let submitted = submitted.filter(|(one, id)| !began(jobs::number(id)) && one.unix_s >= last_sign);
         match (submitted, log) {
             (Some((_, id)), _) => Some(Lost { id: id.to_owned(), log: logs::of_job(dir, id) }),
             (None, log) => log.map(|log| Lost { id: log.number.clone(), log: Some(log) }),
