@@ -9,6 +9,7 @@ use shardscale::campaign::local::{self, Event};
 use shardscale::campaign::scheduler::{Scheduler, Submission};
 use shardscale::campaign::submit::{self, Plan, Planned, Request};
 use shardscale::campaign::{limits, status};
+use shardscale::record::jobs::Half;
 
 use crate::Exit;
 use crate::cli::{StatusArgs, StatusFormat};
@@ -21,7 +22,7 @@ pub fn submit(request: &Request) -> Result<Exit> {
     plan.notes.iter().for_each(|note| eprintln!("note: {note}"));
     plan.left.iter().for_each(|(why, runs)| eprintln!("{runs} runs are left alone: {why}"));
     let exit = match (request.dry_run, plan.scheduler) {
-        (true, _) => show(&plan)?,
+        (true, _) => show(&plan, request.again)?,
         (false, Scheduler::Local) => run_here(&plan, request.again)?,
         (false, _) => to_the_queue(request, &plan, &mut ledger)?,
     };
@@ -59,30 +60,50 @@ fn say_later(plan: &Plan) -> Exit {
     Exit::Problems
 }
 
-fn show(plan: &Plan) -> Result<Exit> {
+fn show(plan: &Plan, again: bool) -> Result<Exit> {
     let mut stdout = std::io::stdout().lock();
     for planned in &plan.jobs {
         let (Turn::Submit(behind), Some(script)) = (&planned.turn, &planned.job.script) else { continue };
-        let behind: Vec<String> = behind.iter().map(|before| name_of(before, &plan.jobs)).collect();
-        let submission = Submission { script, token: "TOKEN", behind: &behind, smaller: planned.smaller, again: false };
-        let words = match planned.job.pair {
-            true => vec!["bash".to_owned(), script.display().to_string()],
-            false => plan.scheduler.command(submission),
-        };
-        let words: Vec<String> = words.iter().map(|word| shardscale::script::shell_word(word)).collect();
-        writeln!(stdout, "{}", words.join(" "))?;
+        let behind: Vec<String> = behind.iter().flat_map(|before| names_of(before, &plan.jobs)).collect();
+        let submission =
+            Submission { script, token: "TOKEN", behind: &behind, database: None, smaller: planned.smaller, again };
+        if let Some(script) = &planned.job.database {
+            let id = id_of(&planned.job.name, Half::Db);
+            writeln!(stdout, "{}", command_line(plan.scheduler, Submission { script, ..submission }))?;
+            let client = Submission { behind: &[], database: Some(&id), ..submission };
+            writeln!(stdout, "{}", command_line(plan.scheduler, client))?;
+        } else {
+            writeln!(stdout, "{}", command_line(plan.scheduler, submission))?;
+        }
     }
-    let now = plan.jobs.iter().filter(|job| matches!(job.turn, Turn::Submit(_))).count();
+    let now = plan.jobs.iter().filter(|job| matches!(job.turn, Turn::Submit(_)));
+    let now: usize = now.map(|planned| planned.job.rows().len()).sum();
     let runs: usize = plan.jobs.iter().map(|job| job.runs).sum();
     eprintln!("{now} jobs would be submitted, {runs} runs are to be measured");
     Ok(say_later(plan))
 }
 
-fn name_of(before: &limits::Before, jobs: &[Planned]) -> String {
+/// A command as it would be typed, with its variables.
+fn command_line(scheduler: Scheduler, submission: Submission<'_>) -> String {
+    let variables = scheduler.variables(submission).into_iter();
+    let variables = variables.map(|(name, value)| format!("{name}={}", shardscale::script::shell_word(&value)));
+    let words = scheduler.command(submission).into_iter().map(|word| shardscale::script::shell_word(&word));
+    variables.chain(words).collect::<Vec<_>>().join(" ")
+}
+
+fn names_of(before: &limits::Before, jobs: &[Planned]) -> Vec<String> {
     match before {
-        limits::Before::Present(id) => id.clone(),
-        limits::Before::New(index) => format!("ID_OF_{}", jobs[*index].job.name),
+        limits::Before::Present(id) => vec![id.clone()],
+        limits::Before::New(index) => {
+            let job = &jobs[*index].job;
+            let db = job.database.iter().map(|_| id_of(&job.name, Half::Db));
+            db.chain([id_of(&job.name, Half::Client)]).collect()
+        }
     }
+}
+
+fn id_of(job: &str, half: Half) -> String {
+    format!("ID_OF_{}", half.job_name(job))
 }
 
 fn run_here(plan: &Plan, again: bool) -> Result<Exit> {

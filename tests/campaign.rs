@@ -151,7 +151,7 @@ fn frontiers_limit_of_jobs_in_all_is_kept() {
 fn waves_are_dependencies_and_patterns_choose() {
     let fake = Fake::new();
     let said = fake.lines(&["submit", "out", "--at-once", "1", "--dry-run"], 0);
-    assert!(said[1].contains("--dependency=singleton,afterany:ID_OF_colocated-n4x48"), "{said:?}");
+    assert!(said[1].contains("--dependency=afterany:ID_OF_colocated-n4x48"), "{said:?}");
     assert_eq!(fake.queue(), 0);
     assert_eq!(fake.lines(&["submit", "out", "--at-once", "1", "--only", "*-n8x48-*"], 0).len(), 1);
     fake.lines(&["submit", "out", "--at-once", "1"], 0);
@@ -189,4 +189,59 @@ fn a_folder_without_runs_or_of_two_sites_is_named() {
     cli.ok(&["--site=local"]);
     let output = cli.shardscale(&["submit", "out"]);
     assert!(stderr(&output).contains("holds runs of several sites"), "{}", stderr(&output));
+}
+
+/// A pair on a Slurm of several clusters, whose sbatch says `ID;CLUSTER` and refuses the client.
+#[test]
+fn the_job_of_another_cluster_is_named_without_it_and_cancelled_there() {
+    let fake = Fake::new();
+    let args = ["--site=frontier", "--account=a", "--deployment=standard", "--client-nodes=4", "--db-nodes=3"];
+    fake.cli.ok(&[&args[..], &["--db-from=job", "--prune", "--client=/bin/true"]].concat());
+    let script = fake.cli.scripts().remove(0);
+    fake.program("scancel", "printf '%q ' \"$@\" >> cancelled; echo >> cancelled");
+    fake.program("module", "true");
+    let body = "printf '%q ' \"$@\" >> said; echo >> said; case $* in *--dependency*) exit 1 ;; esac; echo '71;dawn'";
+    fake.program("sbatch", body);
+    let taken = |said: &str| said.lines().last().unwrap().to_owned();
+    let read = |name: &str| fs::read_to_string(fake.path(name)).unwrap();
+
+    let output = fake.run(&["submit", "out"]);
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert!(stderr(&output).contains("its database, job 71, is cancelled"), "{}", stderr(&output));
+    assert!(taken(&read("said")).contains("--dependency=after:71 "), "{}", read("said"));
+    assert_eq!(read("cancelled"), "--clusters=dawn 71 \n");
+
+    let path = format!("{}:{}", fake.path("bin").display(), std::env::var("PATH").unwrap());
+    let mut by_hand = Command::new("bash");
+    let output = by_hand.arg(&script).current_dir(fake.cli.folder.path()).env("PATH", path).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert!(taken(&read("said")).contains("--dependency=after:71 "), "{}", read("said"));
+    assert_eq!(read("cancelled"), "--clusters=dawn 71 \n--clusters=dawn 71 \n");
+}
+
+/// sacct's words on the two jobs of a pair that left no attempt.
+#[test]
+fn a_pair_that_was_cancelled_before_it_ran_says_so() {
+    let fake = Fake::new();
+    let args = ["--site=frontier", "--account=a", "--deployment=standard", "--client-nodes=4", "--db-nodes=3"];
+    fake.cli.ok(&[&args[..], &["--db-from=job", "--prune"]].concat());
+    assert_eq!(fake.lines(&["submit", "out"], 0).len(), 2);
+    let table = fake.lines(&["status", "out"], 0).join("\n");
+    assert!(table.contains("database 71: Priority") && table.contains("1 run: 1 queued"), "{table}");
+    fs::write(fake.path("queue"), "").unwrap();
+    fake.program("sacct", "echo '71|CANCELLED by 1000'; echo '72|COMPLETED'");
+    let table = fake.lines(&["status", "out"], 3).join("\n");
+    assert!(table.contains("failed         72         cancelled; job 72 ended"), "{table}");
+}
+
+#[test]
+fn a_pair_takes_two_places_of_a_limit() {
+    let fake = Fake::new();
+    let args = ["--site=frontier", "--account=a", "--deployment=standard", "--client-nodes=4,8", "--db-nodes=3"];
+    fake.cli.ok(&[&args[..], &["--db-from=job", "--prune"]].concat());
+    let others: String = (0..97).map(|id| format!("{}|RUNNING|None|(null)\n", 1000 + id)).collect();
+    fs::write(fake.path("queue"), others).unwrap();
+    let output = fake.run(&["submit", "out"]);
+    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+    assert_eq!(fake.queue(), 99, "the second pair would be jobs 100 and 101");
 }

@@ -140,3 +140,34 @@ fn what_cannot_be_is_refused_with_the_remedy() {
         assert!(!cli.out().exists(), "{args:?} wrote something");
     }
 }
+
+/// GPU nodes for the client beside CPU nodes for the database: each job has its own kind of node and its own queue.
+#[test]
+fn the_jobs_of_a_pair_go_to_the_queues_of_their_nodes() {
+    let cli = Cli::new();
+    let args = ["--site=vista", "--set=account=p1", "--deployment=standard", "--db-from=job", "--db-nodes=4"];
+    let kinds = ["--client-node-type=gh", "--db-node-type=gg"];
+    let texts = |more: &[&str]| {
+        cli.ok(&[&args[..], &kinds, more].concat());
+        let script = cli.scripts().remove(0);
+        let db = script.with_extension("").join("db.sh");
+        assert_clean(&[script.clone(), db.clone()]);
+        let run = fs::read_to_string(script.with_extension("").join("run.toml")).unwrap();
+        (fs::read_to_string(script).unwrap(), fs::read_to_string(db).unwrap(), run)
+    };
+    // more nodes than gg takes, and 72 cores a node on one side, 144 on the other
+    let (client, db, run) = texts(&["--client-nodes=40", "--clients-per-node=72", "--db-cpus=100"]);
+    assert!(client.contains("#SBATCH --partition=gh\n") && client.contains("#SBATCH --nodes=40\n"), "{client}");
+    assert!(db.contains("#SBATCH --partition=gg\n") && db.contains("#SBATCH --nodes=4\n"), "{db}");
+    assert!(run.contains("queue = \"gh\"\ndb_queue = \"gg\""), "{run}");
+    // --queue is the client's, --db-queue the database's
+    let small = ["--client-nodes=4", "--clients-per-node=8", "--db-cpus=8", "--prune"];
+    let (client, db, _) = texts(&[&small[..], &["--queue=gh-dev"]].concat());
+    assert!(client.contains("--partition=gh-dev\n") && db.contains("--partition=gg\n"), "{client}");
+    for (flag, refusal) in
+        [("--queue=gg", "admits 4 nodes of kind gh for"), ("--db-queue=gh", "admits 4 nodes of kind gg for")]
+    {
+        let said = stderr(&cli.run(&[&args[..], &kinds, &small, &[flag]].concat()));
+        assert!(said.contains(refusal), "{said}");
+    }
+}

@@ -22,6 +22,8 @@ struct Cli {
 pub enum Command {
     /// Makes the folder of this execution of a job script
     Begin(store::begin::Args),
+    /// Finds the folder that the database's job made, in the client's job of a pair
+    Join(store::join::Args),
     /// Runs one store server under supervision
     Serve(Box<store::serve::Args>),
     /// Waits until all store servers serve, and forms the cluster
@@ -62,6 +64,7 @@ impl Command {
             Command::Run(args) => args.check(),
             Command::Doctor(_)
             | Command::Begin(_)
+            | Command::Join(_)
             | Command::Serve(_)
             | Command::AwaitStore(_)
             | Command::StopStore(_)

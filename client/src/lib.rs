@@ -1,6 +1,6 @@
 //! The parts of the command `shardscale-client`: what runs on compute nodes.
 //!
-//! Reading order: [`args`] (subcommands), [`store`] (servers: begin, serve, await, stop), [`run`] (the story of a measurement),
+//! Reading order: [`args`] (subcommands), [`store`] (servers: begin, join, serve, await, stop), [`run`] (the story of a measurement),
 //! [`timed_loop`], [`tensors`], [`pace`] and [`wire`] (what is timed), [`comm`] (everything that is MPI), [`address`],
 //! [`keys`] and [`survey`] (which server, which key), [`connecting`] (how ranks come to it), [`recorder`] (what is written),
 //! [`environment`], [`watch`] and [`node`] (what was true meanwhile), [`affinity`] (on which CPUs), [`failure`] (how it ends when it fails), [`leaving`] (and when MPI does not

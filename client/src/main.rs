@@ -14,6 +14,7 @@ fn main() -> ExitCode {
         Err(code) => return code,
         Ok(Command::Run(args)) => return run::run(&args),
         Ok(Command::Begin(args)) => store::begin::run(&args).map(done),
+        Ok(Command::Join(args)) => store::join::run(&args).map(done),
         Ok(Command::Serve(args)) => store::serve::run(&args).map(done),
         Ok(Command::AwaitStore(args)) => store::await_store::run(&args).map(done),
         Ok(Command::StopStore(args)) => store::stop_store::run(&args).map(done),

@@ -2,15 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic as tests may")]
 
-use std::collections::HashMap;
 use std::fs;
-use std::path::Path;
 use std::process::ExitCode;
 
-use serde_json::Value;
-
 mod slurm_support;
-use slurm_support::{Case, Cluster, assert_nothing_left, processes, wait_for};
+use slurm_support::{Case, Cluster, assert_nothing_left, processes, show, states, status, wait_for};
 
 const CASES: &[Case] = &[
     ("submit, status, failure, rerun, and a larger study", whole_story),
@@ -21,28 +17,6 @@ const CASES: &[Case] = &[
 
 fn main() -> ExitCode {
     slurm_support::run(CASES, &[("NODES", "6")])
-}
-
-/// State, reason and detail of each run.
-fn status(cluster: &Cluster, folder: &Path) -> HashMap<String, (String, String)> {
-    let json = cluster.bash(folder, &format!("\"{}\" status out --format json || [ $? = 3 ]", cluster.program()));
-    let value: Value = serde_json::from_str(&json).unwrap();
-    let text = |run: &Value, key: &str| run[key].as_str().unwrap_or_default().to_owned();
-    let runs = value["runs"].as_array().unwrap().iter();
-    runs.map(|run| (text(run, "run"), (text(run, "state"), text(run, "reason")))).collect()
-}
-
-fn states(cluster: &Cluster, folder: &Path) -> Vec<String> {
-    let mut states: Vec<String> = status(cluster, folder).into_values().map(|(state, _)| state).collect();
-    states.sort();
-    states
-}
-
-fn show(cluster: &Cluster, folder: &Path) {
-    println!(
-        "$ shardscale status out\n{}",
-        cluster.bash(folder, &format!("\"{}\" status out || [ $? = 3 ]", cluster.program()))
-    );
 }
 
 const STUDY: &str = "--deployment colocated --clients-per-node 2 --transport tcp";

@@ -12,7 +12,7 @@ use std::process::{Command, ExitCode, Output};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use shardscale::record::attempt::{Attempt, FailureKind, Outcome};
+use shardscale::record::attempt::{self, Attempt, FailureKind, Outcome};
 use shardscale::record::samples::SamplesFile;
 
 const CLIENT: &str = env!("CARGO_BIN_EXE_shardscale-client");
@@ -24,7 +24,7 @@ type Case = (&'static str, fn(&Hosts));
 
 const CASES: &[Case] = &[
     ("qsub runs standard and colocated over several hosts, and collect reports them", main_job),
-    ("the database as a job of its own: qsub of one script runs both, and both end", pair),
+    ("the database as a job of its own: qsub and submit run both, and both end", pair),
     ("submit makes waves, finds a lost answer in the queue, and status tells what qstat does", campaign),
     ("qdel leaves a status, samples, and no server, within the 10 s before KILL", deleted),
 ];
@@ -189,16 +189,24 @@ fn pair(hosts: &Hosts) {
     let job = hosts.submit(&folder, &scripts[0]);
     let (rc, output) = hosts.end_of(&job);
     assert_eq!(rc, "0", "{output}");
-    // "shardscale: job X is the database, job Y the client"
-    let ids: Vec<String> =
-        output.split_whitespace().filter(|word| word.ends_with(".stand-in")).map(str::to_owned).collect();
-    assert_eq!(ids.len(), 2, "{output}");
-    for id in ids {
-        let (rc, output) = hosts.end_of(&id);
-        assert_eq!(rc, "0", "{id}: {}", logs(&scripts[0], &output));
-    }
-    assert_nothing_left();
-    let attempt = attempt(&scripts[0], 3);
+    let status = || hosts.bash(&folder, "USER=root shardscale status out --format json || [ $? = 3 ]");
+    let pair = |attempt: Attempt| {
+        let ids: Vec<String> = attempt.jobs().map(str::to_owned).collect();
+        assert_eq!(ids.len(), 2, "{ids:?}");
+        for id in ids {
+            let (rc, output) = hosts.end_of(&id);
+            assert_eq!(rc, "0", "{id}: {}", logs(&scripts[0], &output));
+        }
+        assert_nothing_left();
+    };
+    assert!(
+        ["queued", "running"].iter().any(|state| status().contains(&format!("\"state\": \"{state}\""))),
+        "{}",
+        status()
+    );
+    wait_for("the pair", || status().contains("\"state\": \"done\""));
+    let attempt = self::attempt(&scripts[0], 3);
+    pair(attempt.clone());
     assert_eq!(attempt.outcome(), Outcome::Done);
     let meta = SamplesFile::open(&attempt.samples()).unwrap().unwrap().contents().unwrap().meta.unwrap();
     assert_eq!((meta.hosts.len(), meta.shards.len()), (2, 3));
@@ -206,6 +214,33 @@ fn pair(hosts: &Hosts) {
     let names = fs::read_dir(&attempt.path).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let secret: Vec<String> = names.filter(|name| name == "password" || name.starts_with("remote-shell")).collect();
     assert!(secret.is_empty(), "{secret:?}");
+
+    // the client is refused: its database goes too, whoever submits
+    let bin = folder.join("bin");
+    fs::create_dir(&bin).unwrap();
+    let shim = "[[ $* != *depend=* ]] || { echo 'qsub: would exceed the limit' >&2; exit 1; }";
+    fs::write(
+        bin.join("qsub"),
+        format!("#!/bin/bash\n{shim}\nexec {} \"$@\"\n", hosts.lab.join("exec/bin/qsub").display()),
+    )
+    .unwrap();
+    hosts.bash(&folder, "chmod +x bin/qsub");
+    for line in ["shardscale submit out --again", "SHARDSCALE_RERUN=1 bash out/*.sh"] {
+        let said = hosts.bash(&folder, &format!("export USER=root PATH=$PWD/bin:$PATH; {line} 2>&1 && exit 1; true"));
+        assert!(said.contains("would exceed the limit"), "{said}");
+        wait_for("an empty queue", || hosts.bash(&folder, "qselect -u root").is_empty());
+    }
+    // submit gives both jobs to the queue, once
+    let said = hosts.bash(&folder, "USER=root shardscale submit out --again");
+    assert_eq!(said.lines().count(), 2, "{said}");
+    assert_eq!(hosts.bash(&folder, "USER=root shardscale submit out --again"), "");
+    wait_for("the pair", || {
+        status().contains("\"state\": \"done\"") && hosts.bash(&folder, "qselect -u root").is_empty()
+    });
+    let (number, path) = attempt::list(&scripts[0].with_extension("")).unwrap().pop().unwrap();
+    let second = Attempt::read(number, &path, 3);
+    assert!(number > 1 && second.outcome() == Outcome::Done, "{:?}", second.events);
+    pair(second);
 }
 
 fn deleted(hosts: &Hosts) {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
+use crate::record::jobs::DB_SCRIPT;
 use crate::record::manifest::{self, Manifest};
 use crate::record::pack::Pack;
 use crate::record::vocabulary::DbFrom;
@@ -31,11 +32,21 @@ pub struct Job {
     pub dir: PathBuf,
     /// Row of the site's queues.
     pub queue: Option<String>,
-    /// Its script submits two jobs, the database's and the client's, from a login node.
-    pub pair: bool,
+    /// Script of the database's own job, behind whose start the other one runs; absent where it has none.
+    pub database: Option<PathBuf>,
+    /// Row of the site's queues for that job.
+    pub db_queue: Option<String>,
     pub is_pack: bool,
     /// In the order in which they run.
     pub runs: Vec<Run>,
+}
+
+impl Job {
+    /// Rows of the site's queues, one for each job that the scheduler gets.
+    pub fn rows(&self) -> Vec<Option<String>> {
+        let of_db = self.database.iter().map(|_| self.db_queue.clone());
+        of_db.chain([self.queue.clone()]).collect()
+    }
 }
 
 /// One permutation.
@@ -135,7 +146,7 @@ impl Found {
             };
             let runs: Vec<Run> = pack.runs.iter().map(|run| &run.name).filter_map(member).collect();
             let queue = pack.queue;
-            jobs.push(Job { name: pack.name, script, dir, queue, pair: false, is_pack: true, runs });
+            jobs.push(Job { name: pack.name, script, dir, queue, database: None, db_queue: None, is_pack: true, runs });
         }
         for (run, manifest) in self.runs.drain(..) {
             jobs.push(Job {
@@ -143,7 +154,8 @@ impl Found {
                 script: script(&run.dir),
                 dir: run.dir.clone(),
                 queue: manifest.expect.queue,
-                pair: manifest.job.db_from == DbFrom::Job,
+                database: (manifest.job.db_from == DbFrom::Job).then(|| run.dir.join(DB_SCRIPT)),
+                db_queue: manifest.expect.db_queue,
                 is_pack: false,
                 runs: vec![run],
             });

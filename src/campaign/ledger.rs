@@ -12,6 +12,8 @@ use std::time::SystemTime;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
+use crate::record::jobs::Half;
+
 /// Name of the file in the folder of the scripts.
 pub const FILE: &str = "submitted.jsonl";
 
@@ -20,10 +22,17 @@ pub const FILE: &str = "submitted.jsonl";
 #[serde(tag = "event", rename_all = "kebab-case")]
 enum Line {
     /// A job is about to be submitted.
-    Submitting { unix_s: u64, job: String, token: String },
+    Submitting {
+        unix_s: u64,
+        job: String,
+        token: String,
+        /// Absent for a run's only job, and in files of earlier versions.
+        #[serde(default)]
+        half: Half,
+    },
     /// The scheduler took it.
     Submitted { unix_s: u64, token: String, id: String },
-    /// The scheduler refused it, or never heard of it.
+    /// The scheduler refused it, or never heard of it, or it was taken back.
     Refused { unix_s: u64, token: String, reason: String },
 }
 
@@ -32,9 +41,20 @@ enum Line {
 pub struct Submission {
     /// Name of the job's script, without `.sh`.
     pub job: String,
+    pub half: Half,
     pub token: String,
     pub unix_s: u64,
     pub answer: Answer,
+}
+
+impl Submission {
+    /// The scheduler's identifier, if it took the job.
+    pub fn id(&self) -> Option<&str> {
+        match &self.answer {
+            Answer::Taken(id) => Some(id),
+            _ => None,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,10 +92,10 @@ impl Ledger {
         Ok(ledger)
     }
 
-    /// Notes that `job` is about to be submitted, and returns the token for it.
-    pub fn begin(&mut self, job: &str) -> Result<String> {
+    /// Notes that `half` of `job` is about to be submitted, and returns the token for it.
+    pub fn begin(&mut self, job: &str, half: Half) -> Result<String> {
         let token = format!("{:016x}", fastrand::u64(..));
-        self.append(Line::Submitting { unix_s: now_s(), job: job.to_owned(), token: token.clone() })?;
+        self.append(Line::Submitting { unix_s: now_s(), job: job.to_owned(), token: token.clone(), half })?;
         Ok(token)
     }
 
@@ -89,12 +109,19 @@ impl Ledger {
         self.append(Line::Refused { unix_s: now_s(), token: token.to_owned(), reason: reason.to_owned() })
     }
 
-    /// Identifiers of a job's submissions, latest first.
-    pub fn ids<'a>(&'a self, job: &'a str) -> impl Iterator<Item = &'a str> {
-        self.submissions.iter().rev().filter(move |one| one.job == job).filter_map(|one| match &one.answer {
-            Answer::Taken(id) => Some(id.as_str()),
-            _ => None,
-        })
+    /// A job's submissions that the scheduler took, with its identifiers, latest first.
+    pub fn taken_of<'a>(&'a self, job: &'a str) -> impl Iterator<Item = (&'a Submission, &'a str)> {
+        self.submissions.iter().rev().filter(move |one| one.job == job).filter_map(|one| Some((one, one.id()?)))
+    }
+
+    /// Jobs of databases that were taken and whose client's never was: tokens and identifiers.
+    pub fn half_pairs(&self) -> Vec<(String, String)> {
+        let halves = self.submissions.iter().enumerate().filter(|(_, one)| one.half == Half::Db);
+        let alone = halves.filter(|(at, db)| {
+            let client = self.submissions[at + 1..].iter().find(|one| one.job == db.job);
+            client.is_none_or(|client| client.answer == Answer::Refused || client.half == Half::Db)
+        });
+        alone.filter_map(|(_, db)| Some((db.token.clone(), db.id()?.to_owned()))).collect()
     }
 
     fn append(&mut self, line: Line) -> Result<()> {
@@ -118,8 +145,8 @@ impl Ledger {
 
     fn take(&mut self, line: Line) {
         let (token, answer) = match line {
-            Line::Submitting { unix_s, job, token } => {
-                self.submissions.push(Submission { job, token, unix_s, answer: Answer::Lost });
+            Line::Submitting { unix_s, job, token, half } => {
+                self.submissions.push(Submission { job, half, token, unix_s, answer: Answer::Lost });
                 return;
             }
             Line::Submitted { token, id, .. } => (token, Answer::Taken(id)),
@@ -143,8 +170,7 @@ mod tests {
     fn a_submission_is_noted_before_and_after_and_survives_a_torn_line() {
         let out = tempfile::tempdir().unwrap();
         let mut ledger = Ledger::read(out.path()).unwrap();
-        let (first, second, third) =
-            (ledger.begin("a").unwrap(), ledger.begin("b").unwrap(), ledger.begin("a").unwrap());
+        let [first, second, third] = ["a", "b", "a"].map(|job| ledger.begin(job, Half::Client).unwrap());
         ledger.taken(&first, "17").unwrap();
         ledger.refused(&second, "no such partition").unwrap();
         let mut file = OpenOptions::new().append(true).open(out.path().join(FILE)).unwrap();
@@ -152,14 +178,42 @@ mod tests {
         ledger.taken(&third, "18").unwrap();
         let read = Ledger::read(out.path()).unwrap();
         assert_eq!(read.submissions, ledger.submissions);
-        assert_eq!(read.ids("a").collect::<Vec<_>>(), ["18", "17"]);
+        assert_eq!(read.taken_of("a").map(|(_, id)| id).collect::<Vec<_>>(), ["18", "17"]);
         assert_eq!(read.submissions[1].answer, Answer::Refused);
+    }
+
+    #[test]
+    fn a_database_without_its_client_is_half_a_pair() {
+        let out = tempfile::tempdir().unwrap();
+        let mut ledger = Ledger::read(out.path()).unwrap();
+        let mut submit = |job: &str, half, id: &str| {
+            let token = ledger.begin(job, half).unwrap();
+            match id {
+                "lost" => {}
+                "no" => ledger.refused(&token, "limit").unwrap(),
+                id => ledger.taken(&token, id).unwrap(),
+            }
+        };
+        submit("whole", Half::Db, "1");
+        submit("whole", Half::Client, "2");
+        submit("refused", Half::Db, "3");
+        submit("refused", Half::Client, "no");
+        submit("single", Half::Client, "4");
+        submit("undecided", Half::Db, "5");
+        submit("undecided", Half::Client, "lost");
+        submit("interrupted", Half::Db, "6");
+        let ids = |ledger: &Ledger| ledger.half_pairs().into_iter().map(|(_, id)| id).collect::<Vec<_>>();
+        assert_eq!(ids(&Ledger::read(out.path()).unwrap()), ["3", "6"]);
+        // what was taken back is none any more
+        let (token, _) = ledger.half_pairs().remove(0);
+        ledger.refused(&token, "cancelled").unwrap();
+        assert_eq!(ids(&Ledger::read(out.path()).unwrap()), ["6"]);
     }
 
     #[test]
     fn an_answer_that_never_came_is_lost_and_not_refused() {
         let out = tempfile::tempdir().unwrap();
-        Ledger::read(out.path()).unwrap().begin("a").unwrap();
+        Ledger::read(out.path()).unwrap().begin("a", Half::Client).unwrap();
         assert_eq!(Ledger::read(out.path()).unwrap().submissions[0].answer, Answer::Lost);
     }
 }

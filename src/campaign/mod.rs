@@ -6,6 +6,7 @@
 //! - [`folder`]: the jobs of a folder and their runs
 //! - [`ledger`]: what was submitted, and as which job
 //! - [`scheduler`]: asking and telling Slurm, PBS, or nobody
+//! - [`queue`], [`logs`]: which jobs in the queue are the folder's, and how those ended that are not there any more
 //! - [`standing`]: how each run stands
 //! - [`limits`]: which jobs may go to the queue, and behind which others
 //! - [`submit`], [`local`], [`status`]: the two commands
@@ -16,6 +17,8 @@ pub mod folder;
 pub mod ledger;
 pub mod limits;
 pub mod local;
+pub mod logs;
+pub mod queue;
 pub mod scheduler;
 pub mod standing;
 pub mod status;

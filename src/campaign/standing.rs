@@ -1,8 +1,6 @@
 //! How a run stands: from its attempts, the ledger, its pack, and the scheduler where one answers.
 
-use std::collections::{HashMap, HashSet};
 use std::fs;
-use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -10,58 +8,14 @@ use serde::Serialize;
 
 use super::folder::{Folder, Job, Run};
 use super::ledger::Ledger;
-use super::scheduler::{Ending, Queued, Scheduler};
+use super::logs;
+use super::queue::{Queue, jobs_of};
+use super::scheduler::{Ending, Queued};
 use crate::record::attempt::{self, Attempt, FailureKind, Outcome};
+use crate::record::jobs::{self, Half};
 use crate::record::pack::event;
 use crate::record::progress::Progress;
 use crate::record::{status, units};
-
-/// What is known of the queue.
-#[derive(Debug)]
-pub struct Queue {
-    /// Absent where no scheduler answers: nothing can be said of jobs that left no end.
-    pub jobs: Option<HashMap<String, Queued>>,
-    pub endings: HashMap<String, Ending>,
-}
-
-impl Queue {
-    /// Asks the scheduler, once for all jobs of the folder.
-    pub fn ask(folder: &Folder, ledger: &Ledger) -> Queue {
-        let scheduler = Scheduler::of(&folder.scheduler).ok().filter(|scheduler| scheduler.is_here());
-        let Some((scheduler, jobs)) = scheduler.and_then(|one| Some((one, one.queue().ok()?))) else {
-            return Queue { jobs: None, endings: HashMap::new() };
-        };
-        let jobs: HashMap<String, Queued> = jobs.into_iter().map(|job| (job.id.clone(), job)).collect();
-        let mut ids: Vec<String> = folder.jobs.iter().flat_map(|job| ids(job, ledger, &jobs)).collect();
-        ids.retain(|id| !jobs.contains_key(id));
-        ids.sort();
-        ids.dedup();
-        let endings = scheduler.endings(&ids.iter().map(String::as_str).collect::<Vec<_>>());
-        Queue { jobs: Some(jobs), endings }
-    }
-
-    fn job(&self, id: &str) -> Option<&Queued> {
-        self.jobs.as_ref()?.get(id)
-    }
-
-    /// The job of ours that is in the queue, if one is.
-    pub fn alive<'a>(&'a self, job: &Job, ledger: &Ledger) -> Option<&'a Queued> {
-        let jobs = self.jobs.as_ref()?;
-        ids(job, ledger, jobs).iter().find_map(|id| jobs.get(id))
-    }
-}
-
-/// Identifiers under which a job may be known: from the ledger, by token, and from what its scripts wrote.
-fn ids(job: &Job, ledger: &Ledger, queue: &HashMap<String, Queued>) -> Vec<String> {
-    let mut ids: Vec<String> = ledger.ids(&job.name).map(str::to_owned).collect();
-    let tokens: HashSet<&str> =
-        ledger.submissions.iter().filter(|one| one.job == job.name).map(|one| one.token.as_str()).collect();
-    let by_token = queue.values().filter(|one| one.token.as_deref().is_some_and(|token| tokens.contains(token)));
-    ids.extend(by_token.map(|one| one.id.clone()));
-    let dirs = [&job.dir].into_iter().chain(job.runs.iter().map(|run| &run.dir));
-    ids.extend(dirs.filter_map(|dir| last_attempt(dir, 0)).filter_map(|attempt| job_of(&attempt)));
-    ids
-}
 
 /// How a run stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -105,6 +59,9 @@ pub struct Standing {
     pub pack: Option<String>,
     /// The scheduler's identifier of the last job that is known.
     pub job: Option<String>,
+    /// The same of the database's own job, where it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub db_job: Option<String>,
     /// The attempt that counts: the last good one, else the last.
     pub attempt: Option<u32>,
     /// Attempts in all.
@@ -115,7 +72,8 @@ pub struct Standing {
 pub fn of_folder(folder: &Folder, ledger: &Ledger, queue: &Queue) -> Vec<Standing> {
     let mut standings = Vec::new();
     for job in &folder.jobs {
-        let look = Look { job, ledger, queue, alive: queue.alive(job, ledger) };
+        let mut look = Look { job, ledger, queue, alive: queue.alive(job, ledger), lost: None };
+        look.lost = look.find_lost();
         standings.extend(job.runs.iter().map(|run| look.at(run)));
     }
     standings
@@ -125,7 +83,15 @@ struct Look<'a> {
     job: &'a Job,
     ledger: &'a Ledger,
     queue: &'a Queue,
-    alive: Option<&'a Queued>,
+    alive: Vec<(Half, &'a Queued)>,
+    /// A job that ended before its script began an attempt, and after all that are there.
+    lost: Option<Lost>,
+}
+
+/// A job that left nothing but its log, if that.
+struct Lost {
+    id: String,
+    log: Option<jobs::Log>,
 }
 
 impl Look<'_> {
@@ -133,20 +99,20 @@ impl Look<'_> {
         let attempts = attempts(&run.dir, run.servers);
         let last = attempts.last();
         let done = attempts.iter().rev().find(|attempt| attempt.outcome() == Outcome::Done);
-        let known = last.and_then(job_of).or_else(|| self.ledger.ids(&self.job.name).next().map(str::to_owned));
         let standing = |state, reason: Option<String>, detail: String| Standing {
             run: run.name.clone(),
             state,
             reason,
             detail,
             pack: self.job.is_pack.then(|| self.job.name.clone()),
-            job: self.alive.map(|job| job.id.clone()).or_else(|| known.clone()),
+            job: self.id(Half::Client, last),
+            db_job: self.job.database.as_ref().and_then(|_| self.id(Half::Db, last)),
             attempt: done.or(last).map(|attempt| attempt.number),
             attempts: attempts.len(),
         };
-        let unfinished = last.filter(|attempt| is_unfinished(attempt));
+        let unfinished = last.filter(|attempt| attempt.is_unfinished());
         if let Some(attempt) = unfinished.filter(|attempt| self.runs_still(attempt)) {
-            return standing(State::Running, None, how_far(attempt));
+            return standing(State::Running, None, self.with_waiting(how_far(attempt)));
         }
         if let Some(good) = done {
             let detail = match attempts.len() {
@@ -155,14 +121,21 @@ impl Look<'_> {
             };
             return standing(State::Done, None, detail);
         }
-        if let Some(job) = self.alive {
+        if let Some((_, job)) = self.alive.first() {
             let detail = match (job.running, self.job.is_pack, last) {
                 (true, true, _) => "waits for its turn in the pack".to_owned(),
-                (true, false, _) => "the job starts".to_owned(),
-                (_, _, Some(attempt)) => format!("{}, again after attempt-{}", job.reason, attempt.number),
-                _ => job.reason.clone(),
+                (true, false, _) => self.with_waiting("the job starts".to_owned()),
+                (_, _, Some(attempt)) => format!("{}, again after attempt-{}", self.waiting(), attempt.number),
+                _ => self.waiting(),
             };
             return standing(State::Queued, None, detail);
+        }
+        if let Some(lost) = &self.lost {
+            let (reason, detail) = self.why_lost(lost);
+            return match self.queue.jobs {
+                Some(_) => standing(State::Failed, Some(reason.to_owned()), detail),
+                None => standing(State::Unknown, None, detail),
+            };
         }
         match last {
             Some(attempt) if unfinished.is_some() && !self.can_tell(attempt) => {
@@ -176,17 +149,49 @@ impl Look<'_> {
         }
     }
 
-    fn runs_still(&self, attempt: &Attempt) -> bool {
-        match job_of(attempt) {
-            Some(id) if id.contains(':') => process_runs(&id),
-            Some(id) => self.queue.job(&id).is_some(),
-            None => false,
+    /// The identifier of the last job that is known.
+    fn id(&self, half: Half, last: Option<&Attempt>) -> Option<String> {
+        let alive = self.alive.iter().find(|(of, _)| *of == half).map(|(_, job)| job.id.clone());
+        let of_attempt = || {
+            let jobs = last.map(|attempt| jobs_of(self.job, attempt)).unwrap_or_default();
+            jobs.into_iter().find(|(of, _)| *of == half).map(|(_, id)| id)
+        };
+        let in_ledger =
+            || self.ledger.taken_of(&self.job.name).find(|(one, _)| one.half == half).map(|(_, id)| id.to_owned());
+        // a job that left no attempt came later than all that did
+        match &self.lost {
+            Some(lost) if half == Half::Client => Some(lost.id.clone()),
+            Some(_) => in_ledger().or_else(of_attempt),
+            None => alive.or_else(of_attempt).or_else(in_ledger),
         }
+    }
+
+    /// Why the job waits; of a pair why each half does.
+    fn waiting(&self) -> String {
+        let waiting = self.alive.iter().filter(|(_, job)| !job.running);
+        let each = waiting.map(|(half, job)| match half {
+            Half::Client if self.job.database.is_some() => format!("client {}: {}", job.id, job.reason),
+            Half::Client => job.reason.clone(),
+            Half::Db => format!("database {}: {}", job.id, job.reason),
+        });
+        each.collect::<Vec<_>>().join(", ")
+    }
+
+    /// Of a pair one half may run while the other one waits.
+    fn with_waiting(&self, text: String) -> String {
+        match self.waiting() {
+            waiting if waiting.is_empty() || self.job.database.is_none() => text,
+            waiting => format!("{text}; {waiting}"),
+        }
+    }
+
+    fn runs_still(&self, attempt: &Attempt) -> bool {
+        attempt.jobs().any(|id| if id.contains(':') { process_runs(id) } else { self.queue.has(id) })
     }
 
     /// Whether somebody here knows if the job of an attempt still runs.
     fn can_tell(&self, attempt: &Attempt) -> bool {
-        match job_of(attempt) {
+        match attempt.jobs().next() {
             Some(id) if id.contains(':') => id.rsplit_once(':').is_some_and(|(host, _)| host == own_host()),
             _ => self.queue.jobs.is_some(),
         }
@@ -195,16 +200,57 @@ impl Look<'_> {
     /// Why an attempt did not end well: the scheduler knows of limits and nodes, the record of servers and ranks.
     fn why(&self, attempt: &Attempt) -> (String, String) {
         let Outcome::Failed { kind, detail } = attempt.outcome() else { return Default::default() };
-        let id = job_of(attempt);
-        let told = id.as_deref().and_then(|id| self.queue.endings.get(id)).and_then(|ending| ending.reason());
-        let by_job = told.or_else(|| id.as_deref().and_then(|id| reason_in_log(&self.job.dir, id)));
-        // a job that has failed is often cancelled besides
+        // a job that has failed is often cancelled besides; a database's that was cancelled is why its client failed
         let ended_from_outside = matches!(kind, FailureKind::Terminated | FailureKind::Unfinished);
-        let by_job = by_job.filter(|reason| ended_from_outside || *reason != Ending::Cancelled.as_str());
+        let by_job = jobs_of(self.job, attempt).into_iter().find_map(|(half, id)| {
+            let counts =
+                |reason: &&str| half == Half::Db || ended_from_outside || *reason != Ending::Cancelled.as_str();
+            self.told(&id).filter(counts)
+        });
         let of_error = attempt.client_error.as_ref().filter(|error| error.op == "verify").map(|_| "verification wrong");
         let own = if kind == FailureKind::Unfinished { "killed" } else { kind.as_str() };
         let reason = of_error.or(by_job).unwrap_or(own);
         (reason.to_owned(), format!("attempt-{}: {detail}", attempt.number))
+    }
+
+    /// How a job ended, from the scheduler, else from what it wrote into the job's log.
+    fn told(&self, id: &str) -> Option<&'static str> {
+        let ending = self.queue.endings.get(id).and_then(|ending| ending.reason());
+        ending.or_else(|| logs::reason(&self.job.dir, id))
+    }
+
+    /// The latest job that left no attempt, if it came after all attempts: from the ledger, or from a log of a job that was
+    /// submitted by hand.
+    fn find_lost(&self) -> Option<Lost> {
+        if !self.alive.is_empty() {
+            return None;
+        }
+        let attempts = attempts(&self.job.dir, 0);
+        let last_sign = attempts.last().and_then(|last| last.events.last()).map_or(0, |event| event.unix_s);
+        let began = |number: &str| attempts.iter().flat_map(Attempt::jobs).any(|id| jobs::number(id) == number);
+        let dir = &self.job.dir;
+        let log = jobs::logs(dir).pop().filter(|log| !began(&log.number) && unix_s(log.modified) >= last_sign);
+        let submitted = self.ledger.taken_of(&self.job.name).find(|(one, _)| one.half == Half::Client);
+        let submitted = submitted.filter(|(one, id)| !began(jobs::number(id)) && one.unix_s >= last_sign);
+        match (submitted, log) {
+            (Some((_, id)), _) => Some(Lost { id: id.to_owned(), log: logs::of_job(dir, id) }),
+            (None, log) => log.map(|log| Lost { id: log.number.clone(), log: Some(log) }),
+        }
+    }
+
+    fn why_lost(&self, lost: &Lost) -> (&'static str, String) {
+        let db = self.ledger.taken_of(&self.job.name).find(|(one, _)| one.half == Half::Db).map(|(_, id)| id);
+        let told = db.into_iter().chain([lost.id.as_str()]).find_map(|id| self.told(id));
+        let before = format!("job {} ended before it began an attempt", lost.id);
+        let detail = match &lost.log {
+            None => format!("{before}, and left no log in {}", self.job.dir.display()),
+            Some(log) => {
+                let words =
+                    logs::last_words(log).map_or_else(|| ": it is empty".to_owned(), |words| format!(": {words}"));
+                format!("{before}; see {}{words}", log.path.display())
+            }
+        };
+        (told.unwrap_or("ended at once"), detail)
     }
 
     fn without_attempt(&self, run: &Run, standing: impl Fn(State, Option<String>, String) -> Standing) -> Standing {
@@ -215,28 +261,19 @@ impl Look<'_> {
                 let (name, why) = one.detail.split_once(' ')?;
                 (one.word == event::RUN_LEFT && name == run.name).then(|| why.to_owned())
             });
-            if left.is_none() && is_unfinished(&attempt) && self.runs_still(&attempt) {
+            if left.is_none() && attempt.is_unfinished() && self.runs_still(&attempt) {
                 return standing(State::Queued, None, "waits for its turn in the pack".to_owned());
             }
             let detail = left.unwrap_or_else(|| "the pack ended before its turn".to_owned());
             return standing(State::NotRun, None, detail);
         }
-        match self.ledger.ids(&self.job.name).next() {
-            Some(id) if self.queue.jobs.is_some() => {
-                let told = self.queue.endings.get(id).and_then(|ending| ending.reason());
-                let reason = told.or_else(|| reason_in_log(&self.job.dir, id)).unwrap_or("ended at once");
-                let detail = format!("job {id} left no attempt: see its log in {}", self.job.dir.display());
-                standing(State::Failed, Some(reason.to_owned()), detail)
-            }
-            Some(id) => standing(State::Unknown, None, format!("submitted as job {id}, which left nothing yet")),
-            None if self.job.script.is_none() => standing(State::NotSubmitted, None, "its script is gone".to_owned()),
-            None => standing(State::NotSubmitted, None, String::new()),
-        }
+        let why = if self.job.script.is_none() { "its script is gone" } else { "" };
+        standing(State::NotSubmitted, None, why.to_owned())
     }
 }
 
-fn is_unfinished(attempt: &Attempt) -> bool {
-    matches!(attempt.outcome(), Outcome::Failed { kind: FailureKind::Unfinished, .. })
+fn unix_s(time: SystemTime) -> u64 {
+    time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |time| time.as_secs())
 }
 
 fn attempts(dir: &Path, servers: u32) -> Vec<Attempt> {
@@ -244,15 +281,9 @@ fn attempts(dir: &Path, servers: u32) -> Vec<Attempt> {
     list.into_iter().map(|(number, path)| Attempt::read(number, &path, servers)).collect()
 }
 
-fn last_attempt(dir: &Path, servers: u32) -> Option<Attempt> {
+pub(super) fn last_attempt(dir: &Path, servers: u32) -> Option<Attempt> {
     let (number, path) = attempt::list(dir).ok()?.pop()?;
     Some(Attempt::read(number, &path, servers))
-}
-
-/// The scheduler's identifier in `started job=ID host=H`; `HOST:PID` where there is no scheduler.
-fn job_of(attempt: &Attempt) -> Option<String> {
-    let started = attempt.events.iter().find(|one| one.word == status::STARTED)?;
-    started.detail.split_whitespace().find_map(|word| word.strip_prefix("job=")).map(str::to_owned)
 }
 
 fn own_host() -> String {
@@ -294,38 +325,6 @@ fn last_sign(attempt: &Attempt) -> String {
         .map(|age| Duration::from_secs(age.as_secs()));
     let age = age.map_or_else(String::new, |age| format!("last sign {} s ago, ", age.as_secs()));
     format!("{age}no scheduler here to ask whether it runs")
-}
-
-/// What schedulers write at the end of a job's log when they end it.
-fn reason_in_log(dir: &Path, id: &str) -> Option<&'static str> {
-    // of Slurm only what it says of the whole job: steps are cancelled for many reasons
-    const SIGNS: [(&str, &str, Ending); 9] = [
-        ("*** JOB ", "DUE TO TIME LIMIT", Ending::TimeLimit),
-        ("*** JOB ", "DUE TO NODE FAILURE", Ending::NodeFailure),
-        ("*** JOB ", "DUE TO PREEMPTION", Ending::Preempted),
-        ("*** JOB ", "CANCELLED AT", Ending::Cancelled),
-        ("", "oom_kill", Ending::OutOfMemory),
-        ("", "oom-kill", Ending::OutOfMemory),
-        ("", "Out Of Memory", Ending::OutOfMemory),
-        ("PBS: ", "job killed: walltime", Ending::TimeLimit),
-        ("PBS: ", "job killed: mem", Ending::OutOfMemory),
-    ];
-    let number = id.split(['.', '_']).next().unwrap_or(id);
-    let names = [format!("job-{number}.log"), format!("{id}.OU")];
-    let text = names.iter().find_map(|name| tail(&dir.join(name)))?;
-    let said =
-        |(start, sign, _): &&(&str, &str, Ending)| text.lines().any(|line| line.contains(start) && line.contains(sign));
-    SIGNS.iter().find(said).map(|(.., ending)| ending.as_str())
-}
-
-fn tail(path: &Path) -> Option<String> {
-    const MOST: u64 = 64 << 10;
-    let mut file = fs::File::open(path).ok()?;
-    let length = file.metadata().ok()?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(MOST))).ok()?;
-    let mut bytes = Vec::new();
-    file.take(MOST).read_to_end(&mut bytes).ok()?;
-    Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// Whether an attempt of the run ended well.

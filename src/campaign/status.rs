@@ -8,7 +8,8 @@ use textwrap::core::display_width;
 
 use super::folder::Folder;
 use super::ledger::Ledger;
-use super::standing::{self, Queue, Standing, State};
+use super::queue::Queue;
+use super::standing::{self, Standing, State};
 
 /// Columns of the table.
 const WIDTH: usize = 100;

@@ -3,15 +3,16 @@
 use std::collections::HashMap;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 
 use super::folder::{Folder, Job};
 use super::ledger::{Answer, Ledger};
 use super::limits::{self, Before, Rule, Turn};
-use super::scheduler::{Queued, RERUN, Scheduler, Smaller, Submission};
-use super::standing::{self, Queue, Standing, State};
+use super::queue::Queue;
+use super::scheduler::{Queued, Scheduler, Smaller, Submission, Taken};
+use super::standing::{self, Standing, State};
+use crate::record::jobs::Half;
 use crate::site::{self, Site};
 use crate::study::StudyFile;
 
@@ -96,8 +97,9 @@ pub fn plan(request: &Request, ledger: &mut Ledger) -> Result<Plan> {
         folder.scheduler,
         folder.site
     );
-    let queued = scheduler.queue().context("the queue cannot be read, so that nothing was submitted")?;
+    let mut queued = scheduler.queue().context("the queue cannot be read, so that nothing was submitted")?;
     let mut notes = settle(ledger, &queued, request.dry_run)?;
+    notes.extend(take_back_halves(scheduler, ledger, &mut queued, request.dry_run)?);
     notes.extend(folder.damaged.iter().map(|what| format!("left alone: {what}")));
     let queue = Queue::ask(&folder, ledger);
     let standings = standing::of_folder(&folder, ledger, &queue);
@@ -106,7 +108,7 @@ pub fn plan(request: &Request, ledger: &mut Ledger) -> Result<Plan> {
         Scheduler::Local => Vec::new(),
         _ => rules(request, &folder, &queued, &mut notes)?,
     };
-    let rows: Vec<Option<String>> = wanted.iter().map(|(job, _)| job.queue.clone()).collect();
+    let rows: Vec<_> = wanted.iter().map(|(job, _)| job.rows()).collect();
     let turns = limits::turns(&rows, &rules);
     let jobs = wanted
         .into_iter()
@@ -134,6 +136,28 @@ fn settle(ledger: &mut Ledger, queued: &[Queued], dry_run: bool) -> Result<Vec<S
             None if !dry_run => ledger.refused(&one.token, "not in the queue")?,
             None => {}
         }
+    }
+    Ok(notes)
+}
+
+/// Databases that are in the queue without the client that was to follow: they would hold their nodes for nothing.
+fn take_back_halves(
+    scheduler: Scheduler,
+    ledger: &mut Ledger,
+    queued: &mut Vec<Queued>,
+    dry_run: bool,
+) -> Result<Vec<String>> {
+    let mut notes = Vec::new();
+    for (token, id) in ledger.half_pairs() {
+        if dry_run || !queued.iter().any(|job| job.id == id) {
+            continue;
+        }
+        scheduler
+            .cancel(&Taken::here(&id))
+            .with_context(|| format!("job {id} is a database without its client, and cannot be cancelled"))?;
+        ledger.refused(&token, "cancelled: its client was not submitted")?;
+        queued.retain(|job| job.id != id);
+        notes.push(format!("job {id} was a database whose client was never submitted: it is cancelled"));
     }
     Ok(notes)
 }
@@ -219,50 +243,83 @@ pub struct Submitted {
     pub behind: Vec<String>,
 }
 
-/// Submits the plan's jobs to a scheduler; `tell` hears of each as soon as its identifier is on disk.
+/// Submits the plan's jobs to a scheduler; `tell` hears of each as soon as its identifier is on disk. How many they are.
 ///
 /// # Errors
-/// The first job that the scheduler refuses: those before it are submitted and recorded.
-pub fn submit(request: &Request, plan: &Plan, ledger: &mut Ledger, mut tell: impl FnMut(&Submitted)) -> Result<usize> {
-    let mut ids: Vec<Option<String>> = vec![None; plan.jobs.len()];
-    let mut count = 0;
+/// The first job that the scheduler refuses: those before it are submitted and recorded. Of a pair whose client is refused
+/// the database is cancelled.
+pub fn submit(request: &Request, plan: &Plan, ledger: &mut Ledger, tell: impl FnMut(&Submitted)) -> Result<usize> {
+    let mut ids: Vec<Vec<String>> = vec![Vec::new(); plan.jobs.len()];
+    let mut clerk = Clerk { scheduler: plan.scheduler, ledger, tell, count: 0 };
     for (index, planned) in plan.jobs.iter().enumerate() {
         let (Turn::Submit(behind), Some(script)) = (&planned.turn, &planned.job.script) else { continue };
-        let behind: Vec<String> = behind.iter().filter_map(|before| resolve(before, &ids)).collect();
-        let token = ledger.begin(&planned.job.name)?;
-        let submission =
-            Submission { script, token: &token, behind: &behind, smaller: planned.smaller, again: request.again };
-        let answer = match planned.job.pair {
-            true => submit_pair(script, request.again),
-            false => plan.scheduler.submit(submission),
+        let behind: Vec<String> = behind.iter().flat_map(|before| resolve(before, &ids)).collect();
+        let smaller = planned.smaller;
+        let one = Submission { script, token: "", behind: &behind, database: None, smaller, again: request.again };
+        ids[index] = match &planned.job.database {
+            None => vec![clerk.submit(&planned.job, Half::Client, one)?.id],
+            Some(db_script) => clerk.submit_pair(&planned.job, db_script, one)?,
         };
-        let id = match answer {
-            Ok(id) => id,
-            Err(error) => find_again(plan.scheduler, &token).map_or_else(
-                || {
-                    ledger.refused(&token, &format!("{error:#}"))?;
-                    Err(error).with_context(|| {
-                        format!(
-                            "{} was not submitted; {count} jobs before it were: the same command goes on there",
-                            planned.job.name
-                        )
-                    })
-                },
-                Ok,
-            )?,
-        };
-        ledger.taken(&token, &id)?;
-        tell(&Submitted { name: planned.job.name.clone(), id: id.clone(), behind });
-        ids[index] = Some(id);
-        count += 1;
+        clerk.count += ids[index].len();
     }
-    Ok(count)
+    Ok(clerk.count)
 }
 
-fn resolve(before: &Before, ids: &[Option<String>]) -> Option<String> {
+fn resolve(before: &Before, ids: &[Vec<String>]) -> Vec<String> {
     match before {
-        Before::Present(id) => Some(id.clone()),
+        Before::Present(id) => vec![id.clone()],
         Before::New(index) => ids[*index].clone(),
+    }
+}
+
+/// Submits, keeps the ledger, and tells.
+struct Clerk<'a, T> {
+    scheduler: Scheduler,
+    ledger: &'a mut Ledger,
+    tell: T,
+    /// Jobs that were submitted.
+    count: usize,
+}
+
+impl<T: FnMut(&Submitted)> Clerk<'_, T> {
+    fn submit(&mut self, job: &Job, half: Half, submission: Submission<'_>) -> Result<Taken> {
+        let name = half.job_name(&job.name);
+        let token = self.ledger.begin(&job.name, half)?;
+        let answer = self.scheduler.submit(Submission { token: &token, ..submission });
+        let taken = match answer {
+            Ok(taken) => taken,
+            Err(error) => match find_again(self.scheduler, &token) {
+                Some(id) => Taken::here(&id),
+                None => {
+                    self.ledger.refused(&token, &format!("{error:#}"))?;
+                    let count = self.count;
+                    return Err(error.context(format!(
+                        "{name} was not submitted; {count} jobs before it were: the same command goes on there"
+                    )));
+                }
+            },
+        };
+        self.ledger.taken(&token, &taken.id)?;
+        let behind = submission.behind.to_vec();
+        (self.tell)(&Submitted { name, id: taken.id.clone(), behind });
+        Ok(taken)
+    }
+
+    /// The database's job, and the client's, which waits for its start; their identifiers.
+    fn submit_pair(&mut self, job: &Job, db_script: &Path, client: Submission<'_>) -> Result<Vec<String>> {
+        let db = self.submit(job, Half::Db, Submission { script: db_script, ..client })?;
+        let client = Submission { behind: &[], database: Some(&db.id), ..client };
+        let error = match self.submit(job, Half::Client, client) {
+            Ok(taken) => return Ok(vec![db.id, taken.id]),
+            Err(error) => error,
+        };
+        // it would hold its nodes for nothing; where it cannot be cancelled now, the next `submit` tries again
+        let Err(why) = self.scheduler.cancel(&db) else {
+            let token = self.ledger.half_pairs().into_iter().find(|(_, id)| *id == db.id).map(|(token, _)| token);
+            token.map_or(Ok(()), |token| self.ledger.refused(&token, "cancelled: its client was refused"))?;
+            return Err(error.context(format!("{}: its database, job {}, is cancelled", job.name, db.id)));
+        };
+        Err(error.context(format!("cancel job {}, a database without its client; that failed here: {why:#}", db.id)))
     }
 }
 
@@ -270,20 +327,4 @@ fn resolve(before: &Before, ids: &[Option<String>]) -> Option<String> {
 fn find_again(scheduler: Scheduler, token: &str) -> Option<String> {
     let queue = scheduler.queue().ok()?;
     queue.into_iter().find(|job| job.token.as_deref() == Some(token)).map(|job| job.id)
-}
-
-/// A script that submits the database's job and its own; it says `job A is the database, job B the client`.
-fn submit_pair(script: &Path, again: bool) -> Result<String> {
-    let mut command = Command::new("bash");
-    if again {
-        command.env(RERUN, "1");
-    }
-    let output = command.arg(script).output().context("cannot run bash")?;
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    let client =
-        said.lines().find_map(|line| line.split_once(", job ")?.1.strip_suffix(" the client").map(str::to_owned));
-    match client {
-        Some(id) if output.status.success() => Ok(id),
-        _ => bail!("{} did not submit its two jobs: {}", script.display(), said.trim()),
-    }
 }

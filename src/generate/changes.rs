@@ -10,6 +10,7 @@ use super::packing::PackFiles;
 use super::plan::Plan;
 use super::planner::{Files, Planner, script_path};
 use crate::record::attempt::{self, Attempt, Outcome};
+use crate::record::jobs::DB_SCRIPT;
 use crate::record::{files, manifest, pack, samples};
 
 /// What became, or would become, of one permutation.
@@ -47,9 +48,6 @@ impl Change {
 
 /// Each permutation by name, in the plan's order; behind them what the folder has beside them, sorted.
 pub type Changes = Vec<(String, Change)>;
-
-/// Script of the database's own job in a run directory: not beside the others, which `sbatch out/*.sh` submits.
-pub const DB_SCRIPT: &str = "db.sh";
 
 /// The folder as it is.
 pub struct Folder<'a> {

@@ -226,11 +226,13 @@ pub fn notes(site: &Site, plan: &Plan) -> Vec<String> {
         let Manifest { job, expect, .. } = &planned.manifest;
         // what the keys depend on: thousands of permutations share it
         let nodes = (&job.client_node_type, &job.db_node_type, &job.net_ifname);
-        if !asked.insert((job.deployment, &job.cpu_bind, job.distribution, nodes, &expect.queue)) {
+        if !asked.insert((job.deployment, &job.cpu_bind, job.distribution, nodes, &expect.queue, &expect.db_queue)) {
             continue;
         }
-        let queue = site.queues.iter().find(|row| Some(&row.name) == expect.queue.as_ref());
-        keys.extend(site.keys_of(job, queue).unwrap_or_default());
+        for name in [&expect.queue, &expect.db_queue] {
+            let queue = site.queues.iter().find(|row| Some(&row.name) == name.as_ref());
+            keys.extend(site.keys_of(job, queue).unwrap_or_default());
+        }
     }
     notes.extend(site.warnings(keys.iter().map(String::as_str)));
     notes
@@ -243,7 +245,11 @@ fn limit_note(site: &Site, limit: &Limit, plan: &Plan) -> Option<String> {
     let counts = |queue: &Option<String>| {
         limit.queues.is_empty() || queue.as_ref().is_some_and(|queue| limit.queues.contains(queue))
     };
-    let jobs = plan.planned.iter().filter(|planned| counts(&planned.manifest.expect.queue)).count();
+    let rows = plan.planned.iter().flat_map(|planned| {
+        let Manifest { job, expect, .. } = &planned.manifest;
+        [(true, &expect.queue), (job.db_from == DbFrom::Job, &expect.db_queue)]
+    });
+    let jobs = rows.filter(|(is_job, queue)| *is_job && counts(queue)).count();
     (jobs > limit.most as usize).then(|| {
         let of = if limit.queues.is_empty() { String::new() } else { format!(" in {}", limit.queues.join(", ")) };
         format!(

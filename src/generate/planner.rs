@@ -281,11 +281,12 @@ impl<'a> Planner<'a> {
         // each job of a pair is checked against its own nodes
         let kinds = if own_nodes { vec![node.name.as_str(), &db_node.name] } else { vec![node.name.as_str()] };
         let queue = self.choose_queue(self.settings.queue.as_deref(), nodes, &kinds)?;
-        for (row, cores) in [(queue, fit::cores_of_client_node(&job)), (self.db_queue(&job)?, job.db_cpus)] {
+        let db_queue = self.db_queue(&job)?;
+        for (row, cores) in [(queue, fit::cores_of_client_node(&job)), (db_queue, job.db_cpus)] {
             row.map_or(Ok(()), |row| check_shared(row, job.cpu_bind.kind(), cores))?;
         }
         let db_cost = match job.db_from {
-            DbFrom::Job => self.cost(servers, self.db_queue(&job)?),
+            DbFrom::Job => self.cost(servers, db_queue),
             _ => None,
         };
         let manifest = Manifest {
@@ -300,6 +301,7 @@ impl<'a> Planner<'a> {
                 servers,
                 walltime_s: self.walltime.map(|walltime| walltime.seconds),
                 queue: queue.map(|queue| queue.name.clone()),
+                db_queue: db_queue.map(|queue| queue.name.clone()),
             },
             job,
             sweep,

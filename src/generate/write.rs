@@ -5,11 +5,12 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
-use super::changes::{Change, Changes, DB_SCRIPT, Folder, refuse_conflicts};
+use super::changes::{Change, Changes, Folder, refuse_conflicts};
 use super::packing::PackFiles;
 use super::plan::Plan;
 use super::planner::{Files, Planner, script_path};
 use super::study_file;
+use crate::record::jobs::DB_SCRIPT;
 use crate::record::{files, manifest, pack};
 
 /// Held while a folder is written to.

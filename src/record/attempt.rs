@@ -184,6 +184,19 @@ impl Attempt {
         }
     }
 
+    /// Identifiers of its jobs as its scripts wrote them: of the one that made it, and of the client's where that is another.
+    /// `HOST:PID` where there is no scheduler.
+    pub fn jobs(&self) -> impl DoubleEndedIterator<Item = &str> {
+        let announce = |one: &&Event| one.word == status::STARTED || one.word == status::JOINED;
+        let words = self.events.iter().filter(announce).map(|one| one.detail.split_whitespace());
+        words.filter_map(|mut words| words.find_map(|word| word.strip_prefix("job=")))
+    }
+
+    /// Whether no end is recorded.
+    pub fn is_unfinished(&self) -> bool {
+        matches!(self.outcome(), Outcome::Failed { kind: FailureKind::Unfinished, .. })
+    }
+
     /// Path of the samples, whether or not they exist.
     pub fn samples(&self) -> PathBuf {
         self.path.join(samples::FILE)

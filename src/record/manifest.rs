@@ -142,6 +142,9 @@ pub struct Expect {
     /// Name of the site's queue row; absent where there is no queue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queue: Option<String>,
+    /// The same for the database's own job; absent where it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub db_queue: Option<String>,
 }
 
 impl Job {
@@ -227,7 +230,14 @@ pub fn example() -> Manifest {
             barrier: Barrier::Size,
             verify: false,
         },
-        expect: Expect { nodes: 5, ranks: 4, servers: 3, walltime_s: Some(600), queue: Some("batch".into()) },
+        expect: Expect {
+            nodes: 5,
+            ranks: 4,
+            servers: 3,
+            walltime_s: Some(600),
+            queue: Some("batch".into()),
+            db_queue: None,
+        },
         placement: None,
     }
 }

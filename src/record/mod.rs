@@ -9,7 +9,8 @@
 //! out/pack-ID.sh                 a job script that runs several permutations     gen
 //! out/pack-ID/pack.toml          which ones, and in which order                  gen            -> [`pack`]
 //! out/NAME/job.sh                script of a permutation inside a pack           gen
-//! out/NAME/job-*.log, *.OU       what the scheduler caught of stdout and stderr  scheduler
+//! out/NAME/db.sh                 script of the database's own job, where it has one gen            -> [`jobs`]
+//! out/NAME/job-*.log, *.OU       what the scheduler caught of stdout and stderr  scheduler      -> [`jobs`]
 //! out/NAME/attempt-N/            one execution of the script, mode 0700          client begin   -> [`attempt`]
 //!     status                     one line an event, appended                     job script     -> [`status`]
 //!     pack.json                  its place in a pack                             client begin   -> [`pack`]
@@ -23,6 +24,7 @@
 //!     server-N.json              one store server: address, CPUs, how it ended   client serve   -> [`server`]
 //!     cause.json                 why it cannot go on, from who knew it first     client, script -> [`cause`]
 //!     shards.json                who shall reach whom in a cluster                client await-store -> [`bus`]
+//!     db-job-ended               exit code of the database's own job             job script     -> [`jobs`]
 //!     stopping                   from here on servers end because they shall     client stop-store
 //!     password                   of the store, mode 0600, removed at the end     client begin
 //!     store.log, client.log      what they printed                               job script
@@ -39,6 +41,7 @@ pub mod cpus;
 pub mod environment;
 pub mod files;
 pub mod host;
+pub mod jobs;
 pub mod keys_left;
 pub mod malloc_conf;
 pub mod manifest;

@@ -1,7 +1,8 @@
 //! `status`: what the job script did, one line an event, appended; it outlives whatever kills the job.
 //!
 //! A line is `UNIX-SECONDS EVENT [DETAIL]`. Only the node that runs the script writes it, its `mark` function or [`append`],
-//! so that no two hosts append to one file. The last word is `done`, or `failed STAGE DETAIL`; a file without
+//! so that no two hosts append to one file: of a pair the database's until `store-starting`, then the client's. The last word is
+//! `done`, or `failed STAGE DETAIL`; a file without
 //! either belongs to a job that still runs or that was killed together with its script.
 
 use std::fs::OpenOptions;
@@ -16,6 +17,8 @@ pub const FILE: &str = "status";
 
 /// Events that scripts write.
 pub const STARTED: &str = "started";
+/// `job=ID host=H`: the client's job of a pair came to the attempt that the database's job made.
+pub const JOINED: &str = "joined";
 pub const STORE_STARTING: &str = "store-starting";
 pub const STORE_READY: &str = "store-ready";
 pub const CLIENT_STARTED: &str = "client-started";

@@ -4,8 +4,9 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::JobScript;
-use super::nodes::{self, Chunk, Half};
+use super::nodes::{self, Chunk};
 use super::shell;
+use crate::record::jobs::Half;
 use crate::record::manifest::{Expect, Job, Manifest, Sweep};
 use crate::record::vocabulary::{DbFrom, Deployment, Store};
 use crate::record::walltime::Walltime;
@@ -72,13 +73,13 @@ impl JobScript<'_> {
         let differ = self.wanted.differ(job, half);
         let side = |feature: &'_ Option<String>| if differ { Some(feature.clone().unwrap_or_default()) } else { None };
         let (client_side, db_side) = (side(&self.wanted.client), side(&self.wanted.db));
-        let db_name = format!("{name}-db");
+        let job_name = half.job_name(name);
         let seconds = expect.walltime_s;
         let node = if half == Half::Db { self.db_node } else { self.node };
         let values = Values {
             name,
-            job_name: if half == Half::Db { &db_name } else { name },
-            log: if half == Half::Db { "db" } else { "job" },
+            job_name: &job_name,
+            log: half.log_stem(),
             summary: self.summary(),
             drawing: &self.placed.drawing,
             site: SiteValues {

@@ -12,7 +12,7 @@ mod shell;
 mod step;
 
 pub use library::Library;
-pub use nodes::{Half, Wanted, feature};
+pub use nodes::{Wanted, feature};
 pub use pack::PackScript;
 pub use placed::Placed;
 pub use shell::{directive_word, shell_word};
@@ -20,13 +20,14 @@ pub use shell::{directive_word, shell_word};
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
+use crate::record::jobs::Half;
 use crate::record::manifest::Manifest;
 use crate::record::vocabulary::DbFrom;
 use crate::site::{Node, Site};
 use step::Step;
 
 /// Parts of a scheduler's template that are the same for all scripts of a site.
-const SCHEDULER_PARTS: &[&str] = &["others", "submit", "job_id", "stop_seconds", "nodes"];
+const SCHEDULER_PARTS: &[&str] = &["others", "submit", "queue", "job_id", "stop_seconds", "nodes"];
 
 /// Everything that a permutation's scripts depend on.
 pub struct JobScript<'a> {

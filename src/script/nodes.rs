@@ -2,18 +2,10 @@
 
 use anyhow::{Result, ensure};
 
+use crate::record::jobs::Half;
 use crate::record::manifest::Job;
 use crate::record::vocabulary::{DbFrom, Deployment};
 use crate::site::{Node, Site};
-
-/// Which of a run's jobs a script is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Half {
-    /// The run's only job, or the client's where the database has one of its own.
-    Client,
-    /// The database's own job.
-    Db,
-}
 
 /// What a job's nodes must be.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

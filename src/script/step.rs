@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::JobScript;
 use crate::record::cpus::CpuSet;
 use crate::record::vocabulary::{BindKind, DbFrom, Deployment};
+use crate::site::Node;
 
 /// A launch: so many processes on so many of the job's nodes, and where each may run.
 #[derive(Serialize)]
@@ -66,7 +67,7 @@ impl<'a> Step<'a> {
             first_node: if behind_clients { job.client_nodes } else { 0 },
             ranks_per_node: servers / nodes,
             ranks: servers,
-            cpus_per_rank: script.cpus_for(job.db_cpus),
+            cpus_per_rank: script.cpus_for(job.db_cpus, script.db_node),
             args: &script.site.launch.server_args,
             ..Step::new("store", script, &script.placed.servers)
         }
@@ -79,7 +80,7 @@ impl<'a> Step<'a> {
             nodes: job.client_nodes,
             ranks_per_node: job.clients_per_node,
             ranks: script.manifest.expect.ranks,
-            cpus_per_rank: script.cpus_for(job.client_cpus),
+            cpus_per_rank: script.cpus_for(job.client_cpus, script.node),
             args: &script.site.launch.client_args,
             ..Step::new("client", script, &script.placed.ranks)
         }
@@ -107,8 +108,8 @@ impl<'a> Step<'a> {
 }
 
 impl JobScript<'_> {
-    /// `cores` as the launcher counts them.
-    fn cpus_for(&self, cores: u32) -> u32 {
-        if self.site.launch.counts_threads { cores * self.node.threads_per_core } else { cores }
+    /// `cores` of a node of that kind as the launcher counts them.
+    fn cpus_for(&self, cores: u32, node: &Node) -> u32 {
+        if self.site.launch.counts_threads { cores * node.threads_per_core } else { cores }
     }
 }

@@ -7,7 +7,6 @@
 #SBATCH --exclusive
 #SBATCH --no-requeue
 #SBATCH --output=/scratch/me/out/colocated-n4x48-db8-mask-lo-tcp-r1/job-%j.log
-#SBATCH --dependency=singleton
 run_dir=/scratch/me/out/colocated-n4x48-db8-mask-lo-tcp-r1
 client=${SHARDSCALE_CLIENT:-/opt/shardscale/shardscale-client}
 # colocated-n4x48-db8-mask-lo-tcp-r1
@@ -21,11 +20,12 @@ client=${SHARDSCALE_CLIENT:-/opt/shardscale/shardscale-client}
 # Made by `shardscale gen --site frontier`: change the study or the site and generate again, rather than editing.
 
 # --- `sbatch out/*.sh` submits this script with the others as arguments: each becomes a job of its own
-submit() ( # submit SCRIPT [JOB]: prints the id; JOB must have started first
+submit() ( # submit SCRIPT [JOB]: prints ID or ID;CLUSTER; JOB, the database of this client, must have started first
   account=${SLURM_JOB_ACCOUNT-} conf=${SLURM_CONF-}
   unset "${!SLURM_@}" "${!SBATCH_@}" "${!SRUN_@}" # of this job or of the submitting shell: sbatch would take them for options
   [ -z "$conf" ] || export SLURM_CONF="$conf"
-  sbatch --parsable ${account:+"--account=$account"} ${2:+"--dependency=after:$2"} "$1"
+  db=${2-} db=${db%%;*}
+  SHARDSCALE_DB_JOB=$db sbatch --parsable ${account:+"--account=$account"} ${db:+"--dependency=after:$db"} "$1"
 )
 for script in "$@"; do
   if grep -qs ' done$' "${script%.sh}"/attempt-*/status; then continue; fi
@@ -44,7 +44,7 @@ unset "${!SRUN_@}" "${!PMI_@}" "${!PMIX_@}" SLURM_{NNODES,NPROCS,NTASKS,NTASKS_P
   SLURM_{DISTRIBUTION,DIST_PLANESIZE,EXACT,EXCLUSIVE,OVERLAP,OVERCOMMIT,WHOLE,SPREAD_JOB,USE_MIN_NODES,CONSTRAINT,GRES_FLAGS} \
   SLURM_{TIMELIMIT,WAIT,KILL_BAD_EXIT,IMMEDIATE,EXPORT_ENV,WORKING_DIR,REMOTE_CWD,LABELIO,OPEN_MODE,STD{IN,OUT,ERR}MODE,UNBUFFEREDIO}
 # --- one attempt, one folder; a run that was measured is left alone
-attempt=$("$client" begin --run-dir "$run_dir" --job "$SLURM_JOB_ID") || exit 1
+attempt=$("$client" begin --run-dir "$run_dir" --job "$SLURM_JOB_ID" --queue "$(squeue --me --noheader --format=%A 2> /dev/null)") || exit 1
 [ -n "$attempt" ] || exit 0
 
 mark() { printf '%(%s)T %s\n' -1 "$*" >> "$attempt/status"; }

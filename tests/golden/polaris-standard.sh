@@ -34,7 +34,7 @@ set -u # not before the environment: many modules read variables that nobody set
 "$client" --version > /dev/null || { echo "shardscale: $client does not start; build it, load its MPI, or set SHARDSCALE_CLIENT" >&2; exit 1; }
 
 # --- one attempt, one folder; a run that was measured is left alone
-attempt=$("$client" begin --run-dir "$run_dir" --job "$PBS_JOBID") || exit 1
+attempt=$("$client" begin --run-dir "$run_dir" --job "$PBS_JOBID" --queue "$(qselect -u "$(id -un)" 2> /dev/null)") || exit 1
 [ -n "$attempt" ] || exit 0
 
 mark() { printf '%(%s)T %s\n' -1 "$*" >> "$attempt/status"; }

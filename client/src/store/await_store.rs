@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use shardscale::record::cause::Cause;
-use shardscale::record::files;
 use shardscale::record::server::Server;
+use shardscale::record::{files, jobs};
 
 use super::bus;
 use super::cluster::Cluster;
@@ -106,7 +106,8 @@ impl<'a> Announced<'a> {
     fn all(&mut self, count: u32, deadline: Instant) -> Result<()> {
         loop {
             // asked before the files are read: what the servers wrote before their launcher ended is seen
-            let launcher_ended = self.watch_pid.is_some_and(|pid| !is_running(pid));
+            let launcher_ended =
+                self.watch_pid.is_some_and(|pid| !is_running(pid)) || self.attempt.join(jobs::DB_ENDED_FILE).exists();
             super::refresh(self.attempt);
             if self.checked.elapsed() > RECHECK_INTERVAL {
                 self.checked = Instant::now();

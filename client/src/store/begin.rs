@@ -2,7 +2,7 @@
 //!
 //! A run that is measured already is left alone: the script sees an empty answer and ends.
 
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use shardscale::record::pack::{self, Pack, PackPlace, PackedRun};
 use shardscale::record::server::Server;
 use shardscale::record::{files, status};
 
-use crate::say::line;
+use crate::say::{self, line};
 
 /// Set to 1 to measure again what is measured already.
 const RERUN: &str = "SHARDSCALE_RERUN";
@@ -36,6 +36,9 @@ pub struct Args {
     /// Identifier of the scheduler's job, for the status line
     #[arg(long, value_name = "ID")]
     job: Option<String>,
+    /// Identifiers of the user's jobs in the queue: while one of them is at this run, it is left to that one
+    #[arg(long, value_name = "IDS", default_value = "")]
+    queue: String,
 }
 
 /// Prints the path of the new attempt on stdout, or nothing where the run is measured already.
@@ -55,7 +58,7 @@ pub fn run(args: &Args) -> Result<()> {
             .with_context(|| format!("{} has no {}", folder.display(), pack::FILE))?
             .place(&manifest.name),
     };
-    let attempt = prepare(args)?;
+    let Some(attempt) = prepare(args)? else { return Ok(()) };
     let filled = super::leaving_cause(&attempt, "begin", || fill(&attempt, args, manifest.expect.servers, place));
     filled.inspect_err(|_| drop(status::append(&attempt, status::FAILED, "script")))?;
     println!("{}", attempt.display());
@@ -102,7 +105,9 @@ fn begin_pack(args: &Args, pack: &Pack) -> Result<()> {
         line(format_args!("{name}: all {all} runs are measured; set {RERUN}=1 to measure them again"));
         return Ok(());
     }
-    println!("{}", prepare(args)?.display());
+    if let Some(attempt) = prepare(args)? {
+        println!("{}", attempt.display());
+    }
     Ok(())
 }
 
@@ -111,24 +116,43 @@ fn again() -> bool {
 }
 
 /// The latest attempt that ended well.
-fn measured_in(run_dir: &Path, servers: u32) -> Result<Option<u32>> {
+pub(super) fn measured_in(run_dir: &Path, servers: u32) -> Result<Option<u32>> {
     let attempts = attempt::list(run_dir)?;
     let done = |(number, path): &(u32, PathBuf)| Attempt::read(*number, path, servers).outcome() == Outcome::Done;
     Ok(attempts.iter().rev().find(|attempt| done(attempt)).map(|(number, _)| *number))
 }
 
-fn prepare(args: &Args) -> Result<PathBuf> {
+/// A folder for this execution; `None` where another job is at the run.
+///
+/// Which of two jobs that began at once goes on is decided by the numbers of their folders: the earlier one.
+fn prepare(args: &Args) -> Result<Option<PathBuf>> {
     let job = args.job.as_deref().unwrap_or_default();
-    ensure!(!job.contains(char::is_whitespace), "--job {job:?} must be one word: it goes into the status line");
     // absolute, but not canonical: a symbolic link may lead elsewhere on other nodes
     let run_dir =
         std::path::absolute(&args.run_dir).with_context(|| format!("cannot resolve {}", args.run_dir.display()))?;
+    let who = who_runs_it(job)?;
     let attempt = attempt::create_next(&run_dir)?;
-    status::append(&attempt, status::STARTED, &who_runs_it(job)?)?;
-    Ok(attempt)
+    status::append(&attempt, status::STARTED, &who)?;
+    let Some((number, other)) = others_attempt(&run_dir, &attempt, job, &args.queue)? else { return Ok(Some(attempt)) };
+    say::line(format_args!(
+        "{}: job {other} is at it in attempt-{number}, and this one leaves it alone",
+        run_dir.display()
+    ));
+    fs::remove_dir_all(&attempt).with_context(|| format!("cannot remove {}", attempt.display()))?;
+    Ok(None)
 }
 
-fn who_runs_it(job: &str) -> Result<String> {
+/// An attempt before `own` that has no end and a job in the queue, which is not `job`: that one may have been requeued.
+fn others_attempt(run_dir: &Path, own: &Path, job: &str, queue: &str) -> Result<Option<(u32, String)>> {
+    let before = attempt::list(run_dir)?.into_iter().take_while(|(_, path)| path != own);
+    let alive = |id: &&str| *id != job && queue.split_whitespace().any(|queued| queued == *id);
+    let taken = before.map(|(number, path)| Attempt::read(number, &path, 0)).filter(Attempt::is_unfinished);
+    Ok(taken.filter_map(|one| Some((one.number, one.jobs().find(alive)?.to_owned()))).next())
+}
+
+/// A job and this host, as a line of the status names them.
+pub(super) fn who_runs_it(job: &str) -> Result<String> {
+    ensure!(!job.contains(char::is_whitespace), "--job {job:?} must be one word: it goes into the status line");
     let job = if job.is_empty() { String::new() } else { format!("job={job} ") };
     Ok(format!("{job}host={}", super::host_name()?))
 }
@@ -165,5 +189,24 @@ mod tests {
     fn an_unknown_job_is_absent_from_the_line() {
         assert!(who_runs_it("").unwrap().starts_with("host="));
         assert!(who_runs_it("77.pbs").unwrap().starts_with("job=77.pbs host="));
+        assert!(who_runs_it("7 8").is_err());
+    }
+
+    #[test]
+    fn a_run_is_left_to_the_job_that_is_at_it() {
+        let run = tempfile::tempdir().unwrap();
+        let begin = |job: &str, queue: &str| {
+            let (job, queue) = (Some(job.to_owned()), queue.to_owned());
+            prepare(&Args { run_dir: run.path().to_owned(), pack: None, store: None, job, queue }).unwrap()
+        };
+        let first = begin("7", "7 8").unwrap();
+        assert_eq!(begin("8", "7\n8\n"), None);
+        assert_eq!(attempt::list(run.path()).unwrap().len(), 1, "the second one leaves no folder");
+        // requeued under its identifier; gone from the queue; nobody answers; ended
+        for (job, queue) in [("7", "7 8"), ("9", "8 9 77"), ("9", "")] {
+            fs::remove_dir_all(begin(job, queue).unwrap()).unwrap();
+        }
+        fs::write(first.join(status::FILE), "1 started job=7 host=a\n2 failed client rc=1\n").unwrap();
+        assert!(begin("8", "7 8").is_some());
     }
 }

@@ -1,11 +1,12 @@
 //! The store's side of a job: its folder and password, its servers under supervision, the wait for them, their end.
 //!
-//! Subcommands that job scripts call between their launches: `begin`, `serve`, `await-store`, `stop-store`, `end`. They meet
+//! Subcommands that job scripts call between their launches: `begin`, `join`, `serve`, `await-store`, `stop-store`, `end`. They meet
 //! in the attempt folder alone, which all nodes see, and talk to servers over their own protocol. Nothing here knows MPI,
 //! so that they run on any node, under any launcher or none, and nothing here knows a scheduler.
 //!
 //! ```text
 //! begin         once, before all   attempt-N/, password, first status line
+//! join          once, in a client's job behind a database's    the attempt that `begin` made there
 //! serve         on each DB node    address -> config -> server process -> server-N.json -> watch -> exit in server-N.json
 //! await-store   once               all server-N.json there, all answer, cluster formed, each shard reaches the others' buses
 //! stop-store    once, at the end   `stopping`, SHUTDOWN, all server-N.json have an exit
@@ -24,6 +25,7 @@ pub mod daemon;
 pub mod end;
 pub mod give_up;
 mod in_force;
+pub mod join;
 pub mod limits;
 pub mod link;
 mod remedy;

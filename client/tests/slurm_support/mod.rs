@@ -5,12 +5,14 @@
 
 #![allow(dead_code, reason = "no file of tests uses all")]
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Output};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
 use shardscale::record::attempt::Attempt;
 
 pub const CLIENT: &str = env!("CARGO_BIN_EXE_shardscale-client");
@@ -129,6 +131,32 @@ impl Drop for Cluster {
         let output = self.command("tests/slurm/down.sh").current_dir(&self.root).output();
         println!("cluster down: {}", output.is_ok_and(|output| output.status.success()));
     }
+}
+
+/// State and reason of each run of `out` in `folder`.
+pub fn status(cluster: &Cluster, folder: &Path) -> HashMap<String, (String, String)> {
+    let text = |run: &Value, key: &str| run[key].as_str().unwrap_or_default().to_owned();
+    let runs = standings(cluster, folder).into_iter();
+    runs.map(|run| (text(&run, "run"), (text(&run, "state"), text(&run, "reason")))).collect()
+}
+
+/// The same with all that `status` says.
+pub fn standings(cluster: &Cluster, folder: &Path) -> Vec<Value> {
+    let json = cluster.bash(folder, &format!("\"{}\" status out --format json || [ $? = 3 ]", cluster.program()));
+    serde_json::from_str::<Value>(&json).unwrap()["runs"].as_array().unwrap().clone()
+}
+
+pub fn states(cluster: &Cluster, folder: &Path) -> Vec<String> {
+    let mut states: Vec<String> = status(cluster, folder).into_values().map(|(state, _)| state).collect();
+    states.sort();
+    states
+}
+
+pub fn show(cluster: &Cluster, folder: &Path) {
+    println!(
+        "$ shardscale status out\n{}",
+        cluster.bash(folder, &format!("\"{}\" status out || [ $? = 3 ]", cluster.program()))
+    );
 }
 
 pub fn text(output: &Output) -> String {

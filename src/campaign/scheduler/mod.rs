@@ -4,10 +4,12 @@ mod pbs;
 mod slurm;
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
+
+use crate::record::jobs::{DB_JOB_VARIABLE, Half};
 
 /// What a job's token begins with where a scheduler has only one text for comments.
 pub const TOKEN: &str = "shardscale:";
@@ -24,10 +26,14 @@ pub enum Scheduler {
     Local,
 }
 
-/// A job that is in the queue.
+/// A job that is in the queue. An array is as many of them as it has tasks there, a heterogeneous job as it has components:
+/// so limits count.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Queued {
+    /// What others may depend on; the same for all components of a heterogeneous job.
     pub id: String,
+    /// Run directory, absolute, and half of the job script, if it is one of ours by its name.
+    pub of: Option<(PathBuf, Half)>,
     /// What it was submitted with, if by us.
     pub token: Option<String>,
     pub running: bool,
@@ -73,6 +79,8 @@ pub struct Submission<'a> {
     pub token: &'a str,
     /// Identifiers of jobs that must have ended before.
     pub behind: &'a [String],
+    /// Of a pair's client: identifier of its database's job, which must have started before.
+    pub database: Option<&'a str>,
     pub smaller: Option<Smaller>,
     /// Measure what is measured already.
     pub again: bool,
@@ -141,25 +149,70 @@ impl Scheduler {
         }
     }
 
-    /// Submits a job; its identifier.
+    /// Variables of that command.
+    pub fn variables(self, submission: Submission<'_>) -> Vec<(&'static str, String)> {
+        let again = submission.again.then(|| (RERUN, "1".to_owned()));
+        let database = submission.database.map(|id| (DB_JOB_VARIABLE, id.to_owned()));
+        match self {
+            Scheduler::Pbs => Vec::new(), // it hands on only what its command names
+            Scheduler::Slurm | Scheduler::Local => again.into_iter().chain(database).collect(),
+        }
+    }
+
+    /// Submits a job.
     ///
     /// # Errors
     /// What the scheduler said. The job may be in the queue all the same: ask for its token.
-    pub fn submit(self, submission: Submission<'_>) -> Result<String> {
+    pub fn submit(self, submission: Submission<'_>) -> Result<Taken> {
         let words = self.command(submission);
-        let variables: &[_] = if submission.again { &[(RERUN, "1")] } else { &[] };
-        let answer = ask_with(variables, &words[0], &words[1..])?;
-        // sbatch --parsable says ID or ID;CLUSTER
-        let id = answer.trim().split(';').next().unwrap_or_default().to_owned();
-        ensure!(is_id(&id), "{} answered {:?}, which is no job's identifier", words[0], answer.trim());
-        Ok(id)
+        let answer = ask_with(&self.variables(submission), &words[0], &words[1..])?;
+        Taken::parse(answer.trim())
+            .with_context(|| format!("{} answered {:?}, which is no job's identifier", words[0], answer.trim()))
+    }
+
+    /// Takes a job out of the queue, or ends it.
+    ///
+    /// # Errors
+    /// What the scheduler said.
+    pub fn cancel(self, job: &Taken) -> Result<()> {
+        match self {
+            Scheduler::Slurm => slurm::cancel(job),
+            Scheduler::Pbs => ask("qdel", &words(&[&job.id])).map(|_| ()),
+            Scheduler::Local => Ok(()),
+        }
+    }
+}
+
+/// A job as the scheduler answered when it took it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken {
+    pub id: String,
+    /// Slurm's word for the cluster, where there are several.
+    pub cluster: Option<String>,
+}
+
+impl Taken {
+    /// A job of this cluster.
+    pub fn here(id: &str) -> Taken {
+        Taken { id: id.to_owned(), cluster: None }
+    }
+
+    /// `ID`, or `ID;CLUSTER` as sbatch --parsable says it.
+    fn parse(answer: &str) -> Option<Taken> {
+        let (id, cluster) = answer.split_once(';').map_or((answer, None), |(id, cluster)| (id, Some(cluster)));
+        (is_id(id) && cluster.is_none_or(is_plain))
+            .then(|| Taken { cluster: cluster.map(str::to_owned), ..Taken::here(id) })
     }
 }
 
 /// Letters, digits and what PBS and Slurm put between them: it goes into commands and files.
 fn is_id(text: &str) -> bool {
-    text.starts_with(|c: char| c.is_ascii_digit())
-        && text.len() <= 128
+    text.starts_with(|c: char| c.is_ascii_digit()) && is_plain(text)
+}
+
+fn is_plain(text: &str) -> bool {
+    !text.starts_with('-')
+        && (1..=128).contains(&text.len())
         && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-[]".contains(c))
 }
 
@@ -171,14 +224,14 @@ fn ask(program: &str, args: &[String]) -> Result<String> {
     ask_with(&[], program, args)
 }
 
-fn ask_with(variables: &[(&str, &str)], program: &str, args: &[String]) -> Result<String> {
+fn ask_with(variables: &[(&str, String)], program: &str, args: &[String]) -> Result<String> {
     let mut command = Command::new(program);
     for (name, _) in std::env::vars_os().filter(|(name, _)| slurm::is_option(name)) {
         command.env_remove(name);
     }
     let output = command
         .args(args)
-        .envs(variables.iter().copied())
+        .envs(variables.iter().map(|(name, value)| (*name, value.as_str())))
         .env("LC_ALL", "C")
         .stdin(Stdio::null())
         .output()
@@ -201,6 +254,10 @@ mod tests {
         for good in ["17", "4711.polaris-pbs-01.hsn.cm", "12_3", "9[].server"] {
             assert!(is_id(good), "{good}");
         }
+        let answer = |text: &str| Taken::parse(text).map(|taken| (taken.id, taken.cluster));
+        assert_eq!(answer("17"), Some(("17".to_owned(), None)));
+        assert_eq!(answer("17;dawn"), Some(("17".to_owned(), Some("dawn".to_owned()))));
+        assert_eq!((answer("17;-x"), answer("17;"), answer("dawn;17"), answer("17;a;b")), (None, None, None, None));
         for bad in ["", "Submitted batch job 17", "$(id)", "-1", "17\n18", "a;b"] {
             assert!(!is_id(bad), "{bad}");
         }

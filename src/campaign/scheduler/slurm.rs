@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
+use std::path::Path;
 
 use anyhow::Result;
 
-use super::{Ending, Queued, Smaller, Submission, TOKEN, ask, words};
+use super::{Ending, Queued, Smaller, Submission, TOKEN, Taken, ask, words};
+use crate::record::jobs::Half;
 use crate::record::walltime::Walltime;
 
 pub fn is_here() -> bool {
@@ -23,17 +25,22 @@ pub fn is_option(name: &OsStr) -> bool {
 }
 
 pub fn queue() -> Result<Vec<Queued>> {
-    let text = ask("squeue", &words(&["--noheader", "--me", "--sort=i", "--format=%i|%T|%r|%k"]))?;
+    // --array: a line for each task, where else 53_[1,3,..,9] stands for many
+    let text = ask("squeue", &words(&["--noheader", "--me", "--array", "--sort=i", "--format=%i|%T|%r|%k|%o"]))?;
     Ok(text.lines().filter_map(parse_queued).collect())
 }
 
 fn parse_queued(line: &str) -> Option<Queued> {
-    let mut fields = line.trim().splitn(4, '|');
+    let mut fields = line.trim().splitn(5, '|');
     let (id, state, reason, comment) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
+    // the script's path, and behind it the arguments
+    let script = fields.next().and_then(|command| command.split_whitespace().next());
     // a job that is ending still holds its nodes
     let running = matches!(state, "RUNNING" | "COMPLETING" | "SUSPENDED" | "CONFIGURING" | "STOPPED");
     Some(Queued {
-        id: id.to_owned(),
+        // components of a heterogeneous job are 41+0, 41+1: jobs depend on 41
+        id: id.split('+').next().unwrap_or(id).to_owned(),
+        of: script.and_then(|script| Half::of_script(Path::new(script))),
         token: comment.strip_prefix(TOKEN).map(str::to_owned),
         running,
         reason: if running || reason == "None" { String::new() } else { reason.to_owned() },
@@ -43,6 +50,8 @@ fn parse_queued(line: &str) -> Option<Queued> {
 pub fn endings(ids: &[&str]) -> HashMap<String, Ending> {
     let jobs = format!("--jobs={}", ids.join(","));
     let asked = ask("sacct", &words(&["--noheader", "--parsable2", "--allocations", "--format=JobID,State", &jobs]));
+    // without accounting the controller remembers for some minutes
+    let asked = asked.or_else(|_| ask("squeue", &words(&["--noheader", "--states=all", "--format=%i|%T", &jobs])));
     asked.map(|text| text.lines().filter_map(parse_ending).collect()).unwrap_or_default()
 }
 
@@ -62,9 +71,11 @@ fn parse_ending(line: &str) -> Option<(String, Ending)> {
 
 pub fn command(submission: Submission<'_>) -> Vec<String> {
     let mut command = words(&["sbatch", "--parsable", &format!("--comment={TOKEN}{}", submission.token)]);
-    if !submission.behind.is_empty() {
-        // the command line replaces the script's own, which keeps two of one script apart
-        command.push(format!("--dependency=singleton,afterany:{}", submission.behind.join(":")));
+    let behind = (!submission.behind.is_empty()).then(|| format!("afterany:{}", submission.behind.join(":")));
+    let started = submission.database.map(|id| format!("after:{id}"));
+    let all: Vec<String> = behind.into_iter().chain(started).collect();
+    if !all.is_empty() {
+        command.push(format!("--dependency={}", all.join(",")));
     }
     if let Some(Smaller { nodes, walltime_s }) = submission.smaller {
         let walltime = Walltime { seconds: walltime_s };
@@ -75,10 +86,17 @@ pub fn command(submission: Submission<'_>) -> Vec<String> {
     command
 }
 
+pub fn cancel(job: &Taken) -> Result<()> {
+    let cluster = job.cluster.iter().map(|cluster| format!("--clusters={cluster}"));
+    let words: Vec<String> = cluster.chain([job.id.clone()]).collect();
+    ask("scancel", &words).map(|_| ())
+}
+
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
-    use std::path::Path;
 
     #[test]
     fn the_queue_is_read_with_tokens_and_reasons() {
@@ -88,6 +106,21 @@ mod tests {
         let other = parse_queued("18|RUNNING|None|(null)").unwrap();
         assert_eq!((other.token, other.running, other.reason.as_str()), (None, true, ""));
         assert_eq!(parse_queued("slurm_load_jobs error: Unable to contact"), None);
+        let others = parse_queued("19|PENDING|None|(null)|/o/standard-r1.sh out/a.sh out/b.sh").unwrap();
+        assert_eq!(others.of, Some((PathBuf::from("/o/standard-r1"), Half::Client)));
+        let db = parse_queued("20|PENDING|None|(null)|/o/standard-r1/db.sh").unwrap();
+        assert_eq!(db.of, Some((PathBuf::from("/o/standard-r1"), Half::Db)));
+        assert_eq!(parse_queued("21|RUNNING|None|(null)|/bin/bash").unwrap().of, None);
+    }
+
+    /// What squeue of Slurm 22.05 said of an array of ten, two at a time, and of a heterogeneous job.
+    #[test]
+    fn arrays_and_heterogeneous_jobs_have_identifiers_that_others_can_depend_on() {
+        const SAID: &str = "2_1|RUNNING|None|(null)|/j/a.sh\n2_2|RUNNING|None|(null)|/j/a.sh\n\
+                            2_3|PENDING|JobArrayTaskLimit|(null)|/j/a.sh\n2_10|PENDING|JobArrayTaskLimit|(null)|/j/a.sh\n\
+                            41+0|PENDING|Resources|(null)|/j/het.sh\n41+1|PENDING|Resources|(null)|/j/het.sh\n";
+        let ids: Vec<String> = SAID.lines().filter_map(parse_queued).map(|job| job.id).collect();
+        assert_eq!(ids, ["2_1", "2_2", "2_3", "2_10", "41", "41"]);
     }
 
     #[test]
@@ -116,11 +149,12 @@ mod tests {
     }
 
     #[test]
-    fn a_wave_keeps_the_scripts_own_dependency() {
+    fn waves_and_databases_are_dependencies() {
         let submission = Submission {
             script: Path::new("out/a b.sh"),
             token: "1f",
             behind: &["7".to_owned(), "9".to_owned()],
+            database: None,
             smaller: Some(Smaller { nodes: 4, walltime_s: 1860 }),
             again: false,
         };
@@ -128,12 +162,14 @@ mod tests {
             "sbatch",
             "--parsable",
             "--comment=shardscale:1f",
-            "--dependency=singleton,afterany:7:9",
+            "--dependency=afterany:7:9",
             "--nodes=4",
             "--time=00:31:00",
             "--export=ALL,SHARDSCALE_WALLTIME_S=1860",
             "out/a b.sh",
         ];
         assert_eq!(command(submission), due);
+        let client = Submission { behind: &[], database: Some("53"), smaller: None, ..submission };
+        assert_eq!(command(client)[3..], ["--dependency=after:53", "out/a b.sh"]);
     }
 }
