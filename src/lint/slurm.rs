@@ -82,9 +82,10 @@ pub fn check(script: &Script<'_>, several: bool, version: Option<Version>) -> Ve
     let steps: Vec<&Command> = script.commands.iter().filter(|command| is_step(command)).collect();
     check_steps(&steps, cpus, script.text, &mut findings);
     let inherits = version.map(Version::srun_inherits_cpus);
-    findings.retain(|finding| {
-        !(finding.rule.name == LEAK.name && inherits == Some(false))
-            && !(finding.rule.name == LOST.name && inherits == Some(true))
+    findings.retain(|finding| match inherits {
+        Some(true) => finding.rule.name != LOST.name,
+        Some(false) => finding.rule.name != LEAK.name,
+        None => true,
     });
     if several && script.reads_arguments().is_none() {
         findings.push(Finding::new(0, &ARGUMENTS, "one of several scripts, and it does not look at its arguments"));

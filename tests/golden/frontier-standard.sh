@@ -28,7 +28,7 @@ client=${SHARDSCALE_CLIENT:-/opt/shardscale/shardscale-client}
 # --- `sbatch out/*.sh` submits this script with the others as arguments: each becomes a job of its own
 submit() ( # submit SCRIPT [JOB]: prints ID or ID;CLUSTER; JOB, the database of this client, must have started first
   account=${SLURM_JOB_ACCOUNT-} conf=${SLURM_CONF-}
-  unset "${!SLURM_@}" "${!SBATCH_@}" "${!SRUN_@}" # of this job or of the submitting shell: sbatch would take them for options
+  unset "${!SLURM_@}" "${!SBATCH_@}" "${!SRUN_@}" "${!PMI_@}" "${!PMIX_@}" # of this job or of the submitting shell: sbatch would take them for options
   [ -z "$conf" ] || export SLURM_CONF="$conf"
   db=${2-} db=${db%%;*}
   SHARDSCALE_DB_JOB=$db sbatch --parsable ${account:+"--account=$account"} ${db:+"--dependency=after:$db"} "$1"
