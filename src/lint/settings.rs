@@ -119,7 +119,7 @@ fn spelled(scheduler: &str, text: &str) -> Vec<String> {
 fn ours(words: Words, spelled: &str) -> Option<&'static str> {
     let exact = words.iter().find(|(_, all)| all.contains(&spelled));
     let begins = |word: &&str| spelled.len() > 3 && spelled.starts_with("--") && word.starts_with(spelled);
-    let mut shortened = words.iter().filter(|(_, all)| all.iter().any(|word| begins(word)));
+    let mut shortened = words.iter().filter(|(_, all)| all.iter().any(&begins));
     let only = match (shortened.next(), shortened.next()) {
         (Some(one), None) => Some(one),
         _ => None,
