@@ -25,6 +25,8 @@ lint: setup-test
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- --deny warnings
 	shellcheck -x -P SCRIPTDIR $(SCRIPTS)
+	RUSTDOCFLAGS="--deny warnings" cargo doc --locked --workspace --no-deps --document-private-items
+	cargo package --workspace --locked --offline --no-verify --allow-dirty
 
 test: lint
 	cargo test --locked --workspace

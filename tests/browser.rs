@@ -259,6 +259,13 @@ fn the_baseline_shows_what_became_slower_and_what_is_noise() {
     browser.emulate(1400, "light");
     let page = compare(old.path());
     browser.open(&page);
+    // three repeats may leave intervals over ten powers of ten: ratios are what is looked at, and what is cut is said
+    const WIDE: &str = "[{ratio: 1, low: 1e-4, high: 1e5}, {ratio: 1.2, low: 0.9, high: 1.3}]";
+    let domain = browser.value(&format!("ratioDomain({WIDE}, [0.9, 1.1], 1.05)"));
+    let [low, high] = [0, 1].map(|at| domain[at].as_f64().unwrap());
+    assert!((0.4..0.9).contains(&low) && (1.3..2.5).contains(&high), "{domain}");
+    let said = browser.value(&format!("cutSay({WIDE}.map(cutTo(ratioDomain({WIDE}, [0.9, 1.1], 1.05))))"));
+    assert!(said.as_str().unwrap().starts_with(" 1 interval reaches beyond the plot"), "{said}");
     // both ops at six sizes; the wire's cost is in the small ones
     assert_eq!(rows(&mut browser, "changes"), 12);
     let says = text(&mut browser, "document.querySelector('#figure-changes .note').textContent");

@@ -1,7 +1,7 @@
 //! Who sits on which CPU of a node: the store's servers and the ranks, on cores that the site leaves to jobs.
 //!
 //! This module is arithmetic on sets of cores: [`fit`] (is there room), [`topology`] (what is near what), [`deal`] (who gets
-//! which cores), [`given`] (masks that the user gave), [`draw`] (a picture of a node). It must not know launchers (how a mask
+//! which cores), [`given`] (masks that the user gave), [`mod@draw`] (a picture of a node). It must not know launchers (how a mask
 //! is written on a command line) or files.
 //!
 //! A core is named by its first CPU. A process gets the first hardware thread of each of its cores and the other threads stay

@@ -82,7 +82,7 @@ srun --nodelist="$(IFS=,; echo "${store_nodes[*]}")" --nodes=4 --ntasks=4 --ntas
 store=$!
 "$client" await-store --attempt "$attempt" --servers 4 --watch-pid "$store" --timeout 120 &
 working=$!
-wait "$working" || exit 1
+wait "$working" || { sleep 2; exit 1; } # a TERM that is on its way here too is the reason to record
 mark store-ready
 
 # --- client: 192 MPI ranks, all tensor sizes in one launch

@@ -66,7 +66,7 @@ mpirun --hostfile "$attempt/store.hosts" -n 1 --bind-to none \
 store=$!
 "$client" await-store --attempt "$attempt" --servers 1 --watch-pid "$store" --timeout 120 &
 working=$!
-wait "$working" || exit 1
+wait "$working" || { sleep 2; exit 1; } # a TERM that is on its way here too is the reason to record
 mark store-ready
 
 # --- client: 4 MPI ranks, all tensor sizes in one launch

@@ -176,14 +176,22 @@ pub fn attempt(script: &Path, servers: u32) -> Attempt {
     Attempt::read(1, &script.with_extension("").join("attempt-1"), servers)
 }
 
-/// Process ids of all programs of that name on the virtual nodes, which this machine sees all; a node is told from the
-/// machine itself by its network namespace.
+/// Process ids of all programs of that name on the virtual nodes of this cluster, which this machine sees all; a second cluster
+/// on the machine has others. A process belongs to a node if it is in the node's pid namespace.
 pub fn processes(name: &str) -> Vec<i32> {
-    let network = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/net")).ok();
-    let own = network("self");
+    let lab = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("target/slurm-lab/pid");
+    let space = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/pid")).ok();
+    // the files hold the pid of each node's `unshare`, whose child is the first process in there
+    let node = |file: fs::DirEntry| {
+        let is_node = file.file_name().to_str()?.starts_with("cn");
+        let pid = fs::read_to_string(file.path()).ok().filter(|_| is_node)?;
+        let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", pid.trim())).ok()?;
+        space(children.split_whitespace().next()?)
+    };
+    let nodes: Vec<PathBuf> = fs::read_dir(lab).unwrap().filter_map(|file| node(file.unwrap())).collect();
     let pids = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
     pids.filter(|pid| fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|comm| comm.trim() == name))
-        .filter(|pid| network(&pid.to_string()).is_some_and(|its| Some(its) != own))
+        .filter(|pid| space(&pid.to_string()).is_some_and(|its| nodes.contains(&its)))
         .collect()
 }
 
