@@ -31,8 +31,13 @@ fn site(cli: &Cli, scheduler: &str, launcher: &str) {
     let text = text
         .replace("kind = \"slurm\"", &format!("kind = \"{scheduler}\""))
         .replace("launcher = \"srun\"", &format!("launcher = \"{launcher}\""));
-    // the template of Flux has that line itself
-    let text = if scheduler == "flux" { text.replace("\"--exclusive\", ", "") } else { text };
+    // what the site adds are words of Slurm
+    let text = match scheduler {
+        "slurm" => text,
+        _ => text
+            .replace(r#"always = ["--exclusive", "--no-requeue"]"#, "always = []")
+            .replace(r#"submit_as = ["--partition=compute"]"#, "submit_as = []"),
+    };
     fs::write(cli.folder.path().join("mine.toml"), text).unwrap();
 }
 
