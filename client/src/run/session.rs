@@ -126,15 +126,15 @@ impl<'a> Session<'a> {
         let own = if self.workload.writes(self.own.rank) { self.tensors_of(self.own.rank)? } else { Vec::new() };
         let removed = own.iter().try_for_each(|one| self.remove(one)).map_err(|error| format!("{error:#}"));
         let Some(all) = self.comm.collect(&removed)? else { return Ok(()) };
-        match (all.into_iter().find_map(Result::err), self.args.attempt.as_deref()) {
-            (Some(error), _) => {
-                let pattern = &self.store.key_prefix;
-                say(format_args!("keys of this run stay in the store, all named {pattern}*: {error}"));
-                Ok(())
-            }
+        let gone = match (all.into_iter().find_map(Result::err), self.args.attempt.as_deref()) {
+            (Some(error), _) => Err(anyhow::anyhow!(error)),
             (None, Some(attempt)) if !self.store.colocated => KeysLeft::forget(attempt),
             (None, _) => Ok(()),
+        };
+        if let Err(error) = gone {
+            say(format_args!("keys of this run stay in the store, all named {}*: {error:#}", self.store.key_prefix));
         }
+        Ok(())
     }
 
     fn remove(&mut self, placed: &Placed) -> anyhow::Result<()> {

@@ -1,11 +1,12 @@
 //! Clusters of one, two and three shards.
 
 use std::collections::BTreeSet;
+use std::process::Command;
 
 use shardscale::record::bus::BusTrial;
 use shardscale::record::server::Server;
 
-use super::lab::{Lab, connect, free_ports};
+use super::lab::{Lab, client, connect, finish, free_ports};
 
 fn forms(shards: u16) {
     let mut lab = Lab::new();
@@ -78,4 +79,27 @@ fn a_server_that_is_no_shard_is_named() {
     let said = lab.await_store(&attempt, 1, &["--cluster", "--timeout", "5"]);
     assert_eq!(said.code, Some(1));
     assert!(said.stderr.contains(&format!("shard 0 on {} cannot join the cluster", server.host)), "{said:?}");
+}
+
+/// The loopback of a network namespace, without its IPv4 address.
+#[test]
+fn an_interface_with_ipv6_alone_carries_a_cluster() {
+    const SCRIPT: &str = r#"
+        ip link set lo up && ip addr del 127.0.0.1/8 dev lo || exit 9
+        for index in 0 1; do
+            "$CLIENT" serve --attempt "$ATTEMPT" --ifname lo --port $((6780 + index)) --index $index --cluster --scratch "$SCRATCH" &
+        done
+        "$CLIENT" await-store --attempt "$ATTEMPT" --servers 2 --cluster --timeout 60
+        rc=$?
+        "$CLIENT" stop-store --attempt "$ATTEMPT"
+        wait
+        exit $rc"#;
+    let lab = Lab::new();
+    let attempt = lab.attempt();
+    let mut command = Command::new("unshare");
+    command.args(["--map-root-user", "--net", "bash", "-c", SCRIPT]).env("CLIENT", client(&[]).get_program());
+    command.env("ATTEMPT", &attempt).env("SCRATCH", lab.scratch());
+    let said = finish(command);
+    assert!(said.code == Some(0) && said.stderr.contains("a cluster of 2 serves"), "{said:?}");
+    assert_eq!(Server::read(&attempt, 1).unwrap().unwrap().address.as_deref(), Some("::1"));
 }

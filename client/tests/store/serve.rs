@@ -280,3 +280,17 @@ fn modules_are_loaded_with_their_arguments_and_listed() {
     let (_, server) = lab.started(&attempt, 0, free_ports(1), &["--load-module", &asked]);
     assert_eq!(server.in_force.unwrap().modules, ["probe 7 (probe.so THREADS 2)"]);
 }
+
+#[test]
+fn a_server_takes_the_longest_value_of_the_run() {
+    let mut lab = Lab::new();
+    let mut manifest = shardscale::record::manifest::example();
+    // 512 MiB of payload do not fit 512 MiB of value on the plain wire, which puts a description before them
+    for (index, (largest, limit)) in [(1 << 20, 512 << 20), (512 << 20, (512 << 20) + 72)].into_iter().enumerate() {
+        manifest.sweep.tensor_bytes = vec![1024, largest];
+        fs::write(lab.run_dir().join("run.toml"), manifest.to_toml().unwrap()).unwrap();
+        let attempt = lab.attempt();
+        let (_, server) = lab.started(&attempt, index as u32, free_ports(1), &[]);
+        assert_eq!(server.in_force.unwrap().settings["proto-max-bulk-len"], limit.to_string());
+    }
+}
