@@ -17,6 +17,11 @@ use shardscale::record::attempt::{Attempt, FailureKind, Outcome};
 /// Each study starts its servers and ranks on the machine's few cores: one at a time, or all wait for all.
 static MACHINE: Mutex<()> = Mutex::new(());
 
+fn machine() -> MutexGuard<'static, ()> {
+    // a test that failed has poisoned it, and harmed nothing
+    MACHINE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// A folder with one generated script, and the site file that it was made from.
 struct Study {
     _machine: MutexGuard<'static, ()>,
@@ -30,8 +35,7 @@ impl Study {
         for (program, package) in [("mpirun", "openmpi-bin"), ("redis-server", "redis-server")] {
             require(program, package);
         }
-        // a test that failed has poisoned it, and harmed nothing
-        let machine = MACHINE.lock().unwrap_or_else(PoisonError::into_inner);
+        let machine = machine();
         let folder = tempfile::tempdir().unwrap();
         let network = format!("[network]\ndb_port = {}\n\n[scratch]", free_port());
         let site = include_str!("../../site-configs/local.toml").replace("[scratch]", &network);
@@ -249,7 +253,11 @@ fn a_killed_rank_ends_the_run_and_keeps_what_was_measured() {
 
 #[test]
 fn a_store_that_runs_already_keeps_no_key_of_ours_however_the_run_ends() {
-    let redis = Redis::start(&[]);
+    // while no study has a port: the shards of one count up from it, and would meet this one
+    let redis = {
+        let _machine = machine();
+        Redis::start(&[])
+    };
     let keys = || redis::cmd("KEYS").arg("*").query::<Vec<String>>(&mut redis.connection()).unwrap();
     let address = format!("--db-address={}", redis.address());
     for how in ["a killed rank", "a terminated script"] {
