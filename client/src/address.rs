@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 use shardscale::record::server::Server;
 
@@ -93,24 +93,27 @@ pub fn from_afar(server: &Server) -> Result<Address> {
     }
 }
 
-/// The address of the server that runs on `host`: its socket if it has one.
-pub fn on_host(servers: &[Server], host: &str) -> Result<Address> {
-    let mut here = servers.iter().filter(|server| server.host == host);
-    let server = here.next().with_context(|| {
-        let hosts: Vec<_> = servers.iter().map(|server| server.host.as_str()).collect();
-        format!("no server runs on {host}; servers run on {}", hosts.join(", "))
-    })?;
-    if let Some(second) = here.next() {
-        bail!(
-            "servers {} and {} both run on {host}; a colocated store has one server a host",
-            server.index,
-            second.index
-        );
-    }
-    match &server.socket {
+/// The addresses of the `count` servers that run on `host`, in the order of their places there: sockets if they have some.
+pub fn on_host(servers: &[Server], host: &str, count: usize) -> Result<Vec<Address>> {
+    let here: Vec<&Server> = servers.iter().filter(|server| server.host == host).collect();
+    let list =
+        |text: fn(&Server) -> String, of: &[&Server]| of.iter().map(|it| text(it)).collect::<Vec<_>>().join(", ");
+    ensure!(
+        !here.is_empty(),
+        "no server runs on {host}; servers run on {}",
+        list(|server| server.host.clone(), &servers.iter().collect::<Vec<_>>())
+    );
+    ensure!(
+        here.len() == count,
+        "{} server(s) run on {host}, and the colocated store is to have {count} a host: {}",
+        here.len(),
+        list(|server| server.index.to_string(), &here)
+    );
+    let address = |server: &&Server| match &server.socket {
         Some(socket) => Ok(Address::Unix(socket.clone())),
         None => from_afar(server),
-    }
+    };
+    here.iter().map(address).collect()
 }
 
 #[cfg(test)]
@@ -162,10 +165,12 @@ mod tests {
     #[test]
     fn a_rank_takes_the_server_of_its_host_socket_first() {
         let servers = [server(0, "cn1", None), server(1, "cn2", Some("/tmp/s"))];
-        assert_eq!(on_host(&servers, "cn1").unwrap(), tcp("10.0.0.0", 6780));
-        assert_eq!(on_host(&servers, "cn2").unwrap(), Address::Unix("/tmp/s".into()));
-        assert!(on_host(&servers, "cn3").unwrap_err().to_string().contains("servers run on cn1, cn2"));
+        assert_eq!(on_host(&servers, "cn1", 1).unwrap(), [tcp("10.0.0.0", 6780)]);
+        assert_eq!(on_host(&servers, "cn2", 1).unwrap(), [Address::Unix("/tmp/s".into())]);
+        assert!(on_host(&servers, "cn3", 1).unwrap_err().to_string().contains("servers run on cn1, cn2"));
         let twice = [server(0, "cn1", None), server(1, "cn1", None)];
-        assert!(on_host(&twice, "cn1").unwrap_err().to_string().contains("servers 0 and 1 both run"));
+        assert_eq!(on_host(&twice, "cn1", 2).unwrap(), [tcp("10.0.0.0", 6780), tcp("10.0.0.1", 6780)]);
+        let error = on_host(&twice, "cn1", 1).unwrap_err().to_string();
+        assert_eq!(error, "2 server(s) run on cn1, and the colocated store is to have 1 a host: 0, 1");
     }
 }

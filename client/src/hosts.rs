@@ -1,5 +1,7 @@
 //! Who runs where: the hosts of the ranks.
 
+use std::ops::Range;
+
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +43,18 @@ impl Hosts {
         hosts
     }
 
+    /// Which of `servers` run on `host`: every host has equally many, in the order of hosts.
+    pub fn servers_of(&self, host: u32, servers: usize) -> Range<usize> {
+        let each = servers / self.names.len().max(1);
+        host as usize * each..(host as usize + 1) * each
+    }
+
+    /// Place of `rank` among those of its host.
+    pub fn place_of(&self, rank: u32) -> usize {
+        let before = &self.of_rank[..rank as usize];
+        before.iter().filter(|host| **host == self.of_rank[rank as usize]).count()
+    }
+
     /// The lowest rank on `host`: the one that speaks for it.
     pub fn first_rank(&self, host: u32) -> Option<u32> {
         self.of_rank.iter().position(|of| *of == host).map(|rank| rank as u32)
@@ -57,6 +71,7 @@ mod tests {
         let hosts = Hosts::from_ranks(&ranks);
         assert_eq!(hosts.names, ["cn2", "cn1", "cn3"]);
         assert_eq!(hosts.of_rank, [0, 1, 0, 2]);
+        assert_eq!((hosts.place_of(0), hosts.place_of(2), hosts.place_of(3)), (0, 1, 0));
         assert_eq!((hosts.first_rank(1), hosts.first_rank(2), hosts.first_rank(9)), (Some(1), Some(3), None));
     }
 }

@@ -34,9 +34,10 @@ pub struct Task {
     pub local_index: u16,
 }
 
-/// Reads the place from this process's environment; `index` overrides.
-pub fn task(index: Option<u32>) -> Result<Task> {
-    task_in(&|name| std::env::var(name).ok(), index)
+/// Reads the place from this process's environment; `first_of_node` is the number of this node's first task, where the launch is
+/// one of several and its own numbers begin anew.
+pub fn task(first_of_node: Option<u32>) -> Result<Task> {
+    task_in(&|name| std::env::var(name).ok(), first_of_node)
 }
 
 /// This process's number among the tasks of its node; absent where no launcher says.
@@ -55,12 +56,13 @@ pub fn let_the_first_speak() {
     std::thread::sleep(std::time::Duration::from_secs(2));
 }
 
-fn task_in(environment: &dyn Fn(&str) -> Option<String>, index: Option<u32>) -> Result<Task> {
-    let index = match index {
-        Some(index) => index,
+fn task_in(environment: &dyn Fn(&str) -> Option<String>, first_of_node: Option<u32>) -> Result<Task> {
+    let local_index: u16 = first_number(environment, LOCAL)?.unwrap_or(0);
+    let index = match first_of_node {
+        Some(first) => first + u32::from(local_index),
         None => first_number(environment, TASK)?.unwrap_or(0),
     };
-    Ok(Task { index, local_index: first_number(environment, LOCAL)?.unwrap_or(0) })
+    Ok(Task { index, local_index })
 }
 
 fn first_number<N: std::str::FromStr>(
@@ -94,6 +96,7 @@ mod tests {
     fn the_flag_overrides_and_nothing_means_zero() {
         assert_eq!(in_environment(&[], None).unwrap(), Task { index: 0, local_index: 0 });
         assert_eq!(in_environment(&[("PMI_RANK", "4")], Some(2)).unwrap().index, 2);
+        assert_eq!(in_environment(&[("PMI_RANK", "0"), ("MPI_LOCALRANKID", "1")], Some(6)).unwrap().index, 7);
         let error = in_environment(&[("PMI_RANK", "four")], None).unwrap_err().to_string();
         assert!(error.contains("PMI_RANK=\"four\"") && error.contains("--index"), "{error}");
     }

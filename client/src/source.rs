@@ -3,19 +3,39 @@
 use std::net::IpAddr;
 
 use anyhow::{Context, Result};
+use shardscale::record::cpus::CpuSet;
+use shardscale::record::interfaces;
 
-use crate::node::interface;
+use crate::node::{self, Root, interface};
 
-/// `source` is an address of this host, or the name of an interface that has one.
+/// `source` is an address of this host, the name of an interface that has one, or several names (`hsn0+hsn1`). Of several, the rank at
+/// place `place` of its host takes one that is next to the cores that it may use; those for which that holds, or all where none is known
+/// to be, are taken in turn.
 ///
 /// # Errors
 /// An interface that this host does not have, or has without an address; the message lists what it has.
-pub fn resolve(source: &str) -> Result<IpAddr> {
+pub fn resolve(source: &str, place: usize) -> Result<IpAddr> {
     if let Ok(address) = source.parse() {
         return Ok(address);
     }
     let host = crate::store::host_name()?;
-    interface::address(source, &host).with_context(|| format!("--source {source:?} is no address of its own"))
+    let name = nearest(source, place, &Root::real(), &own_cpus());
+    interface::address(name, &host).with_context(|| format!("--source {source:?} is no address of its own"))
+}
+
+fn own_cpus() -> CpuSet {
+    node::affinity(std::process::id()).ok().and_then(|list| list.parse().ok()).unwrap_or_default()
+}
+
+fn nearest<'a>(set: &'a str, place: usize, root: &Root, cpus: &CpuSet) -> &'a str {
+    let all: Vec<&str> = interfaces::of(set).collect();
+    let near: Vec<&str> = all
+        .iter()
+        .copied()
+        .filter(|name| interface::cpus_near(root, name).is_some_and(|near| !cpus.is_empty() && cpus.is_subset(&near)))
+        .collect();
+    let choice = if near.is_empty() { all } else { near };
+    choice[place % choice.len()]
 }
 
 #[cfg(test)]
@@ -24,9 +44,29 @@ mod tests {
 
     #[test]
     fn a_name_and_an_address_are_understood() {
-        assert_eq!(resolve("lo").unwrap().to_string(), "127.0.0.1");
-        assert_eq!(resolve("::1").unwrap().to_string(), "::1");
-        let error = format!("{:#}", resolve("hsn9").unwrap_err());
+        assert_eq!(resolve("lo", 0).unwrap().to_string(), "127.0.0.1");
+        assert_eq!(resolve("::1", 0).unwrap().to_string(), "::1");
+        let error = format!("{:#}", resolve("hsn9", 0).unwrap_err());
         assert!(error.contains("\"hsn9\""), "{error}");
+    }
+
+    #[test]
+    fn of_several_a_rank_takes_the_nearest_or_its_turn() {
+        let files = [
+            ("sys/class/net/hsn0/device/local_cpulist", "0-3\n"),
+            ("sys/class/net/hsn1/device/local_cpulist", "4-7\n"),
+            ("sys/class/net/hsn2/device/local_cpulist", "4-7\n"),
+        ];
+        let folder = tempfile::tempdir().unwrap();
+        for (path, text) in files {
+            let path = folder.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        let root = Root::at(folder.path());
+        let of = |place, cpus: &str| nearest("hsn0+hsn1+hsn2", place, &root, &cpus.parse().unwrap()).to_owned();
+        assert_eq!([of(0, "1"), of(1, "1"), of(0, "5"), of(1, "5-6")], ["hsn0", "hsn0", "hsn1", "hsn2"]);
+        assert_eq!([of(0, "0-7"), of(1, "0-7"), of(2, "0-7"), of(3, "0-7")], ["hsn0", "hsn1", "hsn2", "hsn0"]);
+        assert_eq!(nearest("eth0+eth1", 1, &root, &"1".parse().unwrap()), "eth1");
     }
 }

@@ -1,6 +1,6 @@
 //! Watches the store during a run: asks every shard before the first sample and after each size, never while one is timed.
 //!
-//! Rank 0 asks; of a colocated store the first rank of each host asks its own server. Rank 0 keeps the record.
+//! Rank 0 asks; of a colocated store the first rank of each host asks those of its host. Rank 0 keeps the record.
 
 use std::path::PathBuf;
 
@@ -19,7 +19,7 @@ use crate::{inquiry, survey};
 
 /// The store that is watched.
 pub struct Target<'a> {
-    /// All shards; of a colocated store one for each host, in the order of hosts.
+    /// All shards; of a colocated store equally many for each host, in the order of hosts.
     pub shards: Vec<&'a Address>,
     pub colocated: bool,
     pub password: Option<&'a str>,
@@ -38,13 +38,13 @@ impl Watch {
     pub fn start(comm: &Comm, hosts: &Hosts, target: &Target<'_>, attempt: Option<PathBuf>) -> Result<Watch> {
         let host = hosts.of_rank[comm.rank() as usize];
         let mine = match target.colocated {
-            true if hosts.first_rank(host) == Some(comm.rank()) => host..host + 1,
-            false if comm.is_root() => 0..target.shards.len() as u32,
+            true if hosts.first_rank(host) == Some(comm.rank()) => hosts.servers_of(host, target.shards.len()),
+            false if comm.is_root() => 0..target.shards.len(),
             _ => 0..0,
         };
-        let connect = |shard: u32| {
-            let connection = survey::connect(target.shards[shard as usize], target.password, target.timeouts)?;
-            Ok((shard, connection))
+        let connect = |shard: usize| {
+            let connection = survey::connect(target.shards[shard], target.password, target.timeouts)?;
+            Ok((shard as u32, connection))
         };
         let mut asked = mine.map(connect).collect::<Result<Vec<_>>>()?;
         let settings = each(&mut asked, inquiry::settings)?;
@@ -104,7 +104,7 @@ type Part = (Vec<(u32, Fields)>, Vec<(u32, Fields)>, Vec<(u32, Vec<String>)>);
 fn first_look(parts: Vec<Part>, target: &Target<'_>, hosts: &Hosts) -> StoreRecord {
     let describe = |(index, address): (usize, &&Address)| ShardRecord {
         address: address.to_string(),
-        host: target.colocated.then(|| hosts.names[index].clone()),
+        host: target.colocated.then(|| hosts.names[index * hosts.names.len() / target.shards.len()].clone()),
         ..ShardRecord::default()
     };
     let mut shards: Vec<ShardRecord> = target.shards.iter().enumerate().map(describe).collect();

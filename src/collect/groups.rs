@@ -103,6 +103,7 @@ fn say((column, value): &(&str, Option<Value>)) -> Option<String> {
         "db_nodes" => format!("{value} DB nodes"),
         "db_cpus" => format!("{value} DB CPUs"),
         "clients_per_node" => format!("{value} clients/node"),
+        "servers_per_node" => format!("{value} servers/node"),
         "io_threads" => format!("{value} I/O threads"),
         "source" | "site" | "scheduler" | "launcher" | "deployment" | "net_ifname" | "transport" | "store"
         | "server" => value.to_string(),

@@ -20,6 +20,7 @@ pub const COLUMNS: &[(&str, &str)] = &[
     ("clients_per_node", "job.clients_per_node"),
     ("client_cpus", "job.client_cpus"),
     ("db_nodes", "job.db_nodes"),
+    ("servers_per_node", "job.servers_per_node"),
     ("db_cpus", "job.db_cpus"),
     ("cpu_bind", "job.cpu_bind"),
     ("distribution", "job.distribution"),

@@ -55,6 +55,7 @@ pub fn with_settings(mut job: Job, settings: &Settings) -> Result<Job> {
                 "--load-module is for servers that jobs start, and --db-address names a store that runs already"
             );
             job.db_nodes = u32::try_from(addresses.len()).ok();
+            job.servers_per_node = 1;
             job.db_address = addresses;
         }
         DbFrom::Allocation | DbFrom::Job => ensure!(
@@ -161,7 +162,21 @@ pub fn job(site: &Site, job: &Job) -> Result<()> {
         schedulers.join(", ")
     );
     let between_nodes = job.deployment == Deployment::Standard && job.db_from != DbFrom::Running && !node.single;
-    site.check_interface(db_node, &job.net_ifname, between_nodes)?;
+    for name in job.interfaces() {
+        site.check_interface(db_node, name, between_nodes)?;
+    }
+    let (most, interfaces) = (if node.single { job.servers() } else { job.servers_per_node }, job.interfaces().count());
+    ensure!(
+        interfaces as u64 <= u64::from(most) || job.db_from == DbFrom::Running,
+        "{} are {interfaces} interfaces for {most} server(s) of a node: name as many as there are servers, or fewer",
+        job.net_ifname
+    );
+    ensure!(
+        job.deployment == Deployment::Standard || job.servers_per_node <= job.clients_per_node,
+        "--servers-per-node {} leaves servers without a rank: a node has {} (--clients-per-node)",
+        job.servers_per_node,
+        job.clients_per_node
+    );
     let allowed = &site.launch.cpu_bind;
     ensure!(
         allowed.contains(&job.cpu_bind.kind()),
@@ -195,8 +210,10 @@ pub fn products<'a>(site: &Site, settings: &Settings, jobs: impl Iterator<Item =
 pub fn cores_of_client_node(job: &Job) -> u32 {
     let ranks = job.clients_per_node * job.client_cpus;
     match job.deployment {
-        Deployment::Colocated => ranks + job.db_cpus,
-        Deployment::Standard if matches!(job.db_from, DbFrom::Allocation | DbFrom::Hosts) => ranks.max(job.db_cpus),
+        Deployment::Colocated => ranks + job.servers_per_node * job.db_cpus,
+        Deployment::Standard if matches!(job.db_from, DbFrom::Allocation | DbFrom::Hosts) => {
+            ranks.max(job.servers_per_node * job.db_cpus)
+        }
         Deployment::Standard => ranks,
     }
 }

@@ -274,7 +274,7 @@ impl<'a> Planner<'a> {
         fit::memory(&self.site, &job, &self.study)?;
         let sweep = self.study.sweep();
         fit::workload(&job, &sweep)?;
-        let servers = job.db_nodes.unwrap_or(job.client_nodes);
+        let servers = job.servers();
         let own_nodes = matches!(job.db_from, DbFrom::Allocation | DbFrom::Hosts);
         let db_nodes = if own_nodes { job.db_nodes.unwrap_or(0) } else { 0 };
         let nodes = if node.single { 1 } else { job.client_nodes + db_nodes };
@@ -282,11 +282,11 @@ impl<'a> Planner<'a> {
         let kinds = if own_nodes { vec![node.name.as_str(), &db_node.name] } else { vec![node.name.as_str()] };
         let queue = self.choose_queue(self.settings.queue.as_deref(), nodes, &kinds)?;
         let db_queue = self.db_queue(&job)?;
-        for (row, cores) in [(queue, fit::cores_of_client_node(&job)), (db_queue, job.db_cpus)] {
+        for (row, cores) in [(queue, fit::cores_of_client_node(&job)), (db_queue, job.db_cpus * job.servers_per_node)] {
             row.map_or(Ok(()), |row| check_shared(row, job.cpu_bind.kind(), cores))?;
         }
         let db_cost = match job.db_from {
-            DbFrom::Job => self.cost(servers, db_queue),
+            DbFrom::Job => self.cost(job.db_nodes.unwrap_or(0), db_queue),
             _ => None,
         };
         let manifest = Manifest {

@@ -9,13 +9,13 @@ use crate::record::vocabulary::Distribution;
 /// The cores of each server of a node, near its interface. Where there are too few, they start anew (oversubscription: the
 /// check of the demand has let it pass).
 pub fn servers(free: &mut Free, demand: &Demand<'_>) -> Vec<CpuSet> {
-    let (near, cores) = (demand.near(), demand.job.db_cpus as usize);
+    let cores = demand.job.db_cpus as usize;
     let all = free.clone();
-    let server = |_| {
+    let server = |local| {
         if free.count() < cores {
             *free = all.clone();
         }
-        free.take_near(near, cores)
+        free.take_near(demand.near(local), cores)
     };
     (0..demand.servers_per_node()).map(server).collect()
 }

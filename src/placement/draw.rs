@@ -49,14 +49,23 @@ pub fn draw(placement: &Placement, job: &Job) -> Drawing {
         format!("{} x {}", count(ranks, "rank"), count(cores, "core"))
     });
     let has_servers = job.db_from != DbFrom::Running || job.deployment == Deployment::Colocated;
-    let free_servers =
-        (servers.is_empty() && has_servers).then(|| format!("DB of {}", count(job.db_cpus as usize, "core")));
+    let free_servers = (servers.is_empty() && has_servers).then(|| {
+        let cores = count(job.db_cpus as usize, "core");
+        match job.servers_per_node {
+            1 => format!("DB of {cores}"),
+            several => format!("{several} servers of {cores}"),
+        }
+    });
     match db_node {
         Some(db_node) => {
             drawing.node("client node", client_node, (&[], ranks), &free(job, [free_ranks, None]));
             drawing.node("DB node", db_node, (servers, &[]), &free(job, [free_servers, None]));
         }
         None => drawing.node("node", client_node, (servers, ranks), &free(job, [free_servers, free_ranks])),
+    }
+    if !drawing.is_empty() && job.interfaces().nth(1).is_some() {
+        let interfaces = job.interfaces().collect::<Vec<_>>().join(", ");
+        drawing.lines.push(vec![words(format!("the servers of a node listen in turn on {interfaces}"))]);
     }
     drawing
 }
@@ -90,7 +99,8 @@ impl Drawing {
         }
         let seats = Seats::new(shape, servers, ranks);
         self.lines.push(vec![words(title(what, shape))]);
-        let width = ranks.len().saturating_sub(1).to_string().len().max(2);
+        let digits = |processes: usize| processes.saturating_sub(1).to_string().len();
+        let width = digits(ranks.len()).max(digits(servers.len()) + 1);
         let domains = topology::domains(shape);
         let mut all = Vec::new();
         for (domain, groups) in domains.iter().enumerate() {
@@ -124,6 +134,8 @@ struct Row<'a> {
 /// The cores of a node with who sits on them, in ascending order.
 struct Seats<'a> {
     shape: &'a NodeShape,
+    /// Servers of the node: one is `DB`, several are `D0`, `D1`, ..
+    servers: usize,
     sitters: Vec<(u32, Sitter)>,
 }
 
@@ -131,6 +143,7 @@ impl Seats<'_> {
     fn new<'a>(shape: &'a NodeShape, servers: &[CpuSet], ranks: &[CpuSet]) -> Seats<'a> {
         let empty = |core| if shape.reserved.contains(core) { Sitter::Reserved } else { Sitter::Nobody };
         let mut sitters: Vec<(u32, Sitter)> = shape.cores.iter().map(|core| (core, empty(core))).collect();
+        let several = servers.len();
         let servers = servers.iter().enumerate().map(|(local, cpus)| (Sitter::Server(local), cpus));
         let ranks = ranks.iter().enumerate().map(|(local, cpus)| (Sitter::Rank(local), cpus));
         for (who, cpus) in servers.chain(ranks) {
@@ -141,7 +154,7 @@ impl Seats<'_> {
                 }
             }
         }
-        Seats { shape, sitters }
+        Seats { shape, servers: several, sitters }
     }
 
     fn of(&self, core: u32) -> Sitter {
@@ -157,7 +170,7 @@ impl Seats<'_> {
     fn idle_rows(&self, rows: &[Row<'_>]) -> Vec<Piece> {
         let cores: Vec<u32> = rows.iter().flat_map(|row| row.groups.concat()).collect();
         let of = Sitter::Nobody;
-        let mark = Piece { text: of.mark(), of };
+        let mark = Piece { text: of.mark(self.servers), of };
         let first = rows[0].name.as_str();
         let last = rows.iter().rev().find_map(|row| row.name.strip_prefix("NUMA ")).unwrap_or_default();
         let name = if first.is_empty() || first.ends_with(last) { first.to_owned() } else { format!("{first}-{last}") };
@@ -171,7 +184,7 @@ impl Seats<'_> {
             for core in group.iter() {
                 let of = self.of(*core);
                 line.push(words(" ".into()));
-                line.push(Piece { text: format!("{:>width$}", of.mark()), of });
+                line.push(Piece { text: format!("{:>width$}", of.mark(self.servers)), of });
             }
             line.push(words(" |".into()));
         }
@@ -188,9 +201,13 @@ impl Seats<'_> {
         });
         let of_ranks = ranks.first().map(|first| format!("{} x {}", count(ranks.len(), "rank"), cores(first)));
         let marks = if ranks.len() == 1 { "0".to_owned() } else { format!("0-{}", ranks.len().saturating_sub(1)) };
+        let dbs = match servers.len() {
+            0 | 1 => "DB".to_owned(),
+            several => format!("D0-D{}", several - 1),
+        };
         let (several, reserved) = (on(Sitter::Several), on(Sitter::Reserved));
         let entries = [
-            (Sitter::Server(0), "DB".to_owned(), of_servers),
+            (Sitter::Server(0), dbs, of_servers),
             (Sitter::Rank(0), marks, of_ranks),
             (Sitter::Several, "++".to_owned(), (several > 0).then(|| format!("{several} of several processes"))),
             (Sitter::Reserved, "##".to_owned(), (reserved > 0).then(|| format!("{reserved} reserved"))),
@@ -208,9 +225,10 @@ impl Seats<'_> {
 }
 
 impl Sitter {
-    fn mark(self) -> String {
+    fn mark(self, servers: usize) -> String {
         match self {
             Sitter::Words => String::new(),
+            Sitter::Server(local) if servers > 1 => format!("D{local}"),
             Sitter::Server(_) => "DB".into(),
             Sitter::Rank(local) => local.to_string(),
             Sitter::Several => "++".into(),
@@ -325,9 +343,13 @@ mod tests {
     fn drawings_are_as_they_were_approved() {
         let spread = Job { distribution: Distribution::Spread, client_cpus: 4, ..colocated("mask", 24, 8) };
         let on_hsn1 = Job { net_ifname: "hsn1".into(), ..standard("mask", 24, 8) };
+        let eight = Job { servers_per_node: 8, net_ifname: "hsn0+hsn1".into(), ..standard("mask", 24, 7) };
+        let four = Job { servers_per_node: 4, distribution: Distribution::Spread, ..colocated("mask", 40, 4) };
         let cases = [
             ("frontier-colocated.txt", colocated("mask", 48, 8), frontier()),
             ("frontier-standard.txt", on_hsn1, frontier()),
+            ("frontier-8-shards.txt", eight, frontier()),
+            ("frontier-4-servers.txt", four, frontier()),
             ("frontier-scheduler.txt", colocated("scheduler", 48, 8), frontier()),
             ("archer2-spread.txt", spread, archer2()),
             ("aurora-standard.txt", Job { client_cpus: 8, ..standard("mask", 12, 4) }, aurora()),

@@ -92,9 +92,17 @@ pub fn check_memory(demand: &Demand<'_>, tensor_bytes: u64, tensors: u64) -> Res
     let Some(memory_gib) = demand.server_node().memory_gib else { return Ok(()) };
     let all_ranks = u64::from(job.client_nodes) * u64::from(job.clients_per_node);
     let (ranks, which) = match job.deployment {
-        Deployment::Colocated => (u64::from(job.clients_per_node), "the server of each node"),
+        Deployment::Colocated if job.servers_per_node == 1 => {
+            (u64::from(job.clients_per_node), "the server of each node")
+        }
+        Deployment::Colocated => (u64::from(job.clients_per_node), "the servers of each node together"),
         Deployment::Standard if demand.client_node.single => (all_ranks, "the servers together"),
-        Deployment::Standard => (all_ranks.div_ceil(job.db_nodes.unwrap_or(1).into()), "the fullest server"),
+        Deployment::Standard if job.servers_per_node == 1 => {
+            (all_ranks.div_ceil(job.db_nodes.unwrap_or(1).into()), "the fullest server")
+        }
+        Deployment::Standard => {
+            (all_ranks.div_ceil(job.db_nodes.unwrap_or(1).into()), "the servers of the fullest node")
+        }
     };
     let overflow = || format!("{ranks} ranks x {tensors} tensors x {tensor_bytes} bytes is more than any memory");
     let slots = tensors.checked_add(1).and_then(|slots| slots.checked_mul(ranks)).with_context(overflow)?;
@@ -111,12 +119,8 @@ pub fn check_memory(demand: &Demand<'_>, tensor_bytes: u64, tensors: u64) -> Res
 
 /// Refuses a limit of the server's own that its ranks' tensors do not keep: it would refuse them in the middle of the run.
 fn check_maxmemory(job: &Job, tensor_bytes: u64, tensors: u64) -> Result<()> {
-    let ranks = match job.deployment {
-        Deployment::Colocated => u64::from(job.clients_per_node),
-        Deployment::Standard => {
-            (u64::from(job.client_nodes) * u64::from(job.clients_per_node)).div_ceil(job.db_nodes.unwrap_or(1).into())
-        }
-    };
+    let ranks =
+        (u64::from(job.client_nodes) * u64::from(job.clients_per_node)).div_ceil(u64::from(job.servers()).max(1));
     let bytes = ranks.saturating_mul(tensors).saturating_mul(tensor_bytes);
     ensure!(
         job.maxmemory.0 == 0 || bytes <= job.maxmemory.0,

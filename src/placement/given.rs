@@ -107,14 +107,14 @@ fn of_the_rest(demand: &Demand<'_>, placement: &Placement, ranks: &[CpuSet]) -> 
     let (left, needed) = (free.count(), servers as usize * cores);
     if left < needed && demand.oversubscribe {
         let usable = Free::of(node);
-        return Ok((0..servers).map(|_| usable.clone().take_near(demand.near(), cores)).collect());
+        return Ok((0..servers).map(|local| usable.clone().take_near(demand.near(local), cores)).collect());
     }
     ensure!(
         left >= needed,
         "the masks of the ranks leave {left} usable cores, and the servers of a node need {needed} (--db-cpus): fewer CPUs for the \
          ranks, or for the server"
     );
-    Ok((0..servers).map(|_| free.take_near(demand.near(), cores)).collect())
+    Ok((0..servers).map(|local| free.take_near(demand.near(local), cores)).collect())
 }
 
 /// Who claims which core. Hardware threads of one core are one claim: they share what is to be measured.

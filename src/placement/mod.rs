@@ -24,6 +24,7 @@ use anyhow::{Result, ensure};
 
 use crate::record::binding::CpuBind;
 use crate::record::cpus::CpuSet;
+use crate::record::interfaces;
 use crate::record::manifest::Job;
 use crate::record::placement::{NodeShape, Placement};
 use crate::record::vocabulary::{DbFrom, Deployment, Transport};
@@ -51,10 +52,9 @@ impl Demand<'_> {
     /// Servers of this job on each node that has any; none where they run already.
     fn servers_per_node(&self) -> u32 {
         match self.job.deployment {
-            Deployment::Colocated => 1,
             Deployment::Standard if self.job.db_from == DbFrom::Running => 0,
-            Deployment::Standard if self.client_node.single => self.job.db_nodes.unwrap_or(1),
-            Deployment::Standard => 1,
+            Deployment::Standard if self.client_node.single => self.job.servers(),
+            _ => self.job.servers_per_node,
         }
     }
 
@@ -63,12 +63,13 @@ impl Demand<'_> {
         if self.shares_node() { self.client_node } else { self.db_node }
     }
 
-    /// Index of the NUMA domain that servers should be near: that of their interface; the first where nothing is known or no
-    /// network takes part.
-    fn near(&self) -> usize {
-        let interface = self.server_node().interface(&self.job.net_ifname);
+    /// Index of the NUMA domain that server number `local` of a node should be near: that of its interface; where nothing is known of
+    /// that, or no network takes part, the servers take the domains in turn.
+    fn near(&self, local: u32) -> usize {
+        let interface = self.server_node().interface(interfaces::of_local(&self.job.net_ifname, local));
         let network = self.job.transport == Transport::Tcp;
-        interface.filter(|_| network).and_then(|interface| interface.numa).unwrap_or(0) as usize
+        let of_interface = interface.filter(|_| network).and_then(|interface| interface.numa);
+        of_interface.unwrap_or_else(|| local % self.server_node().numa.len().max(1) as u32) as usize
     }
 }
 

@@ -53,7 +53,7 @@ prop_compose! {
     fn jobs()(
         standard in any::<bool>(),
         (clients_per_node, client_cpus, db_cpus) in (1u32..80, 1u32..6, 1u32..40),
-        db_nodes in 1u32..4,
+        (db_nodes, servers_per_node) in (1u32..4, 1u32..4),
         spread in any::<bool>(),
         running in prop::bool::weighted(0.1),
         bind in prop::sample::select(vec![CpuBind::None, CpuBind::Scheduler, CpuBind::Mask, CpuBind::MaskDb, CpuBind::MaskApp]),
@@ -61,6 +61,7 @@ prop_compose! {
         Job {
             deployment: if standard { Deployment::Standard } else { Deployment::Colocated },
             db_nodes: standard.then_some(db_nodes),
+            servers_per_node,
             clients_per_node,
             client_cpus,
             db_cpus,

@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::host::HostFacts;
+use super::interfaces;
 
 /// Name of the file in an attempt directory.
 pub const FILE: &str = "environment.json";
@@ -110,11 +111,12 @@ impl HostGroup {
 }
 
 impl Environment {
-    /// What a reader of the figures should know; `ifname` is the interface that was asked for.
+    /// What a reader of the figures should know; `ifname` is the interface that was asked for, or several.
     pub fn notes(&self, ifname: &str) -> Vec<String> {
         let mut notes = Vec::new();
+        let asked = |name: &str| interfaces::of(ifname).any(|it| it == name);
         let other: Vec<_> =
-            self.routes.iter().filter(|route| route.interface.as_deref().is_some_and(|it| it != ifname)).collect();
+            self.routes.iter().filter(|route| route.interface.as_deref().is_some_and(|it| !asked(it))).collect();
         if let Some(first) = other.first() {
             let more =
                 if other.len() > 1 { format!(", and so on {} more routes", other.len() - 1) } else { String::new() };

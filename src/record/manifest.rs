@@ -14,7 +14,7 @@ use super::placement::Placement;
 use super::units::ByteCount;
 use super::vocabulary::{Barrier, DbFrom, Deployment, Distribution, KeyPlacement, Store, Transport, Wire};
 use super::workload::Workload;
-use super::{files, parse_toml};
+use super::{files, interfaces, parse_toml};
 
 /// Name of the manifest in a run directory.
 pub const FILE: &str = "run.toml";
@@ -51,16 +51,19 @@ pub struct Job {
     /// Cores for each rank (since schema 2).
     #[serde(default = "one")]
     pub client_cpus: u32,
-    /// Nodes with a shard each; absent for a colocated store, which has one server on every client node.
+    /// Nodes that servers have for themselves; absent for a colocated store, whose servers run on every client node.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub db_nodes: Option<u32>,
+    /// Servers on each node that has any; those of a standard deployment are shards of one cluster (since schema 2).
+    #[serde(default = "one")]
+    pub servers_per_node: u32,
     /// CPUs for each server.
     pub db_cpus: u32,
     pub cpu_bind: CpuBind,
     /// How the ranks of a node are dealt to its L3 groups where ShardScale places them (since schema 2).
     #[serde(default = "packed")]
     pub distribution: Distribution,
-    /// Network interface that servers listen on; `lo` for a UNIX socket.
+    /// Network interface that servers listen on, or several that the servers of a node share: `hsn0+hsn1`; `lo` for a UNIX socket.
     pub net_ifname: String,
     pub transport: Transport,
     pub store: Store,
@@ -156,6 +159,7 @@ impl Job {
             clients_per_node: 1,
             client_cpus: 1,
             db_nodes: None,
+            servers_per_node: 1,
             db_cpus: 1,
             cpu_bind: CpuBind::None,
             distribution: Distribution::Packed,
@@ -175,6 +179,16 @@ impl Job {
             db_node_type: None,
             workload: Workload::default(),
         }
+    }
+
+    /// All servers of the run: the shards of a standard deployment.
+    pub fn servers(&self) -> u32 {
+        self.db_nodes.unwrap_or(self.client_nodes).saturating_mul(self.servers_per_node)
+    }
+
+    /// The interfaces that servers listen on; one or more.
+    pub fn interfaces(&self) -> impl Iterator<Item = &str> {
+        interfaces::of(&self.net_ifname)
     }
 }
 
@@ -257,7 +271,7 @@ mod tests {
         let mut old = toml::Table::try_from(example()).unwrap();
         old.insert("schema".into(), 1.into());
         let job = old["job"].as_table_mut().unwrap();
-        for newer in ["client_cpus", "distribution", "db_from", "malloc_conf", "maxmemory"] {
+        for newer in ["servers_per_node", "client_cpus", "distribution", "db_from", "malloc_conf", "maxmemory"] {
             job.remove(newer).unwrap();
         }
         let manifest = Manifest::parse(&old.to_string(), "run.toml").unwrap();

@@ -41,6 +41,7 @@ pub mod cpus;
 pub mod environment;
 pub mod files;
 pub mod host;
+pub mod interfaces;
 pub mod jobs;
 pub mod keys_left;
 pub mod malloc_conf;

@@ -30,6 +30,49 @@ impl Placement {
     }
 }
 
+/// The server of each rank of a node with several, by local index. Each server gets equally many ranks, or one more; where both
+/// sides are pinned and the node is known, those with the least distance to it: the same L3 group, the same NUMA domain, the next one.
+/// Else the first ranks have the first server, and so on.
+pub fn servers_of_ranks(placement: Option<&Placement>, servers: u32, ranks: u32) -> Vec<u32> {
+    let (servers, ranks) = (servers.max(1), ranks);
+    let in_blocks =
+        || (0..ranks).map(|rank| (u64::from(rank) * u64::from(servers) / u64::from(ranks)) as u32).collect();
+    let Some(placement) = placement else { return in_blocks() };
+    let pinned = placement.servers.len() == servers as usize && placement.ranks.len() == ranks as usize;
+    let node = &placement.client_node;
+    if !pinned || placement.db_node.is_some() || (node.numa.is_empty() && node.l3.is_empty()) {
+        return in_blocks();
+    }
+    let place = |cpus: &CpuSet| {
+        let within = |groups: &[CpuSet]| groups.iter().position(|group| !group.is_disjoint(&node.cores_of(cpus)));
+        (within(&node.l3), within(&node.numa))
+    };
+    let (of_servers, of_ranks): (Vec<_>, Vec<_>) =
+        (placement.servers.iter().map(place).collect(), placement.ranks.iter().map(place).collect());
+    let mut pairs = Vec::with_capacity(of_servers.len() * of_ranks.len());
+    for (rank, of_rank) in (0..ranks).zip(&of_ranks) {
+        for (server, of_server) in (0..servers).zip(&of_servers) {
+            let (here, there) = (of_rank.1.unwrap_or(0), of_server.1.unwrap_or(0));
+            let near = of_rank.0.is_some() && of_rank.0 == of_server.0;
+            // domains are numbered socket by socket, mostly in powers of two: the exclusive or is small within a socket
+            pairs.push((if near { 0 } else { 1 + (here ^ there) }, rank, server));
+        }
+    }
+    pairs.sort_unstable();
+    let (each, mut with_more) = (ranks / servers, ranks % servers);
+    let mut given = vec![None; ranks as usize];
+    let mut taken = vec![0; servers as usize];
+    for (_, rank, server) in pairs {
+        let (seat, load) = (&mut given[rank as usize], &mut taken[server as usize]);
+        if seat.is_none() && (*load < each || (*load == each && with_more > 0)) {
+            with_more -= u32::from(*load == each);
+            *load += 1;
+            *seat = Some(server);
+        }
+    }
+    given.into_iter().map(|server| server.unwrap_or(0)).collect()
+}
+
 /// A node as far as masks and drawings need it. Cores are named by their first CPU. Without cores it is not known.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -114,6 +157,22 @@ mod tests {
 
     fn shape(cores: &str, threads_per_core: u32, sibling_step: u32) -> NodeShape {
         NodeShape { cores: cores.parse().unwrap(), threads_per_core, sibling_step, ..NodeShape::default() }
+    }
+
+    #[test]
+    fn ranks_take_the_server_next_to_them_in_equal_shares() {
+        assert_eq!(servers_of_ranks(None, 2, 5), [0, 0, 0, 1, 1]);
+        assert_eq!(servers_of_ranks(None, 3, 3), [0, 1, 2]);
+        let cpus = |list: &str| -> Vec<CpuSet> { list.split(' ').map(|one| one.parse().unwrap()).collect() };
+        let node = NodeShape { numa: cpus("0-3 4-7"), ..shape("0-7", 1, 0) };
+        // spread over the domains: neighbours in number are not neighbours on the node
+        let spread =
+            Placement { servers: cpus("0 4"), ranks: cpus("1 5 2 6"), client_node: node, ..Placement::default() };
+        assert_eq!(servers_of_ranks(Some(&spread), 2, 4), [0, 1, 0, 1]);
+        let crowded = Placement { ranks: cpus("1 2 3 5"), ..spread.clone() };
+        assert_eq!(servers_of_ranks(Some(&crowded), 2, 4), [0, 0, 1, 1], "equal shares before distance");
+        let odd = Placement { ranks: cpus("5 6 7"), ..spread };
+        assert_eq!(servers_of_ranks(Some(&odd), 2, 3), [1, 1, 0]);
     }
 
     #[test]

@@ -43,6 +43,8 @@ struct Values<'a> {
     chunks: String,
     db_hosts: &'a [String],
     db_address: String,
+    /// Interfaces that ranks leave by, where there are several; empty: the kernel chooses.
+    source: String,
     server: &'a str,
     port: u16,
     /// One word of bash, quoted already.
@@ -92,7 +94,7 @@ impl JobScript<'_> {
             sweep,
             expect,
             workload: workload_words(&job.workload),
-            nodes: if half == Half::Db { expect.servers } else { expect.nodes },
+            nodes: if half == Half::Db { job.db_nodes.unwrap_or(0) } else { expect.nodes },
             run_dir: self.run_dir,
             client: self.client,
             directives: self.directives,
@@ -109,6 +111,7 @@ impl JobScript<'_> {
             ),
             db_hosts: if half == Half::Client { &job.db_hosts } else { &[] },
             db_address: job.db_address.join(","),
+            source: self.source(),
             server: self.server.unwrap_or(usual_server(job.store)),
             port: self.port,
             scratch: shell::folder(&self.site.scratch.node_local),
@@ -117,12 +120,26 @@ impl JobScript<'_> {
         tera::Context::from_serialize(&values).map_err(Into::into)
     }
 
+    /// Those of the servers' interfaces that the client's nodes have too, where the servers of a node share several.
+    fn source(&self) -> String {
+        let job = &self.manifest.job;
+        let known = |name: &&str| self.node.interfaces.is_empty() || self.node.interface(name).is_some();
+        let several = job.deployment == Deployment::Standard && job.interfaces().nth(1).is_some();
+        job.interfaces().filter(|name| several && known(name)).collect::<Vec<_>>().join("+")
+    }
+
     fn summary(&self) -> String {
         let Manifest { job, expect, .. } = self.manifest;
         let clients = format!("{} x {}", count(job.client_nodes, "client node"), count(job.clients_per_node, "rank"));
         let cpus = count(job.db_cpus, "CPU");
-        let shards = || count(expect.servers, "shard");
+        let shards = || match job.servers_per_node {
+            1 => count(expect.servers, "shard"),
+            several => format!("{} x {}", count(job.db_nodes.unwrap_or(0), "node"), count(several, "shard")),
+        };
         let store = match (job.deployment, job.db_from) {
+            (Deployment::Colocated, _) if job.servers_per_node > 1 => {
+                format!("{} servers of {cpus} on every client node", job.servers_per_node)
+            }
             (Deployment::Colocated, _) => format!("a server of {cpus} on every client node"),
             (_, DbFrom::Running) => format!("a store that runs already at {}", job.db_address.join(",")),
             (_, DbFrom::Job) => format!("{} of {cpus} in a job of their own", shards()),

@@ -59,7 +59,7 @@ impl<'a> Step<'a> {
     pub fn store(script: &'a JobScript<'_>) -> Step<'a> {
         let job = &script.manifest.job;
         let servers = script.manifest.expect.servers;
-        let nodes = if script.node.single { 1 } else { servers };
+        let nodes = if script.node.single { 1 } else { job.db_nodes.unwrap_or(job.client_nodes) };
         let behind_clients =
             job.deployment == Deployment::Standard && job.db_from != DbFrom::Job && !script.node.single;
         Step {

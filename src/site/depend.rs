@@ -111,7 +111,7 @@ fn node_keys(node: &Node, job: &Job) -> Vec<String> {
         keys.extend((!node.l3.is_empty()).then(|| "l3".to_owned()));
     }
     if job.net_ifname != "lo" && !node.single {
-        keys.push(format!("interface.{}", job.net_ifname));
+        keys.extend(job.interfaces().map(|name| format!("interface.{name}")));
     }
     keys
 }

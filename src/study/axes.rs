@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::sizes;
 use crate::record::binding::CpuBind;
+use crate::record::interfaces;
 use crate::record::malloc_conf::MallocConf;
 use crate::record::units::ByteCount;
 use crate::record::vocabulary::{
@@ -78,6 +79,9 @@ macro_rules! word {
     };
 }
 
+/// More than a node has cores for: a slip of the keyboard.
+const MOST_SERVERS_PER_NODE: u32 = 256;
+
 const AXES: &str = "Axes (comma-separated lists; their product is generated)";
 const WORKLOAD: &str = "What the ranks do with their tensors (axes, too; the defaults are SmartSim-Scaling's test)";
 const SWEEP: &str = "What each launch of the client goes through";
@@ -101,9 +105,18 @@ axes! {
         #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = AXES)]
         client_cpus: u32,
 
-        /// Nodes with one shard each; standard deployment only. Default: the site's study.
+        /// Nodes that the shards have for themselves; standard deployment only. Default: the site's study.
         #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = AXES)]
         db_nodes: u32,
+
+        /// Shards on each DB node, so that a cluster has --db-nodes x --shards-per-node of them; standard deployment only.
+        /// Default: 1.
+        #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = AXES)]
+        shards_per_node: u32,
+
+        /// Servers on each application node, which share its ranks; colocated deployment only. Default: 1.
+        #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = AXES)]
+        servers_per_node: u32,
 
         /// Cores for each server. Default: the site's study.
         #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = AXES)]
@@ -121,7 +134,8 @@ axes! {
         #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = word!(Distribution), help_heading = AXES)]
         distribution: Distribution,
 
-        /// Interfaces on which shards listen; standard deployment only. Default: the site's study.
+        /// Interfaces on which shards listen, or sets that the shards of a node share, such as hsn0+hsn1 for one permutation; a
+        /// rank leaves by the one of the set that is next to its cores. Standard deployment only. Default: the site's study.
         #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = AXES)]
         net_ifname: String,
 
@@ -266,11 +280,13 @@ impl Axes {
             clients_per_node: counts("clients-per-node", self.clients_per_node, &[1], 4096)?,
             client_cpus: counts("client-cpus", self.client_cpus, &[1], 4096)?,
             db_nodes: counts("db-nodes", self.db_nodes, &[3], 1000)?,
+            shards_per_node: counts("shards-per-node", self.shards_per_node, &[1], MOST_SERVERS_PER_NODE)?,
+            servers_per_node: counts("servers-per-node", self.servers_per_node, &[1], MOST_SERVERS_PER_NODE)?,
             db_cpus: counts("db-cpus", self.db_cpus, &[1], 4096)?,
             cpu_bind: list("cpu-bind", self.cpu_bind, &[CpuBind::None])?,
             distribution: list("distribution", self.distribution, &[Distribution::Packed])?,
-            net_ifname: names("net-ifname", self.net_ifname)?,
-            colocated_ifname: names("colocated-ifname", self.colocated_ifname)?,
+            net_ifname: interface_sets("net-ifname", self.net_ifname)?,
+            colocated_ifname: interface_sets("colocated-ifname", self.colocated_ifname)?,
             transport: list("transport", self.transport, &[Transport::Tcp])?,
             store: list("store", self.store, &[Store::Redis])?,
             io_threads: counts("io-threads", self.io_threads, &[1], 128)?,
@@ -321,16 +337,22 @@ fn count(flag: &str, value: u32, min: u32, max: u32) -> Result<u32> {
     Ok(value)
 }
 
-fn names(flag: &str, given: Option<Vec<String>>) -> Result<Vec<String>> {
+fn interface_sets(flag: &str, given: Option<Vec<String>>) -> Result<Vec<String>> {
     let values = list(flag, given, &["lo".to_owned()])?;
-    for name in &values {
+    for set in &values {
+        let twice =
+            (1..).zip(interfaces::of(set)).find(|(next, name)| interfaces::of(set).skip(*next).any(|it| it == *name));
+        ensure!(twice.is_none(), "--{flag} {set:?} names an interface twice: name each once");
+    }
+    for name in values.iter().flat_map(|set| interfaces::of(set)) {
         // the kernel's limit is 15 characters (IFNAMSIZ); the rest keeps the name usable in a permutation's name
         let fits = (1..=15).contains(&name.len());
         let plain =
             name.chars().all(|c| c.is_ascii_alphanumeric() || ".-_".contains(c)) && !name.starts_with(['-', '.']);
         ensure!(
             fits && plain,
-            "--{flag} {name:?} is no interface name; allowed: 1 to 15 of the characters a-z A-Z 0-9 . _ -, such as hsn0"
+            "--{flag} {name:?} is no interface name; allowed: 1 to 15 of the characters a-z A-Z 0-9 . _ -, such as hsn0, \
+             and several joined by +"
         );
     }
     Ok(values)
@@ -369,7 +391,7 @@ mod tests {
 
     #[test]
     fn an_interface_name_cannot_carry_shell() {
-        for hostile in ["$(id)", "a b", "hsn0;id", "", "-x", "0123456789abcdef", "hsn0\n"] {
+        for hostile in ["hsn0+", "hsn0+hsn1;id", "$(id)", "a b", "hsn0;id", "", "-x", "0123456789abcdef", "hsn0\n"] {
             let axes = Axes { net_ifname: Some(vec![hostile.to_owned()]), ..Axes::default() };
             assert!(error(axes).contains("is no interface name"), "{hostile:?}");
         }

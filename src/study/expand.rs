@@ -99,9 +99,15 @@ impl Study {
                     values: self.db_nodes.len(),
                     set: Box::new(|job, index| job.db_nodes = Some(self.db_nodes[index])),
                 },
+                Axis {
+                    key: "shards_per_node",
+                    values: self.shards_per_node.len(),
+                    set: Box::new(|job, index| job.servers_per_node = self.shards_per_node[index]),
+                },
                 axis!(self.net_ifname),
             ],
             Deployment::Colocated => vec![
+                axis!(self.servers_per_node),
                 axis!(self.transport),
                 // a socket has no interface: `lo` stands for "does not leave the node"
                 Axis {
@@ -212,9 +218,21 @@ fn job(deployment: Deployment, dimensions: &[Dimension<'_>], number: usize) -> J
     job
 }
 
+/// The key of a job that an axis sets, and the only deployment in which it does. A node's servers are `servers_per_node` of a job
+/// wherever they run, as its interface is `net_ifname`.
+pub fn key_of_job(axis: &str) -> (&str, Option<Deployment>) {
+    match axis {
+        "shards_per_node" => ("servers_per_node", Some(Deployment::Standard)),
+        "colocated_ifname" => ("net_ifname", Some(Deployment::Colocated)),
+        "db_nodes" | "net_ifname" => (axis, Some(Deployment::Standard)),
+        "servers_per_node" => (axis, Some(Deployment::Colocated)),
+        _ => (axis, None),
+    }
+}
+
 /// The keys that conditions may name: those of a job.
 pub fn condition_keys() -> Vec<&'static str> {
-    let of_lists = Axes::LISTS.iter().copied().filter(|key| *key != "colocated_ifname");
+    let of_lists = Axes::LISTS.iter().copied().filter(|key| key_of_job(key).0 == *key);
     of_lists.chain(["repeat"]).collect()
 }
 

@@ -31,6 +31,9 @@ impl Needs {
 
 const STANDARD: &str = "--deployment standard, and the study has only colocated ones";
 
+const SHARDS: &str = "--deployment standard; several servers on each application node are --servers-per-node";
+const SERVERS: &str = "--deployment colocated; several shards on each DB node are --shards-per-node";
+
 /// What flags and a file said, and what holds when all have spoken.
 pub struct Said<'a> {
     pub axes: &'a Axes,
@@ -109,6 +112,8 @@ impl Said<'_> {
         let listens = "colocated servers that listen for TCP (--deployment colocated, --transport tcp)";
         vec![
             needs("db-nodes", axes.db_nodes.is_some(), standard, STANDARD),
+            needs("shards-per-node", axes.shards_per_node.is_some(), standard, SHARDS),
+            needs("servers-per-node", axes.servers_per_node.is_some(), colocated, SERVERS),
             needs("keys", axes.keys.is_some(), standard, STANDARD),
             needs("net-ifname", axes.net_ifname.is_some(), standard, interface),
             needs("colocated-ifname", axes.colocated_ifname.is_some(), tcp, listens),
@@ -149,6 +154,8 @@ mod tests {
             ("deployment = [\"colocated\"]", "db_hosts = [\"a\"]", "", "--db-hosts has no effect"),
             ("deployment = [\"colocated\"]\ndb_nodes = [3]", "", "", "--db-nodes has no effect"),
             ("deployment = [\"colocated\"]\nnet_ifname = [\"ib0\"]", "", "", "--colocated-ifname"),
+            ("deployment = [\"colocated\"]\nshards_per_node = [2]", "", "", "--servers-per-node"),
+            ("servers_per_node = [2]", "", "", "--shards-per-node"),
             ("colocated_ifname = [\"ib0\"]", "", "", "--colocated-ifname has no effect"),
             ("distribution = [\"spread\"]", "", "", "--cpu-bind mask"),
         ] {

@@ -11,9 +11,14 @@ use crate::record::workload::Workload;
 /// Settings that few studies touch (another store, I/O threads, key placement) stand in it only where they differ from a
 /// default that is the same at every site. It has only characters that schedulers accept in a job's name.
 pub fn name(job: &Job) -> String {
+    let servers = match job.servers_per_node {
+        1 => String::new(),
+        several => format!("s{several}"),
+    };
     let db = match job.db_nodes {
-        Some(nodes) => format!("db{nodes}x{}", job.db_cpus),
-        None => format!("db{}", job.db_cpus),
+        Some(nodes) => format!("db{nodes}{servers}x{}", job.db_cpus),
+        None if servers.is_empty() => format!("db{}", job.db_cpus),
+        None => format!("db{servers}x{}", job.db_cpus),
     };
     let mut clients = format!("n{}x{}", job.client_nodes, job.clients_per_node);
     if job.client_cpus != 1 {
@@ -90,6 +95,11 @@ mod tests {
         job.keys = KeyPlacement::Balanced;
         job.repeat = 2;
         assert_eq!(name(&job), "colocated-n2x2-db1-none-hsn0-tcp-valkey-io4-dirty_decay_ms.-1-max64GiB-balanced-r2");
+        job.servers_per_node = 2;
+        assert!(name(&job).starts_with("colocated-n2x2-dbs2x1-none-"), "{}", name(&job));
+        job = example().job;
+        (job.servers_per_node, job.net_ifname) = (4, "hsn0+hsn1".into());
+        assert_eq!(name(&job), "standard-n2x2-db3s4x1-none-hsn0+hsn1-tcp-r1");
         job = example().job;
         job.workload = Workload {
             shape: "64xN".parse().unwrap(),

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::condition::{Condition, table};
-use super::expand::condition_keys;
+use super::expand::{condition_keys, key_of_job};
 use super::{Axes, Study};
 use crate::record::manifest::Job;
 
@@ -64,8 +64,7 @@ impl Rules {
             ensure!(!axes.is_empty(), "{what} has an empty `then`: name an axis and its values");
             for axis in &axes {
                 ensure!(
-                    Axes::LISTS.contains(&axis.as_str())
-                        && !["deployment", "colocated_ifname"].contains(&axis.as_str()),
+                    Axes::LISTS.contains(&axis.as_str()) && axis != "deployment",
                     "{what} changes {axis}, which is the same for all permutations"
                 );
                 ensure!(!when.condition.axes().any(|key| key == axis), "{what} asks about {axis} and changes it too");
@@ -136,7 +135,11 @@ impl Filter<'_> {
 
 impl Change<'_> {
     fn allows(&self, job: &toml::Table) -> bool {
-        let Some(value) = job.get(&self.axis) else { return true };
+        let (key, only) = key_of_job(&self.axis);
+        let Some(value) = job.get(key) else { return true };
+        if only.is_some_and(|only| job["deployment"].as_str() != Some(only.as_str())) {
+            return true;
+        }
         let other = self.others.iter().find(|(condition, _)| condition.meets(job));
         other.map_or(&self.usual, |(_, values)| values).contains(value)
     }

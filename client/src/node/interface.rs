@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use anyhow::{Context, Result, bail};
+use shardscale::record::cpus::CpuSet;
 use shardscale::record::host::InterfaceFacts;
 
 use super::Root;
@@ -61,6 +62,11 @@ pub fn facts(root: &Root, name: &str) -> InterfaceFacts {
         mtu: root.value(&of("mtu")),
         numa_domain: root.value(&of("device/numa_node")),
     }
+}
+
+/// The CPUs next to interface `name`; `None` where the kernel does not tell, as of virtual ones.
+pub fn cpus_near(root: &Root, name: &str) -> Option<CpuSet> {
+    root.value::<CpuSet>(&format!("sys/class/net/{name}/device/local_cpulist")).filter(|cpus| !cpus.is_empty())
 }
 
 /// Those that are not down and have an address.

@@ -67,13 +67,18 @@ pub struct RunArgs {
     #[command(flatten)]
     pub workload: WorkloadArgs,
 
-    /// Interface, or its address, from which the ranks connect; else the kernel chooses
+    /// Interface, or its address, from which the ranks connect; of several (hsn0+hsn1) each rank takes one that is next to its
+    /// cores. Else the kernel chooses
     #[arg(long, value_name = "IF")]
     pub source: Option<String>,
 
-    /// Each rank uses the server of its own host
+    /// Each rank uses a server of its own host
     #[arg(long)]
     pub colocated: bool,
+
+    /// Servers on each host, which share its ranks by locality
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "colocated", value_parser = value_parser!(u32).range(1..))]
+    pub servers_per_node: u32,
 
     /// Seconds until a connection must stand
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = value_parser!(u64).range(1..))]

@@ -28,7 +28,9 @@ impl Connector<'_> {
     /// A limit of this process that would be hit, or a server that cannot be reached within the connect time-out.
     pub fn connect(&self, shards: &[u32]) -> Result<(Vec<Stream>, Reach), Failure> {
         limits::rank_files(shards.len() as u64).during("connect")?;
-        let source = self.args.source.as_deref().map(source::resolve).transpose().during("connect")?;
+        let place = self.hosts.place_of(self.comm.rank());
+        let source = self.args.source.as_deref().map(|source| source::resolve(source, place));
+        let source = source.transpose().during("connect")?;
         let turn = self.turn(shards.len());
         std::thread::sleep(turn);
         let start = now_ns();
@@ -66,12 +68,16 @@ impl Connector<'_> {
     /// When this rank's first connection is due, so that each server is offered about as many a second as it should.
     ///
     /// Keys spread `connections` of each rank over all servers of a standard store; colocated, the ranks of a host come to
-    /// their own server.
+    /// servers of their own.
     fn turn(&self, connections: usize) -> Duration {
-        let (rank, of_rank) = (self.comm.rank() as usize, &self.hosts.of_rank);
+        let (rank, of_rank) = (self.comm.rank(), &self.hosts.of_rank);
         let before = match self.args.colocated {
-            true => of_rank[..rank].iter().filter(|host| **host == of_rank[rank]).count(),
-            false => rank * connections / self.store.shards.len().max(1),
+            true => {
+                let own = self.store.own_server(self.hosts, rank);
+                let here = (0..rank).filter(|other| of_rank[*other as usize] == of_rank[rank as usize]);
+                here.filter(|other| self.store.own_server(self.hosts, *other) == own).count()
+            }
+            false => rank as usize * connections / self.store.shards.len().max(1),
         };
         turn(before as u64)
     }

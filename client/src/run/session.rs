@@ -63,7 +63,7 @@ impl<'a> Session<'a> {
         let rank = comm.rank();
         let host = hosts.of_rank[rank as usize];
         let workload = args.workload.workload();
-        let map = store.key_map(args.keys, host);
+        let map = store.key_map(args.keys, hosts, rank);
         let places = used_places(&workload, &map, comm).during("choose the keys")?;
         let first = places.first().cloned().unwrap_or(Place { key: String::new(), shard: map.first_shard });
         let mut shards: Vec<u32> = places.iter().map(|place| place.shard).collect();

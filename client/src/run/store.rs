@@ -12,6 +12,7 @@ use shardscale::record::attempt::PASSWORD_FILE;
 use shardscale::record::files;
 use shardscale::record::keys_left::KeysLeft;
 use shardscale::record::manifest::Manifest;
+use shardscale::record::placement::servers_of_ranks;
 use shardscale::record::product;
 use shardscale::record::units::show_bytes;
 use shardscale::record::vocabulary::{KeyPlacement, Wire};
@@ -35,9 +36,11 @@ pub struct Store {
     pub settings: Vec<(String, String)>,
     /// The wire to use; never `auto`.
     pub wire: Wire,
-    /// Colocated: one for each host, in the order of hosts.
+    /// Colocated: equally many for each host, in the order of hosts.
     pub shards: Vec<Shard>,
     pub colocated: bool,
+    /// Colocated: which of its host's servers a rank uses, by its place on the host.
+    server_of_place: Vec<u32>,
     pub password: Option<String>,
     /// What our keys begin with, and no others. Empty in a store of the job's own; one that was given by its address may hold what
     /// is not ours, and our keys are removed from it at the end.
@@ -47,7 +50,7 @@ pub struct Store {
 /// Where to ask, and with which password.
 #[derive(Serialize, Deserialize)]
 struct Contact {
-    /// Standard: one or more servers of one store. Colocated: one for each host, in the order of hosts.
+    /// Standard: one or more servers of one store. Colocated: equally many for each host, in the order of hosts.
     addresses: Vec<Address>,
     password: Option<String>,
     key_prefix: String,
@@ -59,19 +62,20 @@ impl Store {
         let contact = if comm.is_root() { Some(Contact::find(args, hosts)?) } else { None };
         let contact: Contact = comm.share(contact.as_ref())?;
         let host = hosts.of_rank[comm.rank() as usize];
-        let asked = match args.colocated {
-            true if hosts.first_rank(host) == Some(comm.rank()) => &contact.addresses[host as usize..=host as usize],
-            false if comm.is_root() => &contact.addresses[..],
-            _ => &[],
+        // a colocated server is a store by itself
+        let (asked, together) = match args.colocated {
+            true if hosts.first_rank(host) == Some(comm.rank()) => {
+                (&contact.addresses[hosts.servers_of(host, contact.addresses.len())], 1)
+            }
+            false if comm.is_root() => (&contact.addresses[..], contact.addresses.len()),
+            _ => (&[][..], 1),
         };
-        let answer = match asked.is_empty() {
-            true => None,
-            false => Some(survey(asked, contact.password.as_deref(), args.timeouts())?),
-        };
-        let store = match comm.collect(&answer)? {
+        let ask = |store: &[Address]| survey(store, contact.password.as_deref(), args.timeouts());
+        let answers = asked.chunks(together.max(1)).map(ask).collect::<Result<Vec<_>>>()?;
+        let store = match comm.collect(&answers)? {
             None => None,
             // of each host its first rank asked, so the answers stand in the order of hosts
-            Some(answers) => Some(Store::merge(&answers.into_iter().flatten().collect::<Vec<_>>(), args, contact)?),
+            Some(answers) => Some(Store::merge(&answers.concat(), args, contact, hosts)?),
         };
         if let (Some(store), Some(attempt)) = (&store, &args.attempt) {
             check_product(&store.program, attempt)?;
@@ -79,7 +83,7 @@ impl Store {
         comm.share(store.as_ref())
     }
 
-    fn merge(answers: &[Survey], args: &RunArgs, contact: Contact) -> Result<Store> {
+    fn merge(answers: &[Survey], args: &RunArgs, contact: Contact, hosts: &Hosts) -> Result<Store> {
         let first = answers.first().context("nobody asked the store")?;
         if args.colocated {
             for answer in answers {
@@ -100,6 +104,7 @@ impl Store {
             wire: choose_wire(args.wire, answers)?,
             shards: answers.iter().flat_map(|answer| answer.topology.shards.clone()).collect(),
             colocated: args.colocated,
+            server_of_place: servers_of_places(args, hosts),
             password: contact.password,
             key_prefix: contact.key_prefix,
         })
@@ -131,13 +136,22 @@ impl Store {
         }
     }
 
-    /// Names and places keys for a rank on host number `host`.
-    pub fn key_map(&self, placement: KeyPlacement, host: u32) -> KeyMap {
+    /// Names and places keys for `rank`.
+    pub fn key_map(&self, placement: KeyPlacement, hosts: &Hosts, rank: u32) -> KeyMap {
         let (shards, first_shard) = match self.colocated {
-            true => (vec![self.shards[host as usize].clone()], host),
+            true => {
+                let own = self.own_server(hosts, rank);
+                (vec![self.shards[own as usize].clone()], own)
+            }
             false => (self.shards.clone(), 0),
         };
         KeyMap { topology: Topology { shards }, placement, first_shard, prefix: self.key_prefix.clone() }
+    }
+
+    /// Index of the only server that `rank` uses in a colocated store.
+    pub fn own_server(&self, hosts: &Hosts, rank: u32) -> u32 {
+        let here = hosts.servers_of(hosts.of_rank[rank as usize], self.shards.len());
+        here.start as u32 + self.server_of_place.get(hosts.place_of(rank)).copied().unwrap_or(0)
     }
 
     /// Whether others use it too.
@@ -161,6 +175,14 @@ impl Store {
         };
         left.write(attempt)
     }
+}
+
+/// Who shares which of a host's servers, by place on the host: as the manifest's placement has it, or in blocks.
+fn servers_of_places(args: &RunArgs, hosts: &Hosts) -> Vec<u32> {
+    let most = (0..hosts.names.len() as u32).map(|host| hosts.of_rank.iter().filter(|of| **of == host).count()).max();
+    let manifest = args.attempt.as_deref().and_then(Manifest::of_attempt);
+    let placement = manifest.as_ref().and_then(|manifest| manifest.placement.as_ref());
+    servers_of_ranks(placement, args.servers_per_node, most.unwrap_or(1) as u32)
 }
 
 /// Refuses a store that is another product than the run's manifest says: its figures would go by a false name.
@@ -200,7 +222,10 @@ impl Contact {
         let servers = args.attempt.as_deref().map_or(Ok(Vec::new()), address::announced)?;
         if !servers.is_empty() {
             let addresses = match args.colocated {
-                true => hosts.names.iter().map(|host| address::on_host(&servers, host)).collect::<Result<_>>()?,
+                true => {
+                    let of = |host: &String| address::on_host(&servers, host, args.servers_per_node as usize);
+                    hosts.names.iter().map(of).collect::<Result<Vec<_>>>()?.concat()
+                }
                 false => servers.iter().map(address::from_afar).collect::<Result<_>>()?,
             };
             let password = password_of_attempt(args)?.or_else(password_of_environment);
@@ -230,16 +255,19 @@ fn new_prefix() -> Result<String> {
     Ok(format!("shardscale:{:08x}:", u32::from_ne_bytes(bytes)))
 }
 
-/// Colocated, one address stands for the server of each host, as `127.0.0.1:6780` does.
+/// Colocated, an address stands for a server of each host, as `127.0.0.1:6780` does.
 fn for_hosts(given: &[Address], args: &RunArgs, hosts: &Hosts) -> Result<Vec<Address>> {
-    match (args.colocated, given) {
-        (false, _) => Ok(given.to_vec()),
-        (true, [one]) => Ok(vec![one.clone(); hosts.names.len()]),
-        (true, several) => bail!(
-            "--colocated takes one address, which every host resolves to its own server; {} are given",
-            several.len()
-        ),
+    if !args.colocated {
+        return Ok(given.to_vec());
     }
+    let wanted = args.servers_per_node;
+    ensure!(
+        given.len() == wanted as usize,
+        "--colocated takes one address for each server of a host (--servers-per-node {wanted}), which every host resolves to its \
+         own; {} are given",
+        given.len()
+    );
+    Ok(vec![given; hosts.names.len()].concat())
 }
 
 pub fn password_of_environment() -> Option<String> {

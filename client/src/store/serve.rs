@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use redis::ConnectionAddr;
 use shardscale::record::SCHEMA;
+use shardscale::record::interfaces;
 use shardscale::record::manifest::Manifest;
 use shardscale::record::server::{InForce, Server};
 use shardscale::record::vocabulary::Deployment;
@@ -32,7 +33,7 @@ pub struct Args {
     /// Attempt folder that `begin` made
     #[arg(long, value_name = "DIR")]
     attempt: PathBuf,
-    /// Network interface to listen on, by its first address, IPv4 before IPv6
+    /// Network interface to listen on, by its first address, IPv4 before IPv6; the servers of a node take several (ib0+ib1) in turn
     #[arg(long, value_name = "IF")]
     ifname: String,
     /// Port of this node's first server; the others of the node take the following ones
@@ -54,7 +55,7 @@ pub struct Args {
     /// runs where this process may
     #[arg(long, value_name = "LIST;..")]
     cpus: Option<CpuLists>,
-    /// Number of this server; without it, the launcher's task number
+    /// Number of this node's first server; without it, a server's number is the launcher's task number
     #[arg(long, value_name = "N")]
     index: Option<u32>,
     #[command(flatten)]
@@ -74,6 +75,7 @@ pub fn run(args: &Args) -> Result<()> {
 }
 
 fn serve(args: &Args, task: Task, host: &str) -> Result<()> {
+    let ifname = interfaces::of_local(&args.ifname, task.local_index.into());
     let stop = Stop::listen(&args.attempt)?;
     let program = Program::identify(&args.server)?;
     let manifest = Manifest::of_attempt(&args.attempt);
@@ -86,7 +88,7 @@ fn serve(args: &Args, task: Task, host: &str) -> Result<()> {
             program.version
         );
     }
-    let listen = listen(args, task, host)?;
+    let listen = listen(args, ifname, task, host)?;
     let scratch = private_folder(&args.scratch, task)?;
     let clients = manifest.as_ref().map_or(0, ranks_per_server);
     let config = Config {
@@ -108,7 +110,7 @@ fn serve(args: &Args, task: Task, host: &str) -> Result<()> {
         Start { config: &config.text(), cpus, malloc_conf: args.settings.malloc_conf.variable(), label: Some(label) };
     let mut supervisor = Supervisor { daemon: program.start(start)?, stop };
     let Some(mut connection) = supervisor.await_start(&config.link())? else { return Ok(()) };
-    let said = in_force::ask(&mut connection, &program.path, &config, &args.ifname)?;
+    let said = in_force::ask(&mut connection, &program.path, &config, ifname)?;
     let warnings = in_force::warnings(&said.in_force, clients);
     warnings.iter().for_each(|warning| say::line(format_args!("server {} on {host}: {warning}", task.index)));
     let server = Server {
@@ -119,7 +121,7 @@ fn serve(args: &Args, task: Task, host: &str) -> Result<()> {
         address: config.address().map(|(address, _)| address.to_string()),
         port: config.address().map(|(_, port)| port),
         socket: (listen == Listen::Socket).then(|| config.socket.clone()),
-        ifname: args.ifname.clone(),
+        ifname: ifname.to_owned(),
         pid: supervisor.daemon.pid(),
         cpus: node::affinity(supervisor.daemon.pid())?,
         version: said.version,
@@ -133,7 +135,7 @@ fn serve(args: &Args, task: Task, host: &str) -> Result<()> {
 }
 
 /// Where this server will listen, after a look whether that is free: the server's own message names no remedy.
-fn listen(args: &Args, task: Task, host: &str) -> Result<Listen> {
+fn listen(args: &Args, ifname: &str, task: Task, host: &str) -> Result<Listen> {
     if args.uds {
         return Ok(Listen::Socket);
     }
@@ -146,14 +148,14 @@ fn listen(args: &Args, task: Task, host: &str) -> Result<Listen> {
             if args.cluster { format!(", the cluster bus takes port + {BUS_OFFSET}") } else { String::new() }
         )
     })?;
-    let address = interface::address(&args.ifname, host)?;
+    let address = interface::address(ifname, host)?;
     let bus = args.cluster.then_some(port.saturating_add(BUS_OFFSET));
     for port in [Some(port), bus].into_iter().flatten() {
         TcpListener::bind((address, port)).with_context(|| {
             format!(
                 "port {port} of {address} ({}) on {host} cannot be used: give another --port (gen: --db-port), or end \
                  what holds it (`ss -ltnp` on {host} names it)",
-                args.ifname
+                ifname
             )
         })?;
     }
@@ -190,7 +192,7 @@ fn longest_value(manifest: &Manifest) -> u64 {
 fn ranks_per_server(manifest: &Manifest) -> u64 {
     match manifest.job.deployment {
         Deployment::Standard => manifest.expect.ranks.into(),
-        Deployment::Colocated => manifest.job.clients_per_node.into(),
+        Deployment::Colocated => manifest.job.clients_per_node.div_ceil(manifest.job.servers_per_node.max(1)).into(),
     }
 }
 

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::record::cpus::CpuSet;
+use crate::record::interfaces;
 use crate::record::manifest::Manifest;
 use crate::record::placement::NodeShape;
 use crate::record::samples::{Meta, RankInfo};
@@ -70,7 +71,7 @@ pub fn contradictions(manifest: &Manifest, ranks: &[Seat], servers: &[Server]) -
         found.extend(ranks_per_node(manifest, ranks));
         found.extend(hosts(manifest, ranks, &seats));
     }
-    found.extend(interfaces(manifest, servers));
+    found.extend(listened_elsewhere(manifest, servers));
     found.extend(silent_servers(manifest, servers));
     match manifest.job.cpu_bind.kind() {
         BindKind::None => {}
@@ -105,33 +106,51 @@ fn hosts(manifest: &Manifest, ranks: &[Seat], servers: &[Seat]) -> Option<String
     }
     match manifest.job.deployment {
         Deployment::Colocated => {
-            let alone = of_ranks.symmetric_difference(&of_servers).next()?;
-            let who = if of_ranks.contains(alone) { "ranks and no server" } else { "a server and no rank" };
-            Some(format!("{alone} had {who}, and the store is colocated"))
+            let alone = of_ranks.symmetric_difference(&of_servers).next();
+            let alone = alone.map(|alone| {
+                let who = if of_ranks.contains(alone) { "ranks and no server" } else { "a server and no rank" };
+                format!("{alone} had {who}, and the store is colocated")
+            });
+            alone.or_else(|| crowded(servers, manifest.job.servers_per_node))
         }
         Deployment::Standard => {
             let shared = of_ranks.intersection(&of_servers).next();
             let shared =
                 shared.map(|host| format!("{host} had ranks and a server, and these were to have nodes of their own"));
-            shared.or_else(|| {
-                let doubled = servers.len() != of_servers.len();
-                doubled
-                    .then(|| format!("{} servers ran on {} hosts instead of one each", servers.len(), of_servers.len()))
-            })
+            shared.or_else(|| crowded(servers, manifest.job.servers_per_node))
         }
     }
 }
 
-fn interfaces(manifest: &Manifest, servers: &[Server]) -> Option<String> {
+/// Hosts with more or fewer servers than each was to have.
+fn crowded(servers: &[Seat], asked: u32) -> Option<String> {
+    let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
+    for seat in servers {
+        *counts.entry(&seat.host).or_default() += 1;
+    }
+    let (host, count) = counts.iter().find(|(_, count)| **count != asked)?;
+    let each = if asked == 1 { "one each".to_owned() } else { format!("{asked} each") };
+    Some(format!(
+        "{} servers ran on {} hosts instead of {each}, such as {count} on {host}",
+        servers.len(),
+        counts.len()
+    ))
+}
+
+fn listened_elsewhere(manifest: &Manifest, servers: &[Server]) -> Option<String> {
     let job = &manifest.job;
     let listens = |server: &Server| match (&server.address, &server.socket) {
         (_, Some(_)) => "a UNIX socket".to_owned(),
         (Some(address), None) => format!("{} ({address})", server.ifname),
         (None, None) => "nothing that is recorded".to_owned(),
     };
+    let asked = |server: &Server| match server.local_index {
+        Some(local) => server.ifname == interfaces::of_local(&job.net_ifname, local),
+        None => job.interfaces().any(|name| name == server.ifname),
+    };
     let as_asked = |server: &&Server| match job.transport {
         Transport::Uds => server.socket.is_some(),
-        Transport::Tcp => server.socket.is_none() && server.address.is_some() && server.ifname == job.net_ifname,
+        Transport::Tcp => server.socket.is_none() && server.address.is_some() && asked(server),
     };
     let wrong: Vec<&Server> = servers.iter().filter(|server| !as_asked(server)).collect();
     let first = wrong.first()?;
@@ -368,7 +387,15 @@ mod tests {
             ["cn1 had ranks and a server, and these were to have nodes of their own"]
         );
         let apart = [server(0, "cn3", "1-2"), server(1, "cn3", "1-2")];
-        assert_eq!(contradictions(&standard, &ranks(), &apart), ["2 servers ran on 1 hosts instead of one each"]);
+        assert_eq!(
+            contradictions(&standard, &ranks(), &apart),
+            ["2 servers ran on 1 hosts instead of one each, such as 2 on cn3"]
+        );
+        (standard.job.servers_per_node, standard.job.net_ifname) = (2, "hsn0+hsn1".into());
+        assert_eq!(
+            contradictions(&standard, &ranks(), &apart),
+            ["1 of 2 servers listened elsewhere, such as server 1 on cn3: hsn0 (10.78.0.1) instead of hsn0+hsn1"]
+        );
         standard.expect.nodes = 1;
         assert!(contradictions(&standard, &ranks(), &servers()).is_empty(), "one machine holds all");
     }

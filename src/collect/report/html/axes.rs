@@ -8,8 +8,9 @@ use crate::collect::model::Run;
 use crate::collect::params::{COLUMNS, FOLLOWS, Value};
 
 /// Columns in the order in which they are likely to tell most: the first that differs gives plots their colours.
-pub const PREFER: [&str; 10] = [
+pub const PREFER: [&str; 11] = [
     "db_nodes",
+    "servers_per_node",
     "source",
     "deployment",
     "transport",
@@ -41,6 +42,7 @@ pub fn title(column: &str) -> (String, bool) {
     let label = match column {
         "db_nodes" => "DB nodes".to_owned(),
         "db_cpus" => "DB CPUs".to_owned(),
+        "servers_per_node" => "servers/node".to_owned(),
         "cpu_bind" => "CPU binding".to_owned(),
         "net_ifname" => "interface".to_owned(),
         "io_threads" => "I/O threads".to_owned(),

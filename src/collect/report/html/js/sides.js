@@ -6,7 +6,7 @@ const sideChoices = () => CONFIGURATION.filter((axis) => distinct(filter.compara
 const sideRank = (axis) => (SIDE_AXES.includes(axis.key) ? SIDE_AXES.indexOf(axis.key) : SIDE_AXES.length);
 
 /** Axes that cannot stay the same when another one changes: a colocated store has no DB nodes, a socket no interface. */
-const ENTAILS = { deployment: ["db_nodes", "net_ifname", "transport"], transport: ["net_ifname"], store: ["server"], server: ["store"] };
+const ENTAILS = { deployment: ["db_nodes", "servers_per_node", "net_ifname", "transport"], transport: ["net_ifname"], store: ["server"], server: ["store"] };
 
 const SIDE_FIGURES = () => [["overlap", "GB/s, all operations (overlap)"], ["classic", "GB/s, classic"], ...OPS.flatMap((op) => [[`${op} median`, `median of ${op}, us`], [`${op} p99`, `p99 of ${op}, us`]])];
 
