@@ -13,6 +13,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use common::{CLIENT, Redis, free_port, require, wait_for};
 use shardscale::record::attempt::{Attempt, FailureKind, Outcome};
+use shardscale::record::samples::SamplesFile;
 
 /// Each study starts its servers and ranks on the machine's few cores: one at a time, or all wait for all.
 static MACHINE: Mutex<()> = Mutex::new(());
@@ -145,6 +146,32 @@ fn standard_and_colocated_run_and_are_collected() {
         assert_eq!(code, Some(0), "{table}");
         assert!(table.contains("1 done"), "{table}");
     }
+}
+
+#[test]
+fn servers_of_one_machine_share_its_ports_and_ranks() {
+    let study = Study::standard(&["--db-nodes=1", "--shards-per-node=3", "--keys=balanced", "--iterations=5"]);
+    let output = study.run();
+    assert!(output.status.success(), "{}", text(&output));
+    let servers = study.attempt(1).servers;
+    let ports: Vec<u16> = servers.iter().filter_map(|server| server.port).collect();
+    assert_eq!((ports.len(), ports[1] - ports[0], ports[2] - ports[0]), (3, 1, 2));
+    let shown = study.collect();
+    assert_eq!(shown.0, Some(0), "{}", shown.1);
+    study.assert_nothing_left();
+    drop(study);
+
+    // two UNIX sockets, a rank each
+    let colocated = ["--deployment=colocated", "--transport=uds", "--servers-per-node=2", "--iterations=5"];
+    let study = Study::new(&colocated);
+    let output = study.run();
+    assert!(output.status.success(), "{}", text(&output));
+    let file = SamplesFile::open(&study.attempt(1).samples()).unwrap().unwrap();
+    let shards: Vec<u32> = file.contents().unwrap().ranks.iter().map(|rank| rank.shard).collect();
+    assert_eq!(shards, [0, 1]);
+    let shown = study.collect();
+    assert_eq!(shown.0, Some(0), "{}", shown.1);
+    study.assert_nothing_left();
 }
 
 #[test]

@@ -17,6 +17,7 @@ use slurm_support::{Case, Cluster, assert_nothing_left, attempt, processes, proc
 const CASES: &[Case] = &[
     ("sbatch out/*.sh runs standard and colocated, and collect reports them", main_job),
     ("the database on named hosts, on nodes of a feature, in a job of its own, running already", database_elsewhere),
+    ("several shards a node share two interfaces, several servers a node its ranks", several_a_node),
     ("shardscale check asks Slurm once for each shape of job, and names what it would refuse", checked),
     ("scancel leaves a status, samples, and no server", cancelled),
     ("a rank killed with -9 ends the job and is named", killed_rank),
@@ -90,6 +91,56 @@ fn main_job(cluster: &Cluster) {
     cluster.bash(&folder, "sbatch out/*.sh");
     cluster.wait_until_idle();
     assert!(scripts.iter().all(|script| !script.with_extension("").join("attempt-2").exists()));
+}
+
+fn several_a_node(cluster: &Cluster) {
+    let folder = cluster.folder("several");
+    let study = "--deployment standard,colocated --shards-per-node 2 --net-ifname hsn0+hsn1 --servers-per-node 2 --transport tcp \
+        --clients-per-node 4 --keys balanced --iterations 20";
+    let mut scripts = cluster.generate(&folder, study);
+    // the database in a job of its own has half as many nodes as shards, too
+    scripts.extend(cluster.generate(
+        &folder,
+        "--out pair --deployment standard --shards-per-node 2 --net-ifname hsn0+hsn1 --db-from job --iterations 20",
+    ));
+    for folder_of_scripts in ["out", "pair"] {
+        cluster.bash(&folder, &format!("sbatch {folder_of_scripts}/*.sh"));
+        cluster.wait_until_idle();
+    }
+    assert_nothing_left();
+    assert_eq!(scripts.len(), 3);
+    for script in &scripts {
+        let colocated = script.to_string_lossy().contains("colocated");
+        let count = if colocated { 4 } else { 6 };
+        let (servers, _) = hosts(script, count);
+        assert!(servers.chunks(2).all(|two| two[0] == two[1]), "two on each of {} hosts: {servers:?}", count / 2);
+        let attempt = attempt(script, count);
+        for server in &attempt.servers {
+            let local = server.local_index.unwrap();
+            let (ifname, network) = match (colocated, local) {
+                (true, _) => ("lo", "127.0.0.1"),
+                (false, 0) => ("hsn0", "10.78.0."),
+                (false, _) => ("hsn1", "10.79.0."),
+            };
+            assert_eq!((server.ifname.as_str(), server.port), (ifname, Some(6780 + local as u16)));
+            assert!(server.address.as_deref().is_some_and(|ip| ip.starts_with(network)), "{server:?}");
+        }
+        let file = SamplesFile::open(&attempt.samples()).unwrap().unwrap();
+        let contents = file.contents().unwrap();
+        assert_eq!(contents.meta.unwrap().shards.len(), count as usize);
+        let mut ranks_of = vec![0; count as usize];
+        contents.ranks.iter().for_each(|rank| ranks_of[rank.shard as usize] += 1);
+        if colocated {
+            assert_eq!(ranks_of, [2, 2, 2, 2], "the ranks of a host are shared");
+        } else {
+            let environment = attempt.environment.unwrap();
+            let used: std::collections::BTreeSet<_> =
+                environment.routes.iter().filter_map(|route| route.interface.as_deref()).collect();
+            assert!(used.iter().all(|name| name.starts_with("hsn")), "{used:?}");
+        }
+    }
+    let table = cluster.shardscale(&folder, "collect .", 0);
+    assert!(table.contains("3 runs: 3 done"), "{table}");
 }
 
 fn checked(cluster: &Cluster) {

@@ -8,7 +8,7 @@ use crate::record::op::Op;
 use crate::record::pack::PackPlace;
 
 use super::baseline::Baseline;
-use super::params::Params;
+use super::params::{Params, Value};
 use super::scaling::Scaling;
 use super::stats::density::Density;
 use super::stats::trend::Trend;
@@ -113,6 +113,15 @@ impl Run {
     /// The sizes that were measured whole, in the order of measurement.
     pub fn sizes(&self) -> &[SizeResult] {
         self.measured.as_ref().map_or(&[], |measured| &measured.sizes)
+    }
+
+    /// Nodes that the store has (of a colocated one, those of the clients that it runs beside), and all of the job.
+    pub fn nodes(&self) -> (Option<f64>, Option<f64>) {
+        let count = |column| match self.params.get(column)? {
+            Value::Count(count) if *count > 0 => Some(*count as f64),
+            _ => None,
+        };
+        (count("db_nodes").or_else(|| count("client_nodes")), count("expected_nodes"))
     }
 
     /// The size at which most was moved, and how much: all operations by overlap, or by the classic sum where the ranks have

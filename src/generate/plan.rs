@@ -64,6 +64,17 @@ impl Plan {
         self.planned.iter().filter_map(|planned| planned.cost).fold(0.0, |sum, cost| sum + cost)
     }
 
+    /// What of that the nodes of the servers would cost: a permutation's cost by its share of nodes. Colocated servers have none.
+    pub fn cost_of_db_nodes(&self) -> f64 {
+        let of_store = |planned: &Planned| {
+            let (job, nodes) = (&planned.manifest.job, planned.manifest.expect.nodes);
+            let own = if nodes > job.client_nodes { job.db_nodes.unwrap_or(0) } else { 0 };
+            planned.cost.unwrap_or(0.0) * f64::from(own) / f64::from(nodes.max(1))
+        };
+        // a pack's nodes serve permutations of several sizes in turn: no share of them is the store's
+        if self.packs.is_empty() { self.planned.iter().map(of_store).sum() } else { 0.0 }
+    }
+
     /// Permutations that are jobs of their own.
     fn alone(&self) -> impl Iterator<Item = &Planned> {
         self.planned.iter().filter(|planned| !self.packed.contains(&planned.manifest.name))

@@ -74,7 +74,11 @@ fn packs(plan: &Plan) -> String {
 fn totals(plan: &Plan) -> String {
     let jobs = plan.jobs();
     let cost = match &plan.charge_unit {
-        Some(unit) => format!(", at most {:.2} {unit} if each takes its whole wall time", plan.cost()),
+        Some(unit) => {
+            let of_store = plan.cost_of_db_nodes();
+            let of_store = if of_store > 0.0 { format!(", {of_store:.2} of them for DB nodes") } else { String::new() };
+            format!(", at most {:.2} {unit} if each takes its whole wall time{of_store}", plan.cost())
+        }
         None => String::new(),
     };
     let refused = if plan.refused.is_empty() { String::new() } else { format!(", {} refused", plan.refused.len()) };

@@ -6,7 +6,8 @@ ROOT=$(cd "$LAB/../.." && pwd)
 RUN=${RUN:-$ROOT/target/slurm-lab} # configuration, keys, logs, pids, spool
 MGT=lsbr-mgt                       # bridge of the management network; its existence says that a cluster is up
 HSN=lsbr-hsn                       # bridge of the "high speed" network
-export LAB ROOT RUN MGT HSN
+HSN1=lsbr-hsn1                     # and of a second one, for nodes with two interfaces
+export LAB ROOT RUN MGT HSN HSN1
 
 # is PID COMM: the process exists, is no zombie, and is that program still (pids are used again)
 is() {

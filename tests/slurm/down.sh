@@ -11,15 +11,15 @@ for file in "$RUN"/pid/cn*; do
 done
 stop "$RUN/pid/slurmctld" slurmctld TERM
 stop "$RUN/pid/munged" munged TERM
-for bridge in "$MGT" "$HSN"; do
+for bridge in "$MGT" "$HSN" "$HSN1"; do
   ! ip link show "$bridge" >/dev/null 2>&1 || ip link del "$bridge"
 done
 # the kernel takes dead namespaces apart in the background, and late where a connection died in the middle
-mapfile -t interfaces < <(ip -o link | grep -oE '\bls[mh][0-9]+\b')
+mapfile -t interfaces < <(ip -o link | grep -oE '\bls[mhi][0-9]+\b')
 for interface in "${interfaces[@]}"; do ip link del "$interface" 2>/dev/null; done
 for _ in $(seq 50); do
-  ip -o link | grep -qE '^[0-9]+: ls[mh][0-9]+@' || exit 0
+  ip -o link | grep -qE '^[0-9]+: ls[mhi][0-9]+@' || exit 0
   sleep 0.1
 done
-echo "down.sh: interfaces of nodes are left: $(ip -o link | grep -oE 'ls[mh][0-9]+' | tr '\n' ' ')" >&2
+echo "down.sh: interfaces of nodes are left: $(ip -o link | grep -oE 'ls[mhi][0-9]+' | tr '\n' ' ')" >&2
 exit 1

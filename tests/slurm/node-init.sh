@@ -24,7 +24,7 @@ case $SHARED/ in
   ;;
 *) mount -t tmpfs -o mode=1777 none /tmp ;;
 esac
-for network in eth0:10.77.0 hsn0:10.78.0; do
+for network in eth0:10.77.0 hsn0:10.78.0 hsn1:10.79.0; do
   interface=${network%%:*}
   for _ in $(seq 250); do ip link show "$interface" >/dev/null 2>&1 && break; sleep 0.02; done
   ip addr add "${network#*:}.$i/24" dev "$interface"

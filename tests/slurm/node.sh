@@ -21,3 +21,4 @@ done
 [ "$there" != "$here" ] || { echo "node.sh: $n does not leave the host's network" >&2; exit 1; }
 ip link add "lsm$i" master "$MGT" up type veth peer name eth0 netns "$pid"
 ip link add "lsh$i" master "$HSN" up type veth peer name hsn0 netns "$pid"
+ip link add "lsi$i" master "$HSN1" up type veth peer name hsn1 netns "$pid"

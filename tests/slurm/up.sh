@@ -126,7 +126,7 @@ printf 'export SLURM_CONF=%q\n' "$RUN/slurm.conf" >"$RUN/env.sh"
 # --- networks, controller, nodes ---------------------------------------------------------------------------------
 ip link set "$MGT" up
 ip addr add 10.77.0.254/24 dev "$MGT"
-ip link add "$HSN" up type bridge
+for bridge in "$HSN" "$HSN1"; do ip link add "$bridge" up type bridge; done
 
 (umask 077 && head -c 1024 /dev/urandom >"$RUN/munge/key")
 # --force: the state folder may lie below folders of another user, as in a checkout used with sudo

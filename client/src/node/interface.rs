@@ -51,6 +51,27 @@ pub fn with_address(interfaces: &Interfaces, address: IpAddr) -> Option<&str> {
     interfaces.iter().find(|(_, addresses)| addresses.contains(&address)).map(|(name, _)| name.as_str())
 }
 
+/// Whether `to` is in a network of interface `name`: what goes there leaves by it, or may.
+pub fn reaches(name: &str, to: IpAddr) -> Result<bool> {
+    let mut entries = nix::ifaddrs::getifaddrs()?.filter(|entry| entry.interface_name == name);
+    Ok(entries.any(|entry| {
+        let ip = |address: Option<nix::sys::socket::SockaddrStorage>| {
+            let address = address?;
+            let v4 = address.as_sockaddr_in().map(|one| IpAddr::from(one.ip()));
+            v4.or(address.as_sockaddr_in6().map(|one| IpAddr::from(one.ip())))
+        };
+        ip(entry.address).zip(ip(entry.netmask)).is_some_and(|(own, mask)| same_network(own, to, mask))
+    }))
+}
+
+fn same_network(one: IpAddr, other: IpAddr, mask: IpAddr) -> bool {
+    match (one, other, mask) {
+        (IpAddr::V4(one), IpAddr::V4(other), IpAddr::V4(mask)) => one & mask == other & mask,
+        (IpAddr::V6(one), IpAddr::V6(other), IpAddr::V6(mask)) => one & mask == other & mask,
+        _ => false,
+    }
+}
+
 /// What the kernel says of interface `name`.
 pub fn facts(root: &Root, name: &str) -> InterfaceFacts {
     let of = |file: &str| format!("sys/class/net/{name}/{file}");
@@ -100,6 +121,14 @@ mod tests {
 
     fn ip(text: &str) -> IpAddr {
         text.parse().unwrap()
+    }
+
+    #[test]
+    fn an_address_is_in_a_network_by_its_mask() {
+        let same = |one, other, mask| same_network(ip(one), ip(other), ip(mask));
+        assert!(same("10.78.0.3", "10.78.0.9", "255.255.255.0") && !same("10.78.0.3", "10.79.0.9", "255.255.255.0"));
+        assert!(same("fd00::1", "fd00::2", "ffff:ffff::") && !same("10.0.0.1", "fd00::2", "ffff::"));
+        assert!(reaches("lo", ip("127.0.0.9")).unwrap() && !reaches("lo", ip("10.0.0.1")).unwrap());
     }
 
     #[test]

@@ -29,14 +29,12 @@ impl Connector<'_> {
     pub fn connect(&self, shards: &[u32]) -> Result<(Vec<Stream>, Reach), Failure> {
         limits::rank_files(shards.len() as u64).during("connect")?;
         let place = self.hosts.place_of(self.comm.rank());
-        let source = self.args.source.as_deref().map(|source| source::resolve(source, place));
-        let source = source.transpose().during("connect")?;
         let turn = self.turn(shards.len());
         std::thread::sleep(turn);
         let start = now_ns();
         let (mut streams, mut retries) = (Vec::new(), 0);
         for shard in shards {
-            let reached = self.reach(*shard, source)?;
+            let reached = self.reach(*shard, place)?;
             streams.push(reached.connection);
             retries += reached.retries;
         }
@@ -50,12 +48,10 @@ impl Connector<'_> {
         Ok((streams, reach))
     }
 
-    fn reach(
-        &self,
-        shard: u32,
-        source: Option<std::net::IpAddr>,
-    ) -> Result<crate::connecting::Reached<Stream>, Failure> {
+    fn reach(&self, shard: u32, place: usize) -> Result<crate::connecting::Reached<Stream>, Failure> {
         let address = &self.store.shards[shard as usize].address;
+        let source = self.args.source.as_deref().map(|source| source::resolve(source, place, address));
+        let source = source.transpose().during("connect")?.flatten();
         let timeouts = self.args.timeouts();
         let open = |connect| {
             let dial =

@@ -392,6 +392,9 @@ mod tests {
             ["2 servers ran on 1 hosts instead of one each, such as 2 on cn3"]
         );
         (standard.job.servers_per_node, standard.job.net_ifname) = (2, "hsn0+hsn1".into());
+        assert!(contradictions(&standard, &ranks(), &apart).is_empty(), "no record of who was to take which");
+        let [first, second] = apart;
+        let apart = [first, Server { local_index: Some(1), ..second }];
         assert_eq!(
             contradictions(&standard, &ranks(), &apart),
             ["1 of 2 servers listened elsewhere, such as server 1 on cn3: hsn0 (10.78.0.1) instead of hsn0+hsn1"]

@@ -39,11 +39,11 @@ fn run(run: &Run) -> Value {
         "pack": run.pack,
         "parameters": parameters,
         "sizes_total": run.sizes_total,
-        "measured": run.measured.as_ref().map(measured),
+        "measured": run.measured.as_ref().map(|it| measured(run, it)),
     })
 }
 
-fn measured(measured: &Measured) -> Value {
+fn measured(run: &Run, measured: &Measured) -> Value {
     let facts: Map<String, Value> = measured.facts.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
     json!({
         "ranks": measured.ranks,
@@ -56,7 +56,7 @@ fn measured(measured: &Measured) -> Value {
         "standing_of_ranks": standings(&measured.ranks_standing),
         "standing_of_hosts": standings(&measured.hosts_standing),
         "standing_of_shards": standings(&measured.shards_standing),
-        "sizes": measured.sizes.iter().map(size).collect::<Vec<_>>(),
+        "sizes": measured.sizes.iter().map(|it| size(run, it)).collect::<Vec<_>>(),
     })
 }
 
@@ -70,12 +70,15 @@ fn standings(of: &Standings) -> Value {
     json!({ "total": of.total, "limit": limit, "stragglers": of.stragglers, "slowest": slowest })
 }
 
-fn size(size: &SizeResult) -> Value {
+fn size(run: &Run, size: &SizeResult) -> Value {
+    let (of_store, all) = run.nodes();
     json!({
         "payload_bytes": size.payload_bytes,
         "size_index": size.size_index,
         "window_us": size.window_ns.map(|ns| us(ns as f64)),
         "overlap_both_ops_gb_per_s": gb(size.overlap_gb_per_s),
+        "overlap_both_ops_gb_per_s_per_db_node": gb(size.overlap_gb_per_s.zip(of_store).map(|(all, nodes)| all / nodes)),
+        "overlap_both_ops_gb_per_node_hour": gb(size.overlap_gb_per_s.zip(all).map(|(gb, nodes)| gb / nodes * 3600.0)),
         "iteration_both_ops_gb_per_s": gb(size.iteration_gb_per_s),
         "iteration_both_ops_gb_per_s_ci95": size.iteration_gb_per_s_ci95.map(|(low, high)| [gb(Some(low)), gb(Some(high))]),
         "classic_gb_per_s": gb(size.classic_gb_per_s),

@@ -1,10 +1,11 @@
 //! How bandwidth grows: series of runs that differ in one way only, their speed-up, efficiency and fit.
 //!
-//! Every rank does the same number of iterations however many there are, so that more clients are more work. Three
+//! Every rank does the same number of iterations however many there are, so that more clients are more work. Four
 //! readings follow, and a series says which it is:
 //!
 //! - **load**: more clients on a store that stays the same; efficiency is the part of the ideal that each client keeps;
 //! - **strong**: more DB nodes under a load that stays the same;
+//! - **dense**: more servers on the same nodes under a load that stays the same;
 //! - **weak**: clients and store grow together, in one proportion (colocated runs always do).
 //!
 //! Knows the model; reads no file and draws nothing.
@@ -20,6 +21,7 @@ pub use series::of_runs;
 pub enum Reading {
     Load,
     Strong,
+    Dense,
     Weak,
 }
 
@@ -28,6 +30,7 @@ impl Reading {
         match self {
             Reading::Load => "load",
             Reading::Strong => "strong",
+            Reading::Dense => "dense",
             Reading::Weak => "weak",
         }
     }
@@ -37,6 +40,7 @@ impl Reading {
         match self {
             Reading::Load => "more clients on the same store",
             Reading::Strong => "more DB nodes under the same load",
+            Reading::Dense => "more servers on the same nodes under the same load",
             Reading::Weak => "clients and store grow together",
         }
     }

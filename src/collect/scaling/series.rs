@@ -22,6 +22,7 @@ pub fn of_runs(runs: &[Run]) -> Vec<Scaling> {
         axis_of(axis)(run).filter(|_| run.params.text("deployment") != "colocated" || axis != "client_nodes")
     }));
     all.extend(read(runs, (Reading::Strong, "db_nodes"), &["db_nodes"], axis_of("db_nodes")));
+    all.extend(read(runs, (Reading::Dense, "servers_per_node"), &["servers_per_node"], axis_of("servers_per_node")));
     all.extend(read(runs, (Reading::Weak, "client_nodes"), &["client_nodes", "db_nodes"], axis_of("client_nodes")));
     all
 }

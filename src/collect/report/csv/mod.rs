@@ -47,6 +47,8 @@ const FIGURES: &[&str] = &[
     "classic_gb_per_s",
     "window_us",
     "window_error_us",
+    "overlap_both_ops_gb_per_s_per_db_node",
+    "overlap_both_ops_gb_per_node_hour",
 ];
 
 /// A row for each run, size and op; runs that measured nothing have none here, but one in [`runs`].
@@ -59,7 +61,11 @@ pub fn results(runs: &[Run]) -> Result<Vec<u8>> {
         start.extend(parameters(run));
         start.extend(conditions(measured));
         for size in &measured.sizes {
-            table.extend(size.ops.iter().map(|op| [start.clone(), figures(measured, size, op)].concat()));
+            table.extend(
+                size.ops
+                    .iter()
+                    .map(|op| [start.clone(), figures(measured, size, op), of_nodes(run, size).into()].concat()),
+            );
         }
     }
     bytes(table)
@@ -185,6 +191,13 @@ fn figures(measured: &Measured, size: &SizeResult, op: &OpResult) -> Vec<String>
     cells.push(us_or_empty(size.window_ns.map(|ns| ns as f64)));
     cells.push(us(measured.window_error_ns as f64));
     cells
+}
+
+/// What a node of the store moves, and what an hour of all nodes together buys.
+fn of_nodes(run: &Run, size: &SizeResult) -> [String; 2] {
+    let (of_store, all) = run.nodes();
+    let shared = |nodes: Option<f64>| Some(size.overlap_gb_per_s? / nodes?);
+    [gb_per_s(shared(of_store)), gb_per_s(shared(all).map(|each| each * 3600.0))]
 }
 
 fn bytes(table: Vec<Vec<String>>) -> Result<Vec<u8>> {

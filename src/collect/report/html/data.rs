@@ -70,6 +70,8 @@ struct RunData<'a> {
     at: Vec<i32>,
     notes: &'a [String],
     sizes: Vec<SizeData>,
+    /// Nodes of the store, and all of the job.
+    nodes: (Option<f64>, Option<f64>),
     /// Ranks of each shard.
     shards: &'a [u32],
     hosts: Option<Slow<'a>>,
@@ -189,6 +191,7 @@ fn run_data<'a>(run: &'a Run, axes: &[Axis], placement: Option<usize>) -> RunDat
         at: axes.iter().map(|axis| axis.index(run)).collect(),
         notes: &run.notes,
         sizes: run.sizes().iter().map(size_data).collect(),
+        nodes: run.nodes(),
         shards: run.measured.as_ref().map_or(&[], |measured| &measured.ranks_per_shard),
         hosts: run.measured.as_ref().and_then(|measured| slow(&measured.hosts_standing)),
         slow_ranks: run.measured.as_ref().and_then(|measured| slow(&measured.ranks_standing)),

@@ -3,6 +3,8 @@
 const BANDWIDTHS = [
   ["overlap", "all ranks, all operations (overlap)"],
   ...OPS.map((op) => [`${op} overlap`, `all ranks, ${op} (overlap)`]),
+  ["of_store_node", "all ranks, all operations (overlap), for each node of the store"],
+  ["of_node", "all ranks, all operations (overlap), for each node of the job: x 3600 is GB a node-hour"],
   ["iteration", "all ranks, median over iterations"],
   ["classic", "classic, as SmartSim-Scaling"],
   ...OPS.map((op) => [`${op} median_gb`, `one rank, ${op} at the median`]),
@@ -11,6 +13,12 @@ const BANDWIDTHS = [
 function gbPerS(size, key) {
   const [first, field] = key.split(" ");
   return field ? figureOf(size, first, field) : size[first];
+}
+for (const run of DATA.runs) {
+  const [ofStore, all] = run.nodes;
+  for (const size of run.sizes) {
+    [size.of_store_node, size.of_node] = [ofStore, all].map((nodes) => (size.overlap != null && nodes ? size.overlap / nodes : null));
+  }
 }
 const nameOf = (options, key) => options.find(([value]) => value === key)[1];
 
