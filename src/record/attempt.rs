@@ -373,7 +373,12 @@ mod tests {
             version: "redis 7.0.15".into(),
             in_force: None,
             bus: None,
-            exit: Some(super::super::server::ServerExit { asked: false, code: None, signal: Some(9) }),
+            exit: Some(super::super::server::ServerExit {
+                asked: false,
+                code: None,
+                signal: Some(9),
+                interface_bytes: None,
+            }),
         };
         server.write(folder.path()).unwrap();
         let both = Attempt::read(1, folder.path(), 3);

@@ -70,6 +70,9 @@ pub struct ServerExit {
     pub asked: bool,
     pub code: Option<i32>,
     pub signal: Option<i32>,
+    /// Bytes that its interface received and sent since it began to serve, whoever's they were; absent in earlier records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interface_bytes: Option<(u64, u64)>,
 }
 
 impl Server {

@@ -51,6 +51,12 @@ pub fn with_address(interfaces: &Interfaces, address: IpAddr) -> Option<&str> {
     interfaces.iter().find(|(_, addresses)| addresses.contains(&address)).map(|(name, _)| name.as_str())
 }
 
+/// Bytes that interface `name` has received and sent since it is there.
+pub fn traffic(root: &Root, name: &str) -> Option<(u64, u64)> {
+    let count = |direction: &str| root.value(&format!("sys/class/net/{name}/statistics/{direction}_bytes"));
+    Some((count("rx")?, count("tx")?))
+}
+
 /// Whether `to` is in a network of interface `name`: what goes there leaves by it, or may.
 pub fn reaches(name: &str, to: IpAddr) -> Result<bool> {
     let mut entries = nix::ifaddrs::getifaddrs()?.filter(|entry| entry.interface_name == name);

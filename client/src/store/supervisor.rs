@@ -2,7 +2,6 @@
 
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::ExitStatus;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -15,6 +14,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use super::bus;
 use super::daemon::Daemon;
 use super::link::Link;
+use crate::node::{Root, interface};
 
 /// Longest wait for the first PONG of a server that has nothing to load.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
@@ -103,6 +103,9 @@ impl Supervisor {
     /// Looks after the server until it has ended, and records how; a shard meanwhile tries the others' buses when asked to.
     pub fn watch(mut self, mut server: Server, is_shard: bool) -> Result<()> {
         let mut looked = Instant::now();
+        let ifname = server.ifname.clone();
+        let traffic = || interface::traffic(&Root::real(), &ifname);
+        let before = traffic();
         let (status, asked) = loop {
             if is_shard && server.bus.is_none() && looked.elapsed() >= STOPPING_INTERVAL {
                 looked = Instant::now();
@@ -119,14 +122,14 @@ impl Supervisor {
             }
             thread::sleep(WATCH_INTERVAL);
         };
-        let exit = exit(asked, status);
+        let since = |(before, after): ((u64, u64), (u64, u64))| {
+            (after.0.saturating_sub(before.0), after.1.saturating_sub(before.1))
+        };
+        let interface_bytes = before.zip(traffic()).map(since);
+        let exit = ServerExit { interface_bytes, asked, code: status.code(), signal: status.signal() };
         let attempt = &self.stop.attempt;
         Server { exit: Some(exit), ..server }.write(attempt)?;
         ensure!(asked, "it ended unasked ({status}); {}", self.daemon.last_words(Some(status)));
         Ok(())
     }
-}
-
-fn exit(asked: bool, status: ExitStatus) -> ServerExit {
-    ServerExit { asked, code: status.code(), signal: status.signal() }
 }

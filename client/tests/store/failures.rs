@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use shardscale::record::cause::{self, Cause};
-use shardscale::record::server::{Server, ServerExit};
+use shardscale::record::server::Server;
 
 use super::lab::{Lab, Said, client, eventually, finish, free_ports, runs, signal};
 
@@ -192,7 +192,7 @@ fn a_killed_server_is_recorded_as_unasked_and_ends_its_supervisor() {
     signal(server.pid, "KILL");
     assert_eq!(lab.ended(number), Some(1));
     let exit = Server::read(&attempt, 0).unwrap().unwrap().exit;
-    assert_eq!(exit, Some(ServerExit { asked: false, code: None, signal: Some(9) }));
+    assert_eq!(exit.map(|exit| (exit.asked, exit.code, exit.signal)), Some((false, None, Some(9))));
     assert!(lab.log(number).contains("it ended unasked (signal: 9 (SIGKILL))"), "{}", lab.log(number));
     assert_eq!(fs::read_dir(lab.scratch()).unwrap().count(), 0);
     let said = lab.await_store(&attempt, 1, &["--timeout", "60"]);

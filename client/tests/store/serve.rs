@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use shardscale::record::server::{Server, ServerExit};
@@ -9,7 +10,14 @@ use shardscale::record::vocabulary::Store;
 
 use super::lab::{Lab, client, connect, eventually, finish, free_ports, password, runs, signal};
 
-const IN_ORDER: ServerExit = ServerExit { asked: true, code: Some(0), signal: None };
+/// How server 0 ended, without what others sent over its interface meanwhile.
+fn ended(attempt: &Path) -> Option<ServerExit> {
+    let exit = Server::read(attempt, 0).unwrap().unwrap().exit?;
+    assert!(exit.interface_bytes.is_some());
+    Some(ServerExit { interface_bytes: None, ..exit })
+}
+
+const IN_ORDER: ServerExit = ServerExit { asked: true, code: Some(0), signal: None, interface_bytes: None };
 
 #[test]
 fn a_tcp_server_is_announced_serves_and_stops() {
@@ -45,7 +53,7 @@ fn a_tcp_server_is_announced_serves_and_stops() {
     let said = lab.stop_store(&attempt);
     assert_eq!((said.code, said.stdout.as_str(), said.stderr.as_str()), (Some(0), "", ""), "{said:?}");
     assert_eq!(lab.ended(number), Some(0), "{}", lab.log(number));
-    assert_eq!(Server::read(&attempt, 0).unwrap().unwrap().exit, Some(IN_ORDER));
+    assert_eq!(ended(&attempt), Some(IN_ORDER));
     assert!(!runs(server.pid));
     assert!(!attempt.join("password").exists());
     assert_eq!(fs::read_dir(lab.scratch()).unwrap().count(), 0);
@@ -81,7 +89,7 @@ fn a_socket_on_another_host_is_stopped_by_its_supervisor() {
     let said = lab.stop_store(&attempt);
     assert_eq!((said.code, said.stderr.as_str()), (Some(0), ""), "{said:?}");
     assert_eq!(lab.ended(number), Some(0), "{}", lab.log(number));
-    assert_eq!(Server::read(&attempt, 0).unwrap().unwrap().exit, Some(IN_ORDER));
+    assert_eq!(ended(&attempt), Some(IN_ORDER));
 }
 
 #[test]
@@ -150,7 +158,7 @@ fn term_ends_the_server_in_order() {
         let (number, server) = lab.started(&attempt, 0, free_ports(1), &[]);
         signal(lab.supervisor(number).id(), name);
         assert_eq!(lab.ended(number), Some(0), "{}", lab.log(number));
-        assert_eq!(Server::read(&attempt, 0).unwrap().unwrap().exit, Some(IN_ORDER));
+        assert_eq!(ended(&attempt), Some(IN_ORDER));
         assert!(!runs(server.pid));
         fs::remove_file(attempt.join("server-0.json")).unwrap();
     }
