@@ -12,7 +12,7 @@ use gen_support::{Cli, assert_golden, stderr};
 
 #[test]
 fn whole_scripts_are_as_they_were_approved() {
-    let cases: [(&str, &[&str]); 6] = [
+    let cases: [(&str, &[&str]); 7] = [
         (
             "frontier-standard",
             &["frontier", "--deployment=standard", "--client-nodes=4", "--db-nodes=3", "--account=abc123"],
@@ -26,6 +26,10 @@ fn whole_scripts_are_as_they_were_approved() {
         (
             "polaris-colocated",
             &["polaris", "--deployment=colocated", "--client-nodes=10", "--cpu-bind=none", "--verify"],
+        ),
+        (
+            "frontier-files",
+            &["frontier", "--deployment=standard", "--store=files", "--client-nodes=4", "--file-cache=drop"],
         ),
         ("local-uds", &["local", "--deployment=colocated", "--transport=uds", "--clients-per-node=4"]),
     ];

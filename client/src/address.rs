@@ -14,8 +14,13 @@ pub const VARIABLE: &str = "SSDB";
 /// One server's address; its text is `host:port` or the socket's path.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Address {
-    Tcp { host: String, port: u16 },
+    Tcp {
+        host: String,
+        port: u16,
+    },
     Unix(PathBuf),
+    /// A folder of files: no server at all.
+    Folder(PathBuf),
 }
 
 /// Addresses as typed: `host:port,host:port`, each with an optional `tcp://`, or `unix://path`.
@@ -28,7 +33,7 @@ impl fmt::Display for Address {
             // an IPv6 address needs its brackets to be told from the port
             Address::Tcp { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
             Address::Tcp { host, port } => write!(f, "{host}:{port}"),
-            Address::Unix(path) => write!(f, "{}", path.display()),
+            Address::Unix(path) | Address::Folder(path) => write!(f, "{}", path.display()),
         }
     }
 }
@@ -37,7 +42,7 @@ impl Address {
     /// As [`AddressList`] reads it back.
     pub fn to_text(&self) -> String {
         match self {
-            Address::Tcp { .. } => self.to_string(),
+            Address::Tcp { .. } | Address::Folder(_) => self.to_string(),
             Address::Unix(path) => format!("unix://{}", path.display()),
         }
     }
@@ -86,6 +91,9 @@ pub fn announced(attempt: &Path) -> Result<Vec<Server>> {
 
 /// The address at which other hosts reach `server`; its socket is the last resort, for tests on one host.
 pub fn from_afar(server: &Server) -> Result<Address> {
+    if let Some(folder) = &server.folder {
+        return Ok(Address::Folder(folder.path.clone()));
+    }
     match (&server.address, server.port, &server.socket) {
         (Some(host), Some(port), _) => Ok(Address::Tcp { host: host.clone(), port }),
         (_, _, Some(socket)) => Ok(Address::Unix(socket.clone())),
@@ -133,6 +141,7 @@ mod tests {
             address: Some(format!("10.0.0.{index}")),
             port: Some(6780),
             socket: socket.map(Into::into),
+            folder: None,
             ifname: "hsn0".into(),
             pid: 1,
             cpus: "0".into(),

@@ -26,6 +26,8 @@ pub enum Command {
     Join(store::join::Args),
     /// Runs one store server under supervision
     Serve(Box<store::serve::Args>),
+    /// Makes and keeps the folder of a store that is files
+    HoldFiles(store::hold_files::Args),
     /// Waits until all store servers serve, and forms the cluster
     AwaitStore(store::await_store::Args),
     /// Ends all store servers in order
@@ -66,6 +68,7 @@ impl Command {
             | Command::Begin(_)
             | Command::Join(_)
             | Command::Serve(_)
+            | Command::HoldFiles(_)
             | Command::AwaitStore(_)
             | Command::StopStore(_)
             | Command::End(_)

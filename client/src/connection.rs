@@ -84,6 +84,7 @@ fn connect(address: &Address, dial: Dial<'_>) -> Result<Stream> {
             stream.set_write_timeout(wait)?;
             Ok(Stream::Unix(stream))
         }
+        Address::Folder(path) => bail!("{} is a folder of files, and no server", path.display()),
         Address::Tcp { host, port } => {
             let stream = connect_tcp(host, *port, dial)?;
             // without it a command in two segments waits for the acknowledgement of the first: 44 ms, measured
@@ -125,7 +126,7 @@ fn connect_from(source: Option<IpAddr>, to: SocketAddr, timeout: Duration) -> io
 }
 
 /// Removes a key, whatever lies under it.
-pub fn delete(stream: &mut Stream, key: &str) -> Result<()> {
+pub fn delete<S: Read + Write>(stream: &mut S, key: &str) -> Result<()> {
     match exchange(stream, &[b"DEL", key.as_bytes()])? {
         Reply::Integer(_) => Ok(()),
         Reply::Error(text) => bail!(resp::explain(&text)),
@@ -142,7 +143,7 @@ fn ask(stream: &mut Stream, command: &[&[u8]], due: &str) -> Result<()> {
 }
 
 /// A short command and its reply, outside all timed sections.
-fn exchange(stream: &mut Stream, command: &[&[u8]]) -> Result<Reply> {
+fn exchange<S: Read + Write>(stream: &mut S, command: &[&[u8]]) -> Result<Reply> {
     const LONGEST: usize = 4096;
     let mut bytes = Vec::new();
     resp::push_command(&mut bytes, command);

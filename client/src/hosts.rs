@@ -55,6 +55,18 @@ impl Hosts {
         before.iter().filter(|host| **host == self.of_rank[rank as usize]).count()
     }
 
+    /// The rank at the same place of the next host, or of a lesser place where that has fewer; on one host the next rank.
+    pub fn neighbour(&self, rank: u32) -> u32 {
+        let count = self.names.len() as u32;
+        if count < 2 {
+            return (rank + 1) % self.of_rank.len().max(1) as u32;
+        }
+        let next = (self.of_rank[rank as usize] + 1) % count;
+        let there: Vec<u32> =
+            (0..).zip(&self.of_rank).filter(|(_, host)| **host == next).map(|(rank, _)| rank).collect();
+        there[self.place_of(rank) % there.len()]
+    }
+
     /// The lowest rank on `host`: the one that speaks for it.
     pub fn first_rank(&self, host: u32) -> Option<u32> {
         self.of_rank.iter().position(|of| *of == host).map(|rank| rank as u32)
@@ -71,6 +83,8 @@ mod tests {
         let hosts = Hosts::from_ranks(&ranks);
         assert_eq!(hosts.names, ["cn2", "cn1", "cn3"]);
         assert_eq!(hosts.of_rank, [0, 1, 0, 2]);
+        assert_eq!([0, 1, 2, 3].map(|rank| hosts.neighbour(rank)), [1, 3, 1, 0]);
+        assert_eq!([0, 1].map(|rank| Hosts::from_ranks(&["cn1", "cn1"].map(String::from)).neighbour(rank)), [1, 0]);
         assert_eq!((hosts.place_of(0), hosts.place_of(2), hosts.place_of(3)), (0, 1, 0));
         assert_eq!((hosts.first_rank(1), hosts.first_rank(2), hosts.first_rank(9)), (Some(1), Some(3), None));
     }

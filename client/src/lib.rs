@@ -16,6 +16,7 @@
 pub mod address;
 pub mod affinity;
 pub mod args;
+pub mod backend;
 pub mod buffer;
 pub mod clock;
 pub mod comm;

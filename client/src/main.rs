@@ -16,6 +16,7 @@ fn main() -> ExitCode {
         Ok(Command::Begin(args)) => store::begin::run(&args).map(done),
         Ok(Command::Join(args)) => store::join::run(&args).map(done),
         Ok(Command::Serve(args)) => store::serve::run(&args).map(done),
+        Ok(Command::HoldFiles(args)) => store::hold_files::run(&args).map(done),
         Ok(Command::AwaitStore(args)) => store::await_store::run(&args).map(done),
         Ok(Command::StopStore(args)) => store::stop_store::run(&args).map(done),
         Ok(Command::End(args)) => store::end::run(&args),

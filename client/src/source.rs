@@ -24,7 +24,7 @@ pub fn resolve(source: &str, place: usize, to: &Address) -> Result<Option<IpAddr
     if names.len() > 1 {
         let to = match to {
             Address::Tcp { host, .. } => host.parse::<IpAddr>().ok(),
-            Address::Unix(_) => None,
+            Address::Unix(_) | Address::Folder(_) => None,
         };
         if let Some(to) = to {
             names.retain(|name| interface::reaches(name, to).unwrap_or(false));

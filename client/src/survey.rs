@@ -51,6 +51,7 @@ pub fn connect(address: &Address, password: Option<&str>, timeouts: Timeouts) ->
     let place = match address {
         Address::Tcp { host, port } => ConnectionAddr::Tcp(host.clone(), *port),
         Address::Unix(path) => ConnectionAddr::Unix(path.clone()),
+        Address::Folder(path) => bail!("{} is a folder of files, and no server", path.display()),
     };
     let mut login = RedisConnectionInfo::default().set_skip_set_lib_name();
     if let Some(password) = password {

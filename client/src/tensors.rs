@@ -5,22 +5,20 @@ use shardscale::record::vocabulary::Payload;
 
 use crate::buffer::Buffer;
 use crate::pattern::{Origin, Pattern, Subject};
-use crate::wire::get::Get;
-use crate::wire::put::Put;
 
-/// All tensors that a rank puts or unpacks at one size. Those of one connection stand together, so that commands for it can
-/// be sent in one go.
-pub struct Tensors {
-    pub written: Vec<Written>,
+/// All tensors that a rank puts or unpacks at one size, with what a backend prepared for each. Those of one connection stand
+/// together, so that commands for it can be sent in one go.
+pub struct Tensors<Put, Get> {
+    pub written: Vec<Written<Put>>,
     /// Tensors to unpack in an iteration; iterations take the lists in turn. Without any, the rank unpacks nothing.
-    pub lists: Vec<Vec<Read>>,
+    pub lists: Vec<Vec<Read<Get>>>,
     /// As many as the longest list has tensors.
     pub targets: Vec<Buffer>,
     pub identity: Identity,
 }
 
 /// A tensor that this rank puts.
-pub struct Written {
+pub struct Written<Put> {
     /// Index of the connection to its shard.
     pub stream: usize,
     /// Number among the rank's tensors.
@@ -30,7 +28,7 @@ pub struct Written {
 }
 
 /// A tensor that this rank unpacks.
-pub struct Read {
+pub struct Read<Get> {
     pub stream: usize,
     /// The rank that puts it.
     pub owner: u32,
@@ -54,7 +52,7 @@ impl Identity {
     }
 }
 
-impl Tensors {
+impl<Put, Get> Tensors<Put, Get> {
     /// Gives all sources the pattern of `iteration`.
     pub fn fill(&mut self, iteration: u32) {
         let identity = self.identity;

@@ -6,19 +6,17 @@
 
 use std::ops::Range;
 
-use arrayvec::ArrayVec;
 use shardscale::record::op::Op;
 use shardscale::record::vocabulary::Order;
 use shardscale::record::workload::{OPS, PUT, UNPACK, Workload};
 
+use crate::backend::{Backend, Ticks, Trouble, Untimed};
 use crate::clock::now_ns;
 use crate::failure::Failure;
 use crate::pace::Pace;
-use crate::samples::Samples;
+use crate::samples::{Column, Samples};
 use crate::tensors::Tensors;
-use crate::wire::get::{self, GetOp};
-use crate::wire::put::{self, PutOp};
-use crate::wire::{BATCH, BatchError, ByteStream};
+use crate::wire::BATCH;
 
 /// What one pass over a size is to do.
 pub struct Plan<'a> {
@@ -44,10 +42,10 @@ pub trait Around {
 }
 
 /// One rank at one size.
-pub struct Measurement<'a, S> {
+pub struct Measurement<'a, B: Backend> {
     pub plan: &'a Plan<'a>,
-    pub streams: &'a mut [S],
-    pub tensors: &'a mut Tensors,
+    pub backend: &'a mut B,
+    pub tensors: &'a mut Tensors<B::Put, B::Get>,
     pub around: &'a mut dyn Around,
     pub samples: &'a mut Samples,
     pub pace: Pace,
@@ -59,12 +57,11 @@ pub struct Measurement<'a, S> {
     pub last_put: u32,
 }
 
-impl<S: ByteStream> Measurement<'_, S> {
+impl<B: Backend> Measurement<'_, B> {
     /// Stores all of this rank's tensors once, untimed: for readers that come before the first timed put.
     pub fn store_once(&mut self) -> Result<(), Failure> {
-        for (at, one) in self.tensors.written.iter_mut().enumerate() {
-            let stored = one.put.exchange(&mut self.streams[one.stream], one.source.bytes());
-            stored.map_err(|cause| self.plan.failure(PUT, 0, one.stream, BatchError { at, cause }))?;
+        for one in self.tensors.written.chunks_mut(1) {
+            self.backend.put(one, &mut Untimed).map_err(|trouble| self.plan.failure(PUT, 0, trouble))?;
         }
         Ok(())
     }
@@ -73,9 +70,9 @@ impl<S: ByteStream> Measurement<'_, S> {
     pub fn read_once(&mut self) -> Result<(), Failure> {
         let Tensors { lists, targets, .. } = &mut *self.tensors;
         for list in lists {
-            for (at, (one, target)) in list.iter_mut().zip(&mut *targets).enumerate() {
-                let read = one.get.exchange(&mut self.streams[one.stream], target.bytes_mut());
-                read.map_err(|cause| self.plan.failure(UNPACK, 0, one.stream, BatchError { at, cause }))?;
+            for (one, target) in list.chunks_mut(1).zip(targets.chunks_mut(1)) {
+                let read = self.backend.get(one, target, &mut Untimed);
+                read.map_err(|trouble| self.plan.failure(UNPACK, 0, trouble))?;
             }
         }
         Ok(())
@@ -154,69 +151,24 @@ impl<S: ByteStream> Measurement<'_, S> {
         Ok(())
     }
 
-    /// Puts some tensors, each connection's in one go; all are on their way before the first reply is waited for.
     fn put_batch(&mut self, batch: Range<usize>, iteration: u32) -> Result<(), Failure> {
-        let Measurement { plan, streams, tensors, samples, pace, last_end_ns, .. } = self;
-        let batch = &mut tensors.written[batch];
-        let column = &mut samples.columns[PUT];
-        let mut first = column.taken();
-        let plan = *plan;
-        let failed = |stream| move |error| plan.failure(PUT, iteration, stream, error);
-        for group in batch.chunk_by_mut(|a, b| a.stream == b.stream) {
-            let stream = group[0].stream;
-            let ops: ArrayVec<PutOp<'_>, BATCH> =
-                group.iter_mut().map(|one| PutOp { put: &mut one.put, payload: one.source.bytes() }).collect();
-            let start = pace.start();
-            ops.iter().for_each(|_| column.begin(start));
-            put::send(&mut streams[stream], &ops).map_err(failed(stream))?;
-        }
-        for group in batch.chunk_by_mut(|a, b| a.stream == b.stream) {
-            let stream = group[0].stream;
-            let mut ops: ArrayVec<PutOp<'_>, BATCH> =
-                group.iter_mut().map(|one| PutOp { put: &mut one.put, payload: one.source.bytes() }).collect();
-            let mut ended = |at| {
-                *last_end_ns = now_ns();
-                column.end(first + at, *last_end_ns);
-            };
-            put::receive(&mut streams[stream], &mut ops, &mut ended).map_err(failed(stream))?;
-            first += ops.len();
-        }
-        Ok(())
+        let Measurement { plan, backend, tensors, samples, pace, last_end_ns, .. } = self;
+        let mut ticks = Timed::new(pace, &mut samples.columns[PUT], last_end_ns);
+        let put = backend.put(&mut tensors.written[batch], &mut ticks);
+        put.map_err(|trouble| plan.failure(PUT, iteration, trouble))
     }
 
-    /// Unpacks some tensors of a list, likewise.
     fn get_batch(&mut self, list: usize, batch: Range<usize>, iteration: u32) -> Result<(), Failure> {
-        let Measurement { plan, streams, tensors, samples, pace, last_end_ns, .. } = self;
+        if self.backend.prepares_reads() {
+            let at = batch.clone();
+            self.unmeasured(|own| own.backend.before_get(&own.tensors.lists[list][at]))
+                .map_err(|trouble| self.plan.failure(UNPACK, iteration, trouble))?;
+        }
+        let Measurement { plan, backend, tensors, samples, pace, last_end_ns, .. } = self;
         let Tensors { lists, targets, .. } = &mut **tensors;
-        let (list, targets) = (&mut lists[list][batch.clone()], &mut targets[batch]);
-        let column = &mut samples.columns[UNPACK];
-        let mut first = column.taken();
-        let plan = *plan;
-        let failed = |stream| move |error| plan.failure(UNPACK, iteration, stream, error);
-        let mut rest = &mut *targets;
-        for group in list.chunk_by_mut(|a, b| a.stream == b.stream) {
-            let stream = group[0].stream;
-            let (own, others) = rest.split_at_mut(group.len());
-            rest = others;
-            let ops = get_ops(group, own);
-            let start = pace.start();
-            ops.iter().for_each(|_| column.begin(start));
-            get::send(&mut streams[stream], &ops).map_err(failed(stream))?;
-        }
-        let mut rest = targets;
-        for group in list.chunk_by_mut(|a, b| a.stream == b.stream) {
-            let stream = group[0].stream;
-            let (own, others) = rest.split_at_mut(group.len());
-            rest = others;
-            let mut ops = get_ops(group, own);
-            let mut ended = |at| {
-                *last_end_ns = now_ns();
-                column.end(first + at, *last_end_ns);
-            };
-            get::receive(&mut streams[stream], &mut ops, &mut ended).map_err(failed(stream))?;
-            first += ops.len();
-        }
-        Ok(())
+        let mut ticks = Timed::new(pace, &mut samples.columns[UNPACK], last_end_ns);
+        let read = backend.get(&mut lists[list][batch.clone()], &mut targets[batch], &mut ticks);
+        read.map_err(|trouble| plan.failure(UNPACK, iteration, trouble))
     }
 
     fn unmeasured<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
@@ -232,15 +184,34 @@ impl<S: ByteStream> Measurement<'_, S> {
     }
 }
 
-fn get_ops<'a>(
-    group: &'a mut [crate::tensors::Read],
-    targets: &'a mut [crate::buffer::Buffer],
-) -> ArrayVec<GetOp<'a>, BATCH> {
-    group
-        .iter_mut()
-        .zip(targets)
-        .map(|(one, target)| GetOp { get: &mut one.get, payload: target.bytes_mut() })
-        .collect()
+/// Takes the samples of a batch.
+struct Timed<'a> {
+    pace: &'a mut Pace,
+    column: &'a mut Column,
+    /// The sample that ends next.
+    next: usize,
+    last_end_ns: &'a mut i64,
+}
+
+impl Timed<'_> {
+    fn new<'a>(pace: &'a mut Pace, column: &'a mut Column, last_end_ns: &'a mut i64) -> Timed<'a> {
+        Timed { pace, next: column.taken(), column, last_end_ns }
+    }
+}
+
+impl Ticks for Timed<'_> {
+    #[inline]
+    fn begin(&mut self, ops: usize) {
+        let start = self.pace.start();
+        (0..ops).for_each(|_| self.column.begin(start));
+    }
+
+    #[inline]
+    fn end(&mut self) {
+        *self.last_end_ns = now_ns();
+        self.column.end(self.next, *self.last_end_ns);
+        self.next += 1;
+    }
 }
 
 /// Cuts `0..length` into pieces of `depth`.
@@ -250,7 +221,7 @@ fn batches(length: usize, depth: u32) -> impl Iterator<Item = Range<usize>> {
 }
 
 impl Plan<'_> {
-    fn failure(&self, op: usize, iteration: u32, stream: usize, error: BatchError) -> Failure {
+    fn failure(&self, op: usize, iteration: u32, (stream, error): Trouble) -> Failure {
         Failure { op: OPS[op].as_str(), ..self.failed_check(iteration, stream, error.cause) }
     }
 

@@ -51,7 +51,7 @@ impl Watch {
         let before = each(&mut asked, inquiry::fields)?;
         let modules = each(&mut asked, inquiry::modules)?;
         let parts = comm.collect(&(settings, before, modules))?;
-        let record = parts.map(|parts| first_look(parts, target, hosts));
+        let record = parts.filter(|_| !target.shards.is_empty()).map(|parts| first_look(parts, target, hosts));
         let mut watch = Watch { asked, record, attempt };
         watch.write()?;
         Ok(watch)

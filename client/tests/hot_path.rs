@@ -12,18 +12,21 @@ use std::time::Duration;
 
 use common::stand_in::{Mischief, StandIn};
 use common::{CLIENT, Redis, require, text};
+use shardscale::record::folder::{FileSettings, FileSystem, Folder};
 use shardscale::record::op::Op;
-use shardscale::record::vocabulary::Payload;
+use shardscale::record::vocabulary::{Durability, FileCache, Payload, Wire};
 use shardscale::record::workload::{Rate, Workload};
 use shardscale_client::address::AddressList;
-use shardscale_client::buffer::Buffer;
+use shardscale_client::backend::Backend;
+use shardscale_client::backend::files::{self, Files};
+use shardscale_client::backend::resp::Resp;
 use shardscale_client::connection::{self, Dial, Stream, Timeouts};
 use shardscale_client::effort::Meter;
 use shardscale_client::pace::Pace;
 use shardscale_client::samples::Samples;
 use shardscale_client::tensors::{self, Identity, Tensors, Written};
 use shardscale_client::timed_loop::{Around, Measurement, Plan};
-use shardscale_client::wire::{self, ByteStream, plain, redisai};
+use shardscale_client::wire::{self, ByteStream};
 
 /// Counts what a thread allocates once it asked for that.
 struct Counting;
@@ -127,34 +130,33 @@ struct Cost {
     calls_a_pair: f64,
 }
 
-fn tensors(payload_bytes: usize, tensors: bool, count: u32) -> Tensors {
+fn tensors<B: Backend>(backend: &B, payload_bytes: usize, count: u32) -> Tensors<B::Put, B::Get> {
     let tensor =
         wire::Tensor { dtype: Workload::default().dtype, dimensions: vec![1, payload_bytes as u64 / 4], payload_bytes };
     let keys: Vec<String> = (0..count).map(|number| format!("hot_path_{number}")).collect();
-    let put = |key: &String| if tensors { redisai::put(key, &tensor) } else { plain::put(key, &tensor) };
-    let get = |key: &String| if tensors { redisai::get(key, &tensor) } else { plain::get(key, &tensor) };
     let written = keys.iter().zip(0..).map(|(key, number)| Written {
         stream: 0,
         tensor: number,
-        put: put(key),
-        source: Buffer::new(payload_bytes),
+        put: backend.prepare_put(0, key, &tensor).unwrap(),
+        source: backend.buffer(payload_bytes),
     });
-    let read =
-        keys.iter().zip(0..).map(|(key, number)| tensors::Read { stream: 0, owner: 0, tensor: number, get: get(key) });
+    let read = keys.iter().zip(0..).map(|(key, number)| tensors::Read {
+        stream: 0,
+        owner: 0,
+        tensor: number,
+        get: backend.prepare_get(0, key, &tensor).unwrap(),
+    });
     Tensors {
         written: written.collect(),
         lists: vec![read.collect()],
-        targets: (0..count).map(|_| Buffer::new(payload_bytes)).collect(),
+        targets: (0..count).map(|_| backend.buffer(payload_bytes)).collect(),
         identity: Identity { rank: 0, size_index: 0, payload: Payload::Ramp, iterations: WARMUP + ITERATIONS },
     }
 }
 
-fn cost(address: &str, payload_bytes: usize, redisai: bool, workload: &Workload) -> Cost {
-    let AddressList(list) = address.parse().unwrap();
-    let second = Duration::from_secs(30);
-    let dial = Dial { password: None, timeouts: Timeouts { connect: second, reply: second }, source: None };
-    let mut streams = [Counted { inner: connection::open(&list[0], dial).unwrap(), calls: 0 }];
-    let mut tensors = tensors(payload_bytes, redisai, workload.tensors);
+/// Allocations and page faults of the loop, once it is warm.
+fn waste<B: Backend>(backend: &mut B, payload_bytes: usize, workload: &Workload) -> (u64, u64) {
+    let mut tensors = tensors(backend, payload_bytes, workload.tensors);
     let mut samples = Samples::new(workload, 0, WARMUP + ITERATIONS);
     let plan = Plan {
         payload_bytes: payload_bytes as u64,
@@ -168,7 +170,7 @@ fn cost(address: &str, payload_bytes: usize, redisai: bool, workload: &Workload)
     let mut around = AfterWarmup { meter: None };
     let mut measurement = Measurement {
         plan: &plan,
-        streams: &mut streams,
+        backend,
         tensors: &mut tensors,
         around: &mut around,
         samples: &mut samples,
@@ -179,9 +181,34 @@ fn cost(address: &str, payload_bytes: usize, redisai: bool, workload: &Workload)
     };
     measurement.run().unwrap();
     let allocations = COUNTED.with(Cell::take).unwrap();
-    let page_faults = around.meter.unwrap().read().unwrap().page_faults;
+    (allocations, around.meter.unwrap().read().unwrap().page_faults)
+}
+
+fn cost(address: &str, payload_bytes: usize, redisai: bool, workload: &Workload) -> Cost {
+    let AddressList(list) = address.parse().unwrap();
+    let second = Duration::from_secs(30);
+    let dial = Dial { password: None, timeouts: Timeouts { connect: second, reply: second }, source: None };
+    let streams = vec![Counted { inner: connection::open(&list[0], dial).unwrap(), calls: 0 }];
+    let mut backend = Resp { wire: if redisai { Wire::RedisAi } else { Wire::Plain }, streams };
+    let (allocations, page_faults) = waste(&mut backend, payload_bytes, workload);
     let pairs = f64::from(WARMUP + ITERATIONS);
-    Cost { allocations, page_faults, calls_a_pair: streams[0].calls as f64 / pairs }
+    Cost { allocations, page_faults, calls_a_pair: backend.streams[0].calls as f64 / pairs }
+}
+
+#[test]
+fn files_are_written_and_read_without_an_allocation() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join(files::subfolder(0))).unwrap();
+    for file_cache in FileCache::ALL.iter().copied() {
+        let settings = FileSettings { durability: Durability::Fsync, file_cache, fan_out: 1 };
+        let described = Folder { path: folder.path().to_owned(), settings, file_system: FileSystem::default() };
+        let mut backend = Files::open(&[&described]).unwrap();
+        // one whole number of blocks, and one that is not
+        for payload_bytes in [1 << 16, 4000] {
+            let (allocations, _) = waste(&mut backend, payload_bytes, &Workload { tensors: 2, ..Workload::default() });
+            assert_eq!(allocations, 0, "{file_cache}, {payload_bytes} bytes");
+        }
+    }
 }
 
 #[test]

@@ -18,6 +18,7 @@ const CASES: &[Case] = &[
     ("sbatch out/*.sh runs standard and colocated, and collect reports them", main_job),
     ("the database on named hosts, on nodes of a feature, in a job of its own, running already", database_elsewhere),
     ("several shards a node share two interfaces, several servers a node its ranks", several_a_node),
+    ("files of nodes, and of all nodes, are measured and removed", files_of_nodes),
     ("shardscale check asks Slurm once for each shape of job, and names what it would refuse", checked),
     ("scancel leaves a status, samples, and no server", cancelled),
     ("a rank killed with -9 ends the job and is named", killed_rank),
@@ -141,6 +142,31 @@ fn several_a_node(cluster: &Cluster) {
     }
     let table = cluster.shardscale(&folder, "collect .", 0);
     assert!(table.contains("3 runs: 3 done"), "{table}");
+}
+
+fn files_of_nodes(cluster: &Cluster) {
+    let folder = cluster.folder("files");
+    // a neighbour's files are in reach where all nodes see them
+    let study = "--store files --iterations 20 --verify --file-cache any,drop";
+    let mut scripts = cluster.generate(&folder, &format!("{study} --deployment colocated --out out/nodes"));
+    let shared = "--deployment standard --access own,neighbour --out out/shared";
+    scripts.extend(cluster.generate(&folder, &format!("{study} {shared}")));
+    assert_eq!(scripts.len(), 6);
+    cluster.bash(&folder, "sbatch out/nodes/*.sh; sbatch out/shared/*.sh");
+    cluster.wait_until_idle();
+    assert_nothing_left();
+    for script in &scripts {
+        let colocated = script.to_string_lossy().contains("colocated");
+        let (keepers, ranks) = hosts(script, if colocated { 2 } else { 1 });
+        assert!(keepers.iter().all(|host| ranks.contains(host)), "{keepers:?} {ranks:?}");
+        assert_eq!((keepers.len(), ranks.len()), (if colocated { 2 } else { 1 }, 2));
+        for keeper in attempt(script, 2).servers {
+            let folder = keeper.folder.unwrap();
+            assert_eq!((folder.file_system.is_memory(), folder.path.exists()), (colocated, false), "{folder:?}");
+        }
+    }
+    let table = cluster.shardscale(&folder, "collect out/", 0);
+    assert!(table.contains("6 runs: 6 done"), "{table}");
 }
 
 fn checked(cluster: &Cluster) {

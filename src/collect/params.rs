@@ -31,6 +31,9 @@ pub const COLUMNS: &[(&str, &str)] = &[
     ("malloc_conf", "job.malloc_conf"),
     ("maxmemory_bytes", "job.maxmemory"),
     ("load_module", "job.load_module"),
+    ("durability", "job.files.durability"),
+    ("file_cache", "job.files.file_cache"),
+    ("fan_out", "job.files.fan_out"),
     ("keys", "job.keys"),
     ("repeat", "job.repeat"),
     ("db_from", "job.db_from"),
@@ -63,6 +66,22 @@ pub const COLUMNS: &[(&str, &str)] = &[
 /// Columns that follow from others, or that make no other measurement: no reason to tell runs apart.
 pub const FOLLOWS: &[&str] =
     &["sweep_tensor_bytes", "expected_nodes", "expected_ranks", "expected_servers", "walltime_s", "queue"];
+
+/// Columns that are empty for a store that has no servers.
+pub const OF_SERVERS: &[&str] = &[
+    "servers_per_node",
+    "db_cpus",
+    "net_ifname",
+    "transport",
+    "io_threads",
+    "malloc_conf",
+    "maxmemory_bytes",
+    "keys",
+    "db_from",
+    "pipeline",
+    "wire_asked",
+    "expected_servers",
+];
 
 /// A parameter's value.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -103,8 +122,9 @@ impl TryFrom<BTreeMap<String, Value>> for Params {
 impl Params {
     pub fn of_manifest(manifest: &Manifest) -> Result<Params> {
         let table = toml::Table::try_from(manifest).context("cannot list the manifest's values")?;
-        let values = COLUMNS.iter().filter_map(|(column, key)| Some((*column, value(lookup(&table, key)?))));
-        Ok(Params(values.collect()))
+        let has = |column| manifest.job.store.has_servers() || !OF_SERVERS.contains(column);
+        let columns = COLUMNS.iter().filter(|(column, _)| has(column));
+        Ok(Params(columns.filter_map(|(column, key)| Some((*column, value(lookup(&table, key)?)))).collect()))
     }
 
     pub fn get(&self, column: &str) -> Option<&Value> {
@@ -167,6 +187,7 @@ mod tests {
         manifest.job.db_hosts = vec!["n1".into()];
         manifest.job.load_module = vec!["redisai.so".into()];
         manifest.job.db_address = vec!["n1:6780".into()];
+        manifest.job.files = Some(crate::record::folder::FileSettings::default());
         leaves(&toml::Table::try_from(manifest).unwrap(), "", &mut keys);
         keys.retain(|key| key != "schema" && key != "name");
         let mut columns: Vec<_> = COLUMNS.iter().map(|(_, key)| (*key).to_owned()).collect();

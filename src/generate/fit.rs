@@ -28,6 +28,9 @@ pub fn nodes<'a>(site: &'a Site, job: &Job) -> Result<(&'a Node, &'a Node)> {
 /// Settings that contradict the job.
 pub fn with_settings(mut job: Job, settings: &Settings) -> Result<Job> {
     job.client_node_type.clone_from(&settings.client_node_type);
+    if !job.store.has_servers() {
+        return Ok(job);
+    }
     job.load_module.clone_from(&settings.load_module);
     if job.deployment == Deployment::Colocated {
         return Ok(job);
@@ -142,6 +145,9 @@ pub fn names(settings: &Settings) -> Result<()> {
 pub fn memory(site: &Site, job: &Job, study: &Study) -> Result<()> {
     let (client_node, db_node) = nodes(site, job)?;
     let largest = study.tensor_bytes.iter().copied().max().unwrap_or(0);
+    if !job.store.has_servers() {
+        return Ok(());
+    }
     placement::check_memory(
         &Demand { job, client_node, db_node, oversubscribe: false },
         largest,
@@ -161,13 +167,16 @@ pub fn job(site: &Site, job: &Job) -> Result<()> {
         site.scheduler.kind,
         schedulers.join(", ")
     );
-    let between_nodes = job.deployment == Deployment::Standard && job.db_from != DbFrom::Running && !node.single;
+    let between_nodes = job.store.has_servers()
+        && job.deployment == Deployment::Standard
+        && job.db_from != DbFrom::Running
+        && !node.single;
     for name in job.interfaces() {
         site.check_interface(db_node, name, between_nodes)?;
     }
     let (most, interfaces) = (if node.single { job.servers() } else { job.servers_per_node }, job.interfaces().count());
     ensure!(
-        interfaces as u64 <= u64::from(most) || job.db_from == DbFrom::Running,
+        interfaces as u64 <= u64::from(most.max(1)) || job.db_from == DbFrom::Running,
         "{} are {interfaces} interfaces for {most} server(s) of a node: name as many as there are servers, or fewer",
         job.net_ifname
     );
@@ -193,7 +202,7 @@ pub fn job(site: &Site, job: &Job) -> Result<()> {
 
 /// Refuses one server program, or one running store, for several products; `jobs` are all that the study has.
 pub fn products<'a>(site: &Site, settings: &Settings, jobs: impl Iterator<Item = &'a Job>) -> Result<()> {
-    let stores: BTreeSet<Store> = jobs.map(|job| job.store).collect();
+    let stores: BTreeSet<Store> = jobs.map(|job| job.store).filter(|store| store.has_servers()).collect();
     let stores: Vec<Store> = stores.into_iter().collect();
     let running = settings.db_address.iter().flatten().next();
     if let (Some(address), [_, _, ..]) = (running, &stores[..]) {

@@ -204,6 +204,7 @@ impl<'a> Planner<'a> {
             run_dir: &run_dir,
             client: &self.client,
             server: self.server(job.store),
+            files_dir: self.settings.files_dir.as_deref(),
             port: self.settings.db_port.unwrap_or(self.site.network.db_port),
             packed,
             keeps: packed && self.settings.pack_store == Some(PackStore::Keep),

@@ -48,7 +48,8 @@ pub fn draw(placement: &Placement, job: &Job) -> Drawing {
         let (ranks, cores) = (job.clients_per_node as usize, job.client_cpus as usize);
         format!("{} x {}", count(ranks, "rank"), count(cores, "core"))
     });
-    let has_servers = job.db_from != DbFrom::Running || job.deployment == Deployment::Colocated;
+    let ours = job.db_from != DbFrom::Running || job.deployment == Deployment::Colocated;
+    let has_servers = ours && job.store.has_servers();
     let free_servers = (servers.is_empty() && has_servers).then(|| {
         let cores = count(job.db_cpus as usize, "core");
         match job.servers_per_node {

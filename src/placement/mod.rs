@@ -52,6 +52,7 @@ impl Demand<'_> {
     /// Servers of this job on each node that has any; none where they run already.
     fn servers_per_node(&self) -> u32 {
         match self.job.deployment {
+            _ if !self.job.store.has_servers() => 0,
             Deployment::Standard if self.job.db_from == DbFrom::Running => 0,
             Deployment::Standard if self.client_node.single => self.job.servers(),
             _ => self.job.servers_per_node,

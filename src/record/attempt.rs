@@ -367,6 +367,7 @@ mod tests {
             address: Some("10.0.0.2".into()),
             port: Some(6780),
             socket: None,
+            folder: None,
             ifname: "hsn0".into(),
             pid: 1,
             cpus: "0-7".into(),

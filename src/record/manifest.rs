@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
 use super::binding::CpuBind;
+use super::folder::FileSettings;
 use super::malloc_conf::MallocConf;
 use super::placement::Placement;
 use super::units::ByteCount;
@@ -58,6 +59,7 @@ pub struct Job {
     #[serde(default = "one")]
     pub servers_per_node: u32,
     /// CPUs for each server.
+    /// 0 for files, which have none.
     pub db_cpus: u32,
     pub cpu_bind: CpuBind,
     /// How the ranks of a node are dealt to its L3 groups where ShardScale places them (since schema 2).
@@ -96,6 +98,9 @@ pub struct Job {
     /// Kind of the servers' nodes where it is another one (since schema 2).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub db_node_type: Option<String>,
+    /// How tensors become files; absent for a store that has servers (since schema 2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<FileSettings>,
     /// What the ranks do with their tensors (since schema 2).
     #[serde(default)]
     pub workload: Workload,
@@ -177,13 +182,40 @@ impl Job {
             db_address: Vec::new(),
             client_node_type: None,
             db_node_type: None,
+            files: None,
             workload: Workload::default(),
         }
     }
 
-    /// All servers of the run: the shards of a standard deployment.
+    /// All servers of the run: the shards of a standard deployment; of files the folders, one for all nodes or one on each.
     pub fn servers(&self) -> u32 {
+        if !self.store.has_servers() {
+            return if self.deployment == Deployment::Standard { 1 } else { self.client_nodes };
+        }
         self.db_nodes.unwrap_or(self.client_nodes).saturating_mul(self.servers_per_node)
+    }
+
+    /// The same job with one value for what has no effect beside its store: files have no servers, nodes, cores, interfaces or commands in
+    /// flight, servers have no files.
+    pub fn without_idle_axes(self) -> Job {
+        if self.store.has_servers() {
+            return Job { files: None, ..self };
+        }
+        let usual = Job::usual(self.deployment);
+        Job {
+            client_nodes: self.client_nodes,
+            clients_per_node: self.clients_per_node,
+            client_cpus: self.client_cpus,
+            cpu_bind: self.cpu_bind,
+            distribution: self.distribution,
+            store: self.store,
+            repeat: self.repeat,
+            client_node_type: self.client_node_type,
+            db_cpus: 0,
+            files: Some(self.files.unwrap_or_default()),
+            workload: Workload { pipeline: 1, ..self.workload },
+            ..usual
+        }
     }
 
     /// The interfaces that servers listen on; one or more.

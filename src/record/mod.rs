@@ -40,6 +40,7 @@ pub mod cause;
 pub mod cpus;
 pub mod environment;
 pub mod files;
+pub mod folder;
 pub mod host;
 pub mod interfaces;
 pub mod jobs;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bus::BusTrial;
 use super::files;
+use super::folder::Folder;
 use super::host::{HostFacts, InterfaceFacts};
 use super::store::Fields;
 
@@ -27,6 +28,9 @@ pub struct Server {
     pub port: Option<u16>,
     /// Path of the UNIX socket, valid on `host` alone.
     pub socket: Option<PathBuf>,
+    /// The folder that it keeps, where the store is files (since schema 2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folder: Option<Folder>,
     pub ifname: String,
     /// Process id of the server on `host`.
     pub pid: u32,

@@ -110,11 +110,41 @@ vocabulary! {
 }
 
 vocabulary! {
-    /// The server program under test.
+    /// What is under test: a server program, or a folder.
     Store, "store" {
         Redis = "redis",
         Valkey = "valkey",
         KeyDb = "keydb",
+        /// A file for each tensor: no server.
+        Files = "files",
+    }
+}
+
+impl Store {
+    pub fn has_servers(self) -> bool {
+        self != Store::Files
+    }
+}
+
+vocabulary! {
+    /// When a put of a file has ended.
+    Durability, "durability" {
+        /// When the kernel has the bytes.
+        None = "none",
+        /// When they and the file's name are on the disk.
+        Fsync = "fsync",
+    }
+}
+
+vocabulary! {
+    /// Which memory of the node may hold a file that is read.
+    FileCache, "file cache" {
+        /// The page cache, as in most applications.
+        Any = "any",
+        /// None: O_DIRECT, for writing too.
+        Direct = "direct",
+        /// The page cache, from which each file is dropped before it is read.
+        Drop = "drop",
     }
 }
 
@@ -221,6 +251,8 @@ vocabulary! {
         ManyToOne = "many-to-one",
         /// Rank 0 alone puts; each rank unpacks those of rank 0.
         OneToMany = "one-to-many",
+        /// Each rank puts its own and unpacks those of a rank of the next node (on one node: of the next rank).
+        Neighbour = "neighbour",
     }
 }
 

@@ -49,6 +49,10 @@ struct Values<'a> {
     port: u16,
     /// One word of bash, quoted already.
     scratch: String,
+    /// Where the folder of a store of files is made, likewise.
+    files_folder: String,
+    /// It has servers.
+    has_servers: bool,
     tensor_bytes: String,
 }
 
@@ -115,6 +119,12 @@ impl JobScript<'_> {
             server: self.server.unwrap_or(usual_server(job.store)),
             port: self.port,
             scratch: shell::folder(&self.site.scratch.node_local),
+            files_folder: match (job.deployment, self.files_dir) {
+                (Deployment::Colocated, _) => shell::folder(&self.site.scratch.node_local),
+                (Deployment::Standard, Some(folder)) => shell::folder(folder),
+                (Deployment::Standard, None) => "\"$attempt/files\"".to_owned(),
+            },
+            has_servers: job.store.has_servers(),
             tensor_bytes: sizes.join(","),
         };
         tera::Context::from_serialize(&values).map_err(Into::into)
@@ -137,6 +147,14 @@ impl JobScript<'_> {
             several => format!("{} x {}", count(job.db_nodes.unwrap_or(0), "node"), count(several, "shard")),
         };
         let store = match (job.deployment, job.db_from) {
+            (deployment, _) if !job.store.has_servers() => {
+                let where_ = if deployment == Deployment::Colocated {
+                    "a folder of each client node"
+                } else {
+                    "a folder of all nodes"
+                };
+                return format!("{clients}; files in {where_}");
+            }
             (Deployment::Colocated, _) if job.servers_per_node > 1 => {
                 format!("{} servers of {cpus} on every client node", job.servers_per_node)
             }
@@ -179,5 +197,6 @@ fn usual_server(store: Store) -> &'static str {
         Store::Redis => "redis-server",
         Store::Valkey => "valkey-server",
         Store::KeyDb => "keydb-server",
+        Store::Files => "",
     }
 }

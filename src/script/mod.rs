@@ -50,6 +50,8 @@ pub struct JobScript<'a> {
     pub client: &'a str,
     /// Path of the server program, where it is not the store's usual name.
     pub server: Option<&'a str>,
+    /// A folder that all nodes see, for a store of files; else it is in the attempt.
+    pub files_dir: Option<&'a str>,
     /// First port of the servers.
     pub port: u16,
     /// It runs inside a pack, whose script has directives and environment and says which nodes.

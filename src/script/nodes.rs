@@ -93,7 +93,9 @@ pub struct Chunk<'a> {
 
 /// Whether client and servers share one allocation on different nodes.
 fn has_both_sides(job: &Job) -> bool {
-    job.deployment == Deployment::Standard && matches!(job.db_from, DbFrom::Allocation | DbFrom::Hosts)
+    job.store.has_servers()
+        && job.deployment == Deployment::Standard
+        && matches!(job.db_from, DbFrom::Allocation | DbFrom::Hosts)
 }
 
 #[cfg(test)]

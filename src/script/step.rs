@@ -59,6 +59,17 @@ impl<'a> Step<'a> {
     pub fn store(script: &'a JobScript<'_>) -> Step<'a> {
         let job = &script.manifest.job;
         let servers = script.manifest.expect.servers;
+        if !job.store.has_servers() {
+            // keepers of files, one a node, which sleep
+            let usual = Step::new("store", script, &script.placed.servers);
+            return Step {
+                nodes: servers,
+                ranks: servers,
+                bind: BindKind::None,
+                args: &script.site.launch.server_args,
+                ..usual
+            };
+        }
         let nodes = if script.node.single { 1 } else { job.db_nodes.unwrap_or(job.client_nodes) };
         let behind_clients =
             job.deployment == Deployment::Standard && job.db_from != DbFrom::Job && !script.node.single;

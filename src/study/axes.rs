@@ -14,7 +14,8 @@ use crate::record::interfaces;
 use crate::record::malloc_conf::MallocConf;
 use crate::record::units::ByteCount;
 use crate::record::vocabulary::{
-    Access, Barrier, Deployment, Distribution, Dtype, KeyPlacement, Order, Payload, Store, Transport, Wire,
+    Access, Barrier, Deployment, Distribution, Dtype, Durability, FileCache, KeyPlacement, Order, Payload, Store,
+    Transport, Wire,
 };
 use crate::record::workload::{MOST_IN_FLIGHT, MOST_TENSORS, Mix, Rate, Shape, Workload};
 
@@ -147,7 +148,8 @@ axes! {
         #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = word!(Transport), help_heading = AXES)]
         transport: Transport,
 
-        /// Server programs. Default: redis.
+        /// What is under test: server programs (redis, valkey, keydb), or files: a file for each tensor, in a folder that all nodes see
+        /// (standard) or of each node (colocated). Default: redis.
         #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = word!(Store), help_heading = AXES)]
         store: Store,
 
@@ -163,6 +165,19 @@ axes! {
         /// Bytes of data after which a server refuses more, such as 64GiB; 0 is no limit. Default: 0.
         #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = AXES)]
         maxmemory: ByteCount,
+
+        /// When a put of a file has ended: when the kernel has the bytes (none), or the disk (fsync). Default: none.
+        #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = word!(Durability), help_heading = AXES)]
+        durability: Durability,
+
+        /// Which memory of a node may hold a file that is read: its page cache (any), none (direct: O_DIRECT), or the page cache, from
+        /// which each file is dropped before (drop). Default: any.
+        #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = word!(FileCache), help_heading = AXES)]
+        file_cache: FileCache,
+
+        /// Subfolders that files are spread over. Default: 1.
+        #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = AXES)]
+        fan_out: u32,
 
         /// How keys fall on shards: as SmartRedis names them (hash), or evenly (balanced). Default: hash.
         #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = word!(KeyPlacement), help_heading = AXES)]
@@ -188,8 +203,8 @@ axes! {
         #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = WORKLOAD)]
         mix: Mix,
 
-        /// Who uses whose tensors: each rank its own (own), all put and rank 0 unpacks (many-to-one), or rank 0 puts and all
-        /// unpack (one-to-many). Default: own.
+        /// Who uses whose tensors: each rank its own (own), all put and rank 0 unpacks (many-to-one), rank 0 puts and all unpack
+        /// (one-to-many), or each puts its own and unpacks those of a rank of the next node (neighbour). Default: own.
         #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = word!(Access), help_heading = WORKLOAD)]
         access: Access,
 
@@ -292,6 +307,9 @@ impl Axes {
             io_threads: counts("io-threads", self.io_threads, &[1], 128)?,
             malloc_conf: list("malloc-conf", self.malloc_conf, &[MallocConf::default()])?,
             maxmemory: list("maxmemory", self.maxmemory, &[ByteCount(0)])?,
+            durability: list("durability", self.durability, &[Durability::None])?,
+            file_cache: list("file-cache", self.file_cache, &[FileCache::Any])?,
+            fan_out: counts("fan-out", self.fan_out, &[1], 65_536)?,
             keys: list("keys", self.keys, &[KeyPlacement::Hash])?,
             dtype: list("dtype", self.dtype, &[usual.dtype])?,
             shape: list("shape", self.shape, &[usual.shape])?,

@@ -95,9 +95,11 @@ impl Scalar {
 pub fn table(job: &Job) -> toml::Table {
     // a job is a plain struct of numbers and words, which TOML can always hold
     let mut table = toml::Table::try_from(job).unwrap_or_default();
-    // the workload's axes are named like all others
-    if let Some(toml::Value::Table(workload)) = table.remove("workload") {
-        table.extend(workload);
+    // the axes of the workload and of files are named like all others
+    for part in ["workload", "files"] {
+        if let Some(toml::Value::Table(axes)) = table.remove(part) {
+            table.extend(axes);
+        }
     }
     table
 }

@@ -53,6 +53,17 @@ macro_rules! axis {
     };
 }
 
+/// The axis `$list` of the study, which sets the field of the same name in how a job uses files.
+macro_rules! file_axis {
+    ($study:ident.$list:ident) => {
+        Axis {
+            key: stringify!($list),
+            values: $study.$list.len(),
+            set: Box::new(|job, index| job.files.get_or_insert_default().$list = $study.$list[index]),
+        }
+    };
+}
+
 impl Study {
     /// All permutations, in the order of the lists; what `rules` include comes last. No name stands in it twice.
     ///
@@ -62,16 +73,16 @@ impl Study {
         rules.check()?;
         let mut points = Points::default();
         let filter = rules.filter(self)?;
-        filter.study.expand(&rules.zip, &mut points, |job| filter.keeps(job))?;
+        filter.study.expand(&rules.zip, &mut points, |job, own| filter.keeps(job, own))?;
         for (index, include) in rules.include.iter().enumerate() {
             let what = || format!("include {} of the study", index + 1);
             let study = include.clone().or(self.to_axes()).resolve().with_context(what)?;
-            study.expand(&rules.zip, &mut points, |_| true).with_context(what)?;
+            study.expand(&rules.zip, &mut points, |_, _| true).with_context(what)?;
         }
         Ok(points.list)
     }
 
-    fn expand(&self, zip: &[Vec<String>], points: &mut Points, keep: impl Fn(&Job) -> bool) -> Result<()> {
+    fn expand(&self, zip: &[Vec<String>], points: &mut Points, keep: impl Fn(&Job, &Job) -> bool) -> Result<()> {
         for deployment in self.deployment.iter().copied() {
             let dimensions = zipped(self.axes(deployment), zip)?;
             let count = dimensions.iter().fold(1usize, |product, one| product.saturating_mul(one.values));
@@ -82,8 +93,9 @@ impl Study {
             );
             for number in 0..count {
                 let job = job(deployment, &dimensions, number);
-                if keep(&job) {
-                    points.add(job);
+                let own = job.clone().without_idle_axes();
+                if keep(&job, &own) {
+                    points.add(own);
                 }
             }
         }
@@ -132,6 +144,9 @@ impl Study {
             axis!(self.io_threads),
             axis!(self.malloc_conf),
             axis!(self.maxmemory),
+            file_axis!(self.durability),
+            file_axis!(self.file_cache),
+            file_axis!(self.fan_out),
             axis!(self.keys),
             axis!(self.dtype => workload),
             axis!(self.shape => workload),

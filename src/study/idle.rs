@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 
 use super::{Axes, Settings, Study};
 use crate::record::binding::CpuBind;
-use crate::record::vocabulary::{DbFrom, Deployment, Packing, Transport};
+use crate::record::vocabulary::{DbFrom, Deployment, Packing, Store, Transport};
 
 /// Something that was said, and what it needs.
 struct Needs {
@@ -31,6 +31,7 @@ impl Needs {
 
 const STANDARD: &str = "--deployment standard, and the study has only colocated ones";
 
+const FILES: &str = "--store files";
 const SHARDS: &str = "--deployment standard; several servers on each application node are --servers-per-node";
 const SERVERS: &str = "--deployment colocated; several shards on each DB node are --shards-per-node";
 
@@ -90,6 +91,13 @@ impl Said<'_> {
             of_standard("db-address", |job| job.db_address.is_some()),
             of_standard("db-node-type", |job| job.db_node_type.is_some()),
             of_standard("db-constraint", |job| job.db_constraint.is_some()),
+            needs(
+                "files-dir",
+                |job| job.files_dir.is_some(),
+                standard && self.study.store.contains(&Store::Files),
+                true,
+                "--deployment standard and --store files; colocated files are in the site's scratch.node_local",
+            ),
             needs("db-queue", |job| job.db_queue.is_some(), own_job && standard, db_from.is_some(), "--db-from job"),
             needs(
                 "db-port",
@@ -106,12 +114,16 @@ impl Said<'_> {
         let axes = self.axes;
         let (standard, colocated) = (self.has(Deployment::Standard), self.has(Deployment::Colocated));
         let tcp = colocated && self.study.transport.contains(&Transport::Tcp);
+        let files = self.study.store.contains(&Store::Files);
         let pins = self.study.cpu_bind.iter().any(|bind| matches!(bind, CpuBind::Mask | CpuBind::MaskApp));
         let needs = |name, flag, met, partner| Needs { name, said: (flag, false), met, spoken: true, partner };
         let interface = "--deployment standard; where a colocated server listens is --colocated-ifname";
         let listens = "colocated servers that listen for TCP (--deployment colocated, --transport tcp)";
         vec![
             needs("db-nodes", axes.db_nodes.is_some(), standard, STANDARD),
+            needs("durability", axes.durability.is_some(), files, FILES),
+            needs("file-cache", axes.file_cache.is_some(), files, FILES),
+            needs("fan-out", axes.fan_out.is_some(), files, FILES),
             needs("shards-per-node", axes.shards_per_node.is_some(), standard, SHARDS),
             needs("servers-per-node", axes.servers_per_node.is_some(), colocated, SERVERS),
             needs("keys", axes.keys.is_some(), standard, STANDARD),

@@ -2,7 +2,7 @@
 
 use crate::record::manifest::Job;
 use crate::record::units::show_bytes;
-use crate::record::vocabulary::{DbFrom, Distribution, KeyPlacement, Store};
+use crate::record::vocabulary::{DbFrom, Distribution, Durability, FileCache, KeyPlacement, Store};
 use crate::record::workload::Workload;
 
 /// The name of script and run directory, such as `standard-n4x48-db3x8-none-hsn0-tcp-r1`.
@@ -24,14 +24,18 @@ pub fn name(job: &Job) -> String {
     if job.client_cpus != 1 {
         clients.push_str(&format!("x{}", job.client_cpus));
     }
-    let mut parts = vec![
-        job.deployment.to_string(),
-        clients,
-        db,
-        job.cpu_bind.short(),
-        job.net_ifname.clone(),
-        job.transport.to_string(),
-    ];
+    let mut parts = vec![job.deployment.to_string(), clients];
+    match &job.files {
+        None => {
+            parts.extend([db, job.cpu_bind.short(), job.net_ifname.clone(), job.transport.to_string()]);
+        }
+        Some(files) => {
+            parts.push(job.cpu_bind.short());
+            parts.extend((files.durability != Durability::None).then(|| files.durability.to_string()));
+            parts.extend((files.file_cache != FileCache::Any).then(|| files.file_cache.to_string()));
+            parts.extend((files.fan_out != 1).then(|| format!("dirs{}", files.fan_out)));
+        }
+    }
     if job.distribution != Distribution::Packed {
         parts.push(job.distribution.to_string());
     }
@@ -79,6 +83,7 @@ fn workload(workload: &Workload) -> impl Iterator<Item = String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::folder::FileSettings;
     use crate::record::manifest::example;
     use crate::record::vocabulary::Access;
 
@@ -100,6 +105,10 @@ mod tests {
         job = example().job;
         (job.servers_per_node, job.net_ifname) = (4, "hsn0+hsn1".into());
         assert_eq!(name(&job), "standard-n2x2-db3s4x1-none-hsn0+hsn1-tcp-r1");
+        job.store = Store::Files;
+        let files = FileSettings { durability: Durability::Fsync, file_cache: FileCache::Drop, fan_out: 16 };
+        let job_of_files = Job { files: Some(files), ..job.clone() }.without_idle_axes();
+        assert_eq!(name(&job_of_files), "standard-n2x2-none-fsync-drop-dirs16-files-r1");
         job = example().job;
         job.workload = Workload {
             shape: "64xN".parse().unwrap(),

@@ -122,13 +122,13 @@ struct Change<'a> {
 }
 
 impl Filter<'_> {
-    /// Whether a job of [`Filter::study`] is one of the study's.
-    pub fn keeps(&self, job: &Job) -> bool {
+    /// Whether a job of [`Filter::study`] is one of the study's; `own` is the same without the axes that have no effect for it.
+    pub fn keeps(&self, job: &Job, own: &Job) -> bool {
         if self.exclude.is_empty() && self.changes.is_empty() {
             return true;
         }
-        let job = table(job);
-        !self.exclude.iter().any(|condition| condition.meets(&job))
+        let (job, own) = (table(job), table(own));
+        !self.exclude.iter().any(|condition| condition.meets(&own))
             && self.changes.iter().all(|change| change.allows(&job))
     }
 }

@@ -82,6 +82,12 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub store_server: Option<Programs>,
 
+    /// Folder that all nodes see, in which a standard store of files makes its own; it is removed at the end. Default: the run's
+    /// own folder.
+    #[arg(long, value_name = "DIR")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub files_dir: Option<String>,
+
     /// Module that each server loads: its path on the compute nodes and, in the same word, its arguments, such as
     /// "redisai.so THREADS_PER_QUEUE 2". May be given several times.
     #[arg(long, value_name = "FILE [ARG..]")]
@@ -135,6 +141,7 @@ impl Settings {
             oversubscribe: self.oversubscribe.or(fallback.oversubscribe),
             db_port: self.db_port.or(fallback.db_port),
             store_server: self.store_server.or(fallback.store_server),
+            files_dir: self.files_dir.or(fallback.files_dir),
             load_module: if self.load_module.is_empty() { fallback.load_module } else { self.load_module },
             pack: self.pack.or(fallback.pack),
             pack_seed: self.pack_seed.or(fallback.pack_seed),

@@ -179,6 +179,7 @@ impl Model {
             address: (!is_socket).then(|| format!("10.78.0.{index}")),
             port: (!is_socket).then_some(6780),
             socket: is_socket.then(|| "/tmp/redis.sock".into()),
+            folder: None,
             ifname: job.net_ifname.clone(),
             pid: 1,
             cpus: placement

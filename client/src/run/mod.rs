@@ -75,7 +75,7 @@ fn measure(comm: &Comm, args: &RunArgs, host: &str, mut start_up: StartUp) -> Re
     start_up.mark("find the store");
     let clock = clock::agree(comm, &hosts).during("agree on a clock")?;
     start_up.mark("agree on a clock");
-    let (mut session, reach) = Session::open(comm, args, &hosts, store, clock)?;
+    let (session, mut mover, reach) = Session::open(comm, args, &hosts, store, clock)?;
     let mut report = Report::start(comm, &hosts, &reach, args.timeouts()).during("describe the environment")?;
     start_up.mark("connect all ranks");
     let mut recorder = describe(&session, &hosts).during("write samples")?;
@@ -86,8 +86,8 @@ fn measure(comm: &Comm, args: &RunArgs, host: &str, mut start_up: StartUp) -> Re
     if comm.is_root() {
         session.store.leave_word(args).during("write which keys are ours")?;
     }
-    session.sweep(&mut recorder, &mut watch)?;
-    session.clean().during("remove our keys")?;
+    session.sweep(&mut mover, &mut recorder, &mut watch)?;
+    session.clean(&mut mover).during("remove our keys")?;
     watch.warn();
     report.finish(comm).during("describe the environment")?;
     let clocks = clock::ask_again(comm, &hosts, clock).during("ask the clocks")?;

@@ -10,10 +10,12 @@ use super::args::RunArgs;
 use super::around::{Surroundings, bytes_of_passes};
 use super::connect::Connector;
 use super::store::Store;
-use crate::buffer::Buffer;
+use crate::backend::Backend;
+use crate::backend::files::Files;
+use crate::backend::resp::Resp;
 use crate::clock::CommonClock;
 use crate::comm::Comm;
-use crate::connection::{self, Stream};
+use crate::connection::Stream;
 use crate::effort::Meter;
 use crate::environment::Reach;
 use crate::failure::{During, Failure};
@@ -39,9 +41,15 @@ pub struct Session<'a> {
     pub clock: CommonClock,
     pub own: RankInfo,
     map: KeyMap,
-    /// One for each shard that this rank uses, in the order of `own.shards`.
-    streams: Vec<Stream>,
+    /// The ranks whose tensors this one unpacks, in turn.
+    owners: Vec<u32>,
     endpoints: Vec<String>,
+}
+
+/// What moves this rank's tensors: something for each shard that it uses, in the order of `own.shards`.
+pub enum Mover {
+    Servers(Resp<Stream>),
+    Files(Files),
 }
 
 /// A tensor's number, owner and place.
@@ -59,18 +67,25 @@ impl<'a> Session<'a> {
         hosts: &Hosts,
         store: Store,
         clock: CommonClock,
-    ) -> Result<(Session<'a>, Reach), Failure> {
+    ) -> Result<(Session<'a>, Mover, Reach), Failure> {
         let rank = comm.rank();
         let host = hosts.of_rank[rank as usize];
         let workload = args.workload.workload();
         let map = store.key_map(args.keys, hosts, rank);
-        let places = used_places(&workload, &map, comm).during("choose the keys")?;
+        let owners = owners(&workload, rank, hosts);
+        let places = used_places(&workload, &map, rank, &owners).during("choose the keys")?;
         let first = places.first().cloned().unwrap_or(Place { key: String::new(), shard: map.first_shard });
         let mut shards: Vec<u32> = places.iter().map(|place| place.shard).collect();
         shards.sort_unstable();
         shards.dedup();
         let endpoints: Vec<_> = shards.iter().map(|shard| store.shards[*shard as usize].address.to_string()).collect();
-        let (streams, reach) = Connector { comm, args, hosts, store: &store }.connect(&shards)?;
+        let (mover, reach) = match store.folders(&shards) {
+            Some(folders) => (Mover::Files(Files::open(&folders).during("open the files' folder")?), Reach::default()),
+            None => {
+                let (streams, reach) = Connector { comm, args, hosts, store: &store }.connect(&shards)?;
+                (Mover::Servers(Resp { wire: store.wire, streams }), reach)
+            }
+        };
         let own = RankInfo {
             rank,
             // some launchers do not say, and leave what is said of the batch script: a reader has to bear both
@@ -84,25 +99,26 @@ impl<'a> Session<'a> {
             clock_offset_ns: clock.offset_ns,
             clock_error_ns: clock.error_ns,
         };
-        Ok((Session { comm, args, workload, store, clock, own, map, streams, endpoints }, reach))
+        Ok((Session { comm, args, workload, store, clock, own, map, owners, endpoints }, mover, reach))
     }
 
     /// Goes through the sizes; the samples of each are recorded before the next begins.
-    pub fn sweep(&mut self, recorder: &mut Option<Recorder>, watch: &mut Watch) -> Result<(), Failure> {
+    pub fn sweep(&self, mover: &mut Mover, recorder: &mut Option<Recorder>, watch: &mut Watch) -> Result<(), Failure> {
         let mut samples = Samples::new(&self.workload, self.own.rank, self.args.warmup + self.args.iterations);
         for (size_index, payload_bytes) in self.args.tensor_bytes.iter().copied().enumerate() {
-            let workload = self.workload.clone();
-            let endpoints = self.endpoints.clone();
             let plan = Plan {
                 payload_bytes,
                 size_index: size_index as u32,
                 warmup: self.args.warmup,
                 iterations: self.args.iterations,
-                workload: &workload,
+                workload: &self.workload,
                 verify: self.args.verify,
-                endpoints: &endpoints,
+                endpoints: &self.endpoints,
             };
-            let part = self.measure_size(&plan, &mut samples)?;
+            let part = match mover {
+                Mover::Servers(servers) => self.measure_size(&plan, servers, &mut samples)?,
+                Mover::Files(files) => self.measure_size(&plan, files, &mut samples)?,
+            };
             recorder::gather(self.comm, recorder, &plan, &part)
                 .during("write samples")
                 .map_err(|failure| Failure { payload_bytes: Some(payload_bytes), ..failure })?;
@@ -118,13 +134,13 @@ impl<'a> Session<'a> {
 
     /// Removes this rank's tensors from a store that is not the job's own, when all ranks have measured. What is left behind is
     /// no reason to call the measurement failed: rank 0 says it for all.
-    pub fn clean(&mut self) -> anyhow::Result<()> {
+    pub fn clean(&self, mover: &mut Mover) -> anyhow::Result<()> {
         if !self.store.is_shared() {
             return Ok(());
         }
         self.comm.barrier();
         let own = if self.workload.writes(self.own.rank) { self.tensors_of(self.own.rank)? } else { Vec::new() };
-        let removed = own.iter().try_for_each(|one| self.remove(one)).map_err(|error| format!("{error:#}"));
+        let removed = own.iter().try_for_each(|one| self.remove(mover, one)).map_err(|error| format!("{error:#}"));
         let Some(all) = self.comm.collect(&removed)? else { return Ok(()) };
         let gone = match (all.into_iter().find_map(Result::err), self.args.attempt.as_deref()) {
             (Some(error), _) => Err(anyhow::anyhow!(error)),
@@ -137,13 +153,26 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    fn remove(&mut self, placed: &Placed) -> anyhow::Result<()> {
-        let stream = self.own.shards.iter().position(|shard| *shard == placed.place.shard).unwrap_or(0);
-        connection::delete(&mut self.streams[stream], &placed.place.key)
+    fn remove(&self, mover: &mut Mover, placed: &Placed) -> anyhow::Result<()> {
+        let (connection, key) = (self.connection(placed), &placed.place.key);
+        match mover {
+            Mover::Servers(servers) => servers.remove(connection, key),
+            Mover::Files(files) => files.remove(connection, key),
+        }
     }
 
-    fn measure_size(&mut self, plan: &Plan<'_>, samples: &mut Samples) -> Result<Part, Failure> {
-        let mut tensors = self.prepare(plan).during("choose the keys")?;
+    /// Index into `own.shards` of the shard that has a tensor.
+    fn connection(&self, placed: &Placed) -> usize {
+        self.own.shards.iter().position(|shard| *shard == placed.place.shard).unwrap_or(0)
+    }
+
+    fn measure_size<B: Backend>(
+        &self,
+        plan: &Plan<'_>,
+        backend: &mut B,
+        samples: &mut Samples,
+    ) -> Result<Part, Failure> {
+        let mut tensors = self.prepare(plan, backend).during("choose the keys")?;
         let mut surroundings = Surroundings {
             comm: self.comm,
             barrier: self.args.barrier,
@@ -154,7 +183,7 @@ impl<'a> Session<'a> {
         };
         let mut measurement = Measurement {
             plan,
-            streams: &mut self.streams,
+            backend,
             tensors: &mut tensors,
             around: &mut surroundings,
             samples,
@@ -179,38 +208,31 @@ impl<'a> Session<'a> {
     }
 
     /// Prepares commands and buffers for one size.
-    fn prepare(&self, plan: &Plan<'_>) -> anyhow::Result<Tensors> {
+    fn prepare<B: Backend>(&self, plan: &Plan<'_>, backend: &B) -> anyhow::Result<Tensors<B::Put, B::Get>> {
         let rank = self.own.rank;
         let payload_bytes = plan.payload_bytes as usize;
         let dimensions = plan.workload.dimensions(plan.payload_bytes);
         let tensor = wire::Tensor { dtype: plan.workload.dtype, dimensions, payload_bytes };
-        let stream =
-            |placed: &Placed| self.own.shards.iter().position(|shard| *shard == placed.place.shard).unwrap_or(0);
         let mut written = Vec::new();
         if plan.workload.writes(rank) {
             for placed in self.tensors_of(rank)? {
-                let put = wire::put(self.store.wire, &placed.place.key, &tensor);
-                written.push(Written {
-                    stream: stream(&placed),
-                    tensor: placed.tensor,
-                    put,
-                    source: Buffer::new(payload_bytes),
-                });
+                let stream = self.connection(&placed);
+                let put = backend.prepare_put(stream, &placed.place.key, &tensor)?;
+                written.push(Written { stream, tensor: placed.tensor, put, source: backend.buffer(payload_bytes) });
             }
         }
         let mut lists = Vec::new();
-        for owner in owners(plan.workload, rank, self.comm.size()) {
-            let read = |placed: Placed| Read {
-                stream: stream(&placed),
-                owner: placed.owner,
-                tensor: placed.tensor,
-                get: wire::get(self.store.wire, &placed.place.key, &tensor),
+        for owner in &self.owners {
+            let read = |placed: Placed| {
+                let stream = self.connection(&placed);
+                let get = backend.prepare_get(stream, &placed.place.key, &tensor)?;
+                Ok(Read { stream, owner: placed.owner, tensor: placed.tensor, get })
             };
-            lists.push(self.tensors_of(owner)?.into_iter().map(read).collect());
+            lists.push(self.tensors_of(*owner)?.into_iter().map(read).collect::<anyhow::Result<_>>()?);
         }
         let targets = match lists.is_empty() {
             true => Vec::new(),
-            false => (0..plan.workload.tensors).map(|_| Buffer::new(payload_bytes)).collect(),
+            false => (0..plan.workload.tensors).map(|_| backend.buffer(payload_bytes)).collect(),
         };
         let identity = Identity {
             rank,
@@ -264,22 +286,23 @@ impl<'a> Session<'a> {
     }
 }
 
-/// Places of all tensors that this rank uses, its own first.
-fn used_places(workload: &Workload, map: &KeyMap, comm: &Comm) -> anyhow::Result<Vec<Place>> {
-    let rank = comm.rank();
+/// Places of all tensors that `rank` uses, its own first.
+fn used_places(workload: &Workload, map: &KeyMap, rank: u32, owners: &[u32]) -> anyhow::Result<Vec<Place>> {
     let own = workload.writes(rank).then_some(rank);
-    let used = own.into_iter().chain(owners(workload, rank, comm.size()));
+    let used = own.into_iter().chain(owners.iter().copied());
     used.flat_map(|owner| (0..workload.tensors).map(move |tensor| (owner, tensor)))
         .map(|(owner, tensor)| map.place(owner, tensor))
         .collect()
 }
 
 /// The ranks whose tensors `rank` unpacks, in turn.
-fn owners(workload: &Workload, rank: u32, ranks: u32) -> std::ops::Range<u32> {
+fn owners(workload: &Workload, rank: u32, hosts: &Hosts) -> Vec<u32> {
+    let ranks = hosts.of_rank.len() as u32;
     match workload.access {
-        Access::Own => rank..rank + 1,
-        Access::OneToMany => 0..1,
-        Access::ManyToOne if rank == 0 => 0..ranks,
-        Access::ManyToOne => 0..0,
+        Access::Own => vec![rank],
+        Access::OneToMany => vec![0],
+        Access::ManyToOne if rank == 0 => (0..ranks).collect(),
+        Access::ManyToOne => Vec::new(),
+        Access::Neighbour => vec![hosts.neighbour(rank)],
     }
 }

@@ -10,10 +10,12 @@ use serde::{Deserialize, Serialize};
 use shardscale::record::SCHEMA;
 use shardscale::record::attempt::PASSWORD_FILE;
 use shardscale::record::files;
+use shardscale::record::folder::Folder;
 use shardscale::record::keys_left::KeysLeft;
 use shardscale::record::manifest::Manifest;
 use shardscale::record::placement::servers_of_ranks;
 use shardscale::record::product;
+use shardscale::record::server::Server;
 use shardscale::record::units::show_bytes;
 use shardscale::record::vocabulary::{KeyPlacement, Wire};
 
@@ -39,6 +41,8 @@ pub struct Store {
     /// Colocated: equally many for each host, in the order of hosts.
     pub shards: Vec<Shard>,
     pub colocated: bool,
+    /// Of a store of files: the folder of each shard.
+    folders: Vec<Folder>,
     /// Colocated: which of its host's servers a rank uses, by its place on the host.
     server_of_place: Vec<u32>,
     pub password: Option<String>,
@@ -59,6 +63,10 @@ struct Contact {
 impl Store {
     /// Finds the store; every rank must call it.
     pub fn find(comm: &Comm, args: &RunArgs, hosts: &Hosts) -> Result<Store> {
+        let folders = if comm.is_root() { Some(Store::of_folders(args, hosts)?) } else { None };
+        if let Some(store) = comm.share(folders.as_ref())? {
+            return Ok(store);
+        }
         let contact = if comm.is_root() { Some(Contact::find(args, hosts)?) } else { None };
         let contact: Contact = comm.share(contact.as_ref())?;
         let host = hosts.of_rank[comm.rank() as usize];
@@ -83,6 +91,44 @@ impl Store {
         comm.share(store.as_ref())
     }
 
+    /// The folders that keepers announced in the attempt; nobody asks them anything. `None` where the store has servers.
+    fn of_folders(args: &RunArgs, hosts: &Hosts) -> Result<Option<Store>> {
+        let announced = args.attempt.as_deref().map_or(Ok(Vec::new()), address::announced)?;
+        let keepers: Vec<&Server> = match args.colocated {
+            false => announced.iter().take(1).collect(),
+            true => {
+                hosts.names.iter().filter_map(|host| announced.iter().find(|keeper| keeper.host == *host)).collect()
+            }
+        };
+        let folders: Vec<Folder> = keepers.iter().filter_map(|keeper| keeper.folder.clone()).collect();
+        if args.address.is_some() || folders.is_empty() {
+            return Ok(None);
+        }
+        ensure!(
+            !args.colocated || folders.len() == hosts.names.len(),
+            "{} of {} hosts have a folder for their files",
+            folders.len(),
+            hosts.names.len()
+        );
+        let whole = |folder: &Folder| Topology::single(Address::Folder(folder.path.clone())).shards;
+        Ok(Some(Store {
+            program: keepers[0].version.clone(),
+            settings: Vec::new(),
+            wire: Wire::Plain,
+            shards: folders.iter().flat_map(whole).collect(),
+            folders,
+            colocated: args.colocated,
+            server_of_place: Vec::new(),
+            password: None,
+            key_prefix: String::new(),
+        }))
+    }
+
+    /// The folders of `shards`; `None` where the store has servers.
+    pub fn folders(&self, shards: &[u32]) -> Option<Vec<&Folder>> {
+        (!self.folders.is_empty()).then(|| shards.iter().map(|shard| &self.folders[*shard as usize]).collect())
+    }
+
     fn merge(answers: &[Survey], args: &RunArgs, contact: Contact, hosts: &Hosts) -> Result<Store> {
         let first = answers.first().context("nobody asked the store")?;
         if args.colocated {
@@ -103,6 +149,7 @@ impl Store {
             settings: first.settings.clone(),
             wire: choose_wire(args.wire, answers)?,
             shards: answers.iter().flat_map(|answer| answer.topology.shards.clone()).collect(),
+            folders: Vec::new(),
             colocated: args.colocated,
             server_of_place: servers_of_places(args, hosts),
             password: contact.password,
@@ -128,8 +175,10 @@ impl Store {
 
     /// What [`crate::watch`] is to ask.
     pub fn target(&self, args: &RunArgs) -> Target<'_> {
+        // folders answer no questions
+        let asked = if self.folders.is_empty() { &self.shards[..] } else { &[] };
         Target {
-            shards: self.shards.iter().map(|shard| &shard.address).collect(),
+            shards: asked.iter().map(|shard| &shard.address).collect(),
             colocated: self.colocated,
             password: self.password.as_deref(),
             timeouts: args.timeouts(),

@@ -92,7 +92,8 @@ impl Config {
         let threads = self.settings.io_threads;
         match self.product {
             Store::KeyDb => line("server-threads", &threads.to_string()),
-            Store::Redis | Store::Valkey => {
+            // no server program says that it is files
+            Store::Redis | Store::Valkey | Store::Files => {
                 line("io-threads", &threads.to_string());
                 // threads that only write leave half of put_tensor to the main thread
                 let read = if threads > 1 { "yes" } else { "no" };

@@ -76,6 +76,7 @@ mod tests {
             address: Some(address.into()),
             port: Some(6780),
             socket: Some("/tmp/socket".into()),
+            folder: None,
             ifname: "lo".into(),
             pid: 1,
             cpus: "0".into(),

@@ -8,6 +8,7 @@
 //! begin         once, before all   attempt-N/, password, first status line
 //! join          once, in a client's job behind a database's    the attempt that `begin` made there
 //! serve         on each DB node    address -> config -> server process -> server-N.json -> watch -> exit in server-N.json
+//! hold-files    in the place of serve, where the store is files
 //! await-store   once               all server-N.json there, all answer, cluster formed, each shard reaches the others' buses
 //! stop-store    once, at the end   `stopping`, SHUTDOWN, all server-N.json have an exit
 //! end           once, after all    last status line, first cause on stderr
@@ -24,6 +25,7 @@ pub mod config;
 pub mod daemon;
 pub mod end;
 pub mod give_up;
+pub mod hold_files;
 mod in_force;
 pub mod join;
 pub mod limits;

@@ -121,6 +121,7 @@ fn serve(args: &Args, task: Task, host: &str) -> Result<()> {
         address: config.address().map(|(address, _)| address.to_string()),
         port: config.address().map(|(_, port)| port),
         socket: (listen == Listen::Socket).then(|| config.socket.clone()),
+        folder: None,
         ifname: ifname.to_owned(),
         pid: supervisor.daemon.pid(),
         cpus: node::affinity(supervisor.daemon.pid())?,

@@ -44,7 +44,7 @@ impl Stop {
     }
 
     /// The signal as of now, the file as of at most [`STOPPING_INTERVAL`] ago.
-    fn wanted(&mut self) -> bool {
+    pub fn wanted(&mut self) -> bool {
         self.signalled.load(Ordering::Relaxed) || {
             let due = self.looked.is_none_or(|looked| looked.elapsed() >= STOPPING_INTERVAL);
             due && {

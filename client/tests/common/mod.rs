@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test file uses its part of this module")]
 
 pub mod stand_in;
+pub mod study;
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};

@@ -11,7 +11,7 @@ use crate::record::samples::{Contents, Meta, SeriesHead};
 use crate::record::server::Server;
 use crate::record::store::StoreRecord;
 use crate::record::units::show_bytes;
-use crate::record::vocabulary::{Deployment, Wire};
+use crate::record::vocabulary::{Access, Deployment, Wire};
 
 /// What the run's own description says otherwise than the manifest.
 pub fn contradictions(manifest: &Manifest, meta: &Meta) -> Vec<String> {
@@ -54,8 +54,11 @@ pub fn contradictions(manifest: &Manifest, meta: &Meta) -> Vec<String> {
 /// Why the figures are not those of the store that was asked for: what the store itself said while it was measured, and before.
 /// `server` is the product and version that the samples name.
 pub fn store_contradictions(manifest: &Manifest, attempt: &Attempt, server: &str) -> Vec<String> {
+    let folders = attempt.servers.iter().filter_map(|keeper| keeper.folder.as_ref());
+    let other = folders.filter(|folder| Some(folder.settings) != manifest.job.files).count();
+    let other = (other > 0).then(|| format!("{other} folders of files are used otherwise than asked"));
     let store = attempt.store.iter().flat_map(|store| [store.spoiled(), store.contradictions(manifest)].concat());
-    store.chain(another_product(manifest, attempt, server)).collect()
+    store.chain(another_product(manifest, attempt, server)).chain(other).collect()
 }
 
 /// Where shards do not say what they are, as in records of earlier versions. Those have asked the programs of their own servers,
@@ -77,6 +80,10 @@ fn another_product(manifest: &Manifest, attempt: &Attempt, server: &str) -> Opti
 pub fn condition_notes(manifest: &Manifest, attempt: &Attempt) -> Vec<String> {
     let mut notes = attempt.store.as_ref().map(StoreRecord::notes).unwrap_or_default();
     notes.extend(attempt.notes());
+    let elsewhere = manifest.job.workload.access == Access::Neighbour && manifest.job.client_nodes > 1;
+    // all are of one kind: the first speaks for them
+    let folder = attempt.servers.iter().find_map(|keeper| keeper.folder.as_ref());
+    notes.extend(folder.iter().flat_map(|folder| folder.caveats(elsewhere)));
     notes.extend(attempt.environment.iter().flat_map(|it| it.notes(&manifest.job.net_ifname)));
     let warned = |server: &&Server| server.in_force.as_ref().is_some_and(|it| !it.warnings.is_empty());
     let servers: Vec<&Server> = attempt.servers.iter().filter(warned).collect();

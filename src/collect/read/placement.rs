@@ -65,6 +65,8 @@ fn seats_of_servers(servers: &[Server]) -> Vec<Seat> {
 /// What the processes had otherwise than the manifest says. Empty where all is as asked, or where too little is recorded to
 /// tell, which others note.
 pub fn contradictions(manifest: &Manifest, ranks: &[Seat], servers: &[Server]) -> Vec<String> {
+    // keepers of files serve nobody: they sleep where there is room
+    let servers = if manifest.job.store.has_servers() { servers } else { &[] };
     let seats = seats_of_servers(servers);
     let mut found = Vec::new();
     if ranks.len() == manifest.expect.ranks as usize {
@@ -171,6 +173,7 @@ fn silent_servers(manifest: &Manifest, servers: &[Server]) -> Option<String> {
     let pinned = manifest.placement.as_ref().is_some_and(|placement| !placement.servers.is_empty());
     let to_prove = pinned || job.cpu_bind.kind() == BindKind::Scheduler;
     let ours = job.deployment == Deployment::Colocated || matches!(job.db_from, DbFrom::Allocation | DbFrom::Hosts);
+    let ours = ours && job.store.has_servers();
     let missing = (0..expect.servers).find(|index| servers.iter().all(|server| server.index != *index))?;
     (to_prove && ours).then(|| format!("the CPUs of server {missing} are not recorded"))
 }
@@ -294,6 +297,7 @@ mod tests {
             address: Some("10.78.0.1".into()),
             port: Some(6780),
             socket: None,
+            folder: None,
             ifname: "hsn0".into(),
             pid: 1,
             cpus: cpus.into(),

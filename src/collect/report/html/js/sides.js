@@ -7,6 +7,8 @@ const sideRank = (axis) => (SIDE_AXES.includes(axis.key) ? SIDE_AXES.indexOf(axi
 
 /** Axes that cannot stay the same when another one changes: a colocated store has no DB nodes, a socket no interface. */
 const ENTAILS = { deployment: ["db_nodes", "servers_per_node", "net_ifname", "transport"], transport: ["net_ifname"], store: ["server"], server: ["store"] };
+/** Axes that only servers, or only files, have: absent on one side they do not tell two stores apart, different on both they do. */
+const ONE_SIDED = ["db_nodes", "servers_per_node", "db_cpus", "net_ifname", "transport", "io_threads", "malloc_conf", "maxmemory_bytes", "keys", "db_from", "pipeline", "wire_asked", "durability", "file_cache", "fan_out"];
 
 const SIDE_FIGURES = () => [["overlap", "GB/s, all operations (overlap)"], ["classic", "GB/s, classic"], ...OPS.flatMap((op) => [[`${op} median`, `median of ${op}, us`], [`${op} p99`, `p99 of ${op}, us`]])];
 
@@ -96,14 +98,16 @@ figure("ratios", {
 
 /** Ratios of a value of `axis` to its first one, between runs that are the same in all that does not follow from it. */
 function pairsOf(axis, key) {
-  const follows = new Set([axis.key, ...(ENTAILS[axis.key] ?? [])]);
+  const oneSided = ["store", "server"].includes(axis.key) ? CONFIGURATION.filter((one) => ONE_SIDED.includes(one.key)) : [];
+  const follows = new Set([axis.key, ...(ENTAILS[axis.key] ?? []), ...oneSided.map((one) => one.key)]);
+  const fits = (a, b) => oneSided.every(({ at }) => a.at[at] === b.at[at] || a.at[at] < 0 || b.at[at] < 0);
   const same = CONFIGURATION.filter((one) => !follows.has(one.key));
   const pairs = [];
   for (const runs of grouped(filter.comparable(), (run) => [xOf(run), ...same.map((one) => run.at[one.at])].join()).values()) {
     const sides = linesOf(runs, CONFIGURATION.filter((one) => follows.has(one.key)));
     for (const [at, one] of sides.entries()) {
       for (const other of sides.slice(at + 1)) {
-        if (one.runs[0].at[axis.at] !== other.runs[0].at[axis.at]) pairs.push(...ratiosOf(one, other, { axis, key, same }));
+        if (one.runs[0].at[axis.at] !== other.runs[0].at[axis.at] && fits(one.runs[0], other.runs[0])) pairs.push(...ratiosOf(one, other, { axis, key, same }));
       }
     }
   }
