@@ -25,12 +25,22 @@ const BATCH: usize = 32;
 
 /// Adds what the programs find; returns what was run, for people.
 pub fn run(scripts: &mut [Checked]) -> Vec<String> {
-    scripts.par_iter_mut().for_each(check_syntax);
-    let mut notes = vec![format!("bash -n: {} scripts", scripts.len())];
+    let shapes = shapes(scripts);
+    let found: Vec<(usize, Vec<Finding>)> =
+        shapes.par_iter().map(|shape| (shape[0], check_syntax(&scripts[shape[0]]))).collect();
+    for ((_, findings), shape) in found.into_iter().zip(&shapes).filter(|((_, findings), _)| !findings.is_empty()) {
+        // each such script is asked itself, so that its findings have its own lines
+        scripts[shape[0]].findings.extend(findings);
+        for index in &shape[1..] {
+            let findings = check_syntax(&scripts[*index]);
+            scripts[*index].findings.extend(findings);
+        }
+    }
+    let kinds = format!("{} scripts that differ in more than numbers and comments", shapes.len());
+    let mut notes = vec![format!("bash -n: {kinds}")];
     notes.push(if answers(Command::new("shellcheck").arg("--version")) {
-        let shapes = distinct(scripts, |script| Some(shape(&script.text)));
         shellcheck(scripts, &shapes);
-        format!("shellcheck: {} scripts that differ in more than numbers", shapes.len())
+        format!("shellcheck: {kinds}")
     } else {
         "shellcheck: not found; it sees more in bash than these rules do".into()
     });
@@ -65,6 +75,21 @@ fn answers(command: &mut Command) -> bool {
         .is_ok_and(|status| status.success())
 }
 
+/// Scripts by shape, in the order of the first of each.
+fn shapes(scripts: &[Checked]) -> Vec<Vec<usize>> {
+    let texts: Vec<String> = scripts.par_iter().map(|script| shape(&script.text)).collect();
+    let mut at: HashMap<&str, usize> = HashMap::with_capacity(texts.len());
+    let mut shapes: Vec<Vec<usize>> = Vec::new();
+    for (index, text) in texts.iter().enumerate() {
+        let shape = *at.entry(text).or_insert(shapes.len());
+        if shape == shapes.len() {
+            shapes.push(Vec::new());
+        }
+        shapes[shape].push(index);
+    }
+    shapes
+}
+
 /// Index of the first script of each kind.
 fn distinct(scripts: &[Checked], kind: impl Fn(&Checked) -> Option<String>) -> Vec<usize> {
     let mut seen = HashMap::new();
@@ -78,19 +103,46 @@ fn distinct(scripts: &[Checked], kind: impl Fn(&Checked) -> Option<String>) -> V
     first
 }
 
-/// The text with all numbers alike: scripts that differ in numbers alone are the same bash.
+/// The text without what cannot make it another program to bash: all numbers are alike, lists of numbers too, however long (masks,
+/// CPUs, sizes), and comments are left out.
 fn shape(text: &str) -> String {
     let mut shape = String::with_capacity(text.len());
-    let mut number = false;
-    for c in text.chars() {
-        if !c.is_ascii_digit() {
-            shape.push(c);
-        } else if !number {
+    for line in text.split_inclusive('\n').filter(|line| !is_comment(line)) {
+        let mut rest = line;
+        while let Some(start) = rest.find(|c: char| c.is_ascii_digit()) {
+            shape.push_str(&rest[..start]);
             shape.push('0');
+            rest = after_numbers(&rest[start..]);
         }
-        number = c.is_ascii_digit();
+        shape.push_str(rest);
     }
     shape
+}
+
+/// What stands behind a number, or behind several with `,`, `:` or `-` between them.
+fn after_numbers(text: &str) -> &str {
+    let after_one = |text: &str| -> usize {
+        let hexadecimal =
+            text.strip_prefix("0x").map(|digits| digits.find(|c: char| !c.is_ascii_hexdigit()).unwrap_or(digits.len()));
+        match hexadecimal {
+            Some(digits) if digits > 0 => 2 + digits,
+            _ => text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()),
+        }
+    };
+    let mut end = after_one(text);
+    loop {
+        let rest = &text[end..];
+        let next = rest.strip_prefix([',', ':', '-']).filter(|next| next.starts_with(|c: char| c.is_ascii_digit()));
+        let Some(next) = next else { return rest };
+        end += 1 + after_one(next);
+    }
+}
+
+/// A comment, and one that neither bash nor shellcheck reads as anything else, even in the middle of a text in quotes: no directive, and
+/// no sign that could end or begin such a text.
+fn is_comment(line: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || " #.|,:;=+*/_-\n".contains(c);
+    line.starts_with("# ") && line.chars().all(plain) && !line.contains("shellcheck")
 }
 
 /// What a Slurm script asks for, without what is its own: name, files, dependencies. `None` for other scripts.
@@ -102,15 +154,16 @@ fn resources(text: &str) -> Option<String> {
     script.is_slurm().then(|| asked.map(|option| format!("{}={}\n", option.name, option.value)).collect())
 }
 
-fn check_syntax(script: &mut Checked) {
+fn check_syntax(script: &Checked) -> Vec<Finding> {
     let output = Command::new("bash").arg("-n").arg(&script.path).stdin(Stdio::null()).output();
-    let Ok(output) = output else { return };
+    let Some(output) = output.ok().filter(|output| !output.status.success()) else { return Vec::new() };
     // FILE: line N: what
-    for message in String::from_utf8_lossy(&output.stderr).lines().filter(|_| !output.status.success()) {
+    let finding = |message: &str| {
         let (_, rest) = message.split_once(": line ").unwrap_or(("", message));
         let (line, what) = rest.split_once(": ").unwrap_or(("0", rest));
-        script.findings.push(Finding::new(line.parse().unwrap_or(0), &SYNTAX, what));
-    }
+        Finding::new(line.parse().unwrap_or(0), &SYNTAX, what)
+    };
+    String::from_utf8_lossy(&output.stderr).lines().map(finding).collect()
 }
 
 #[derive(Deserialize)]
@@ -126,7 +179,20 @@ struct Comment {
     message: String,
 }
 
-fn shellcheck(scripts: &mut [Checked], which: &[usize]) {
+/// Lets shellcheck judge one script of each shape, and those of a shape of which it finds something.
+fn shellcheck(scripts: &mut [Checked], shapes: &[Vec<usize>]) {
+    let first: Vec<usize> = shapes.iter().map(|shape| shape[0]).collect();
+    let found = judge(scripts, &first);
+    let alike: Vec<usize> = shapes
+        .iter()
+        .filter(|shape| found.iter().any(|(index, _)| *index == shape[0]))
+        .flat_map(|shape| shape[1..].iter().copied())
+        .collect();
+    let more = judge(scripts, &alike);
+    found.into_iter().chain(more).for_each(|(index, finding)| scripts[index].findings.push(finding));
+}
+
+fn judge(scripts: &[Checked], which: &[usize]) -> Vec<(usize, Finding)> {
     let judge = |batch: &[usize]| -> Vec<(usize, Finding)> {
         let files = batch.iter().map(|index| &scripts[*index].path);
         let mut command = Command::new("shellcheck");
@@ -142,8 +208,7 @@ fn shellcheck(scripts: &mut [Checked], which: &[usize]) {
         };
         comments.into_iter().filter_map(finding).collect()
     };
-    let found: Vec<(usize, Finding)> = which.par_chunks(BATCH).flat_map_iter(judge).collect();
-    found.into_iter().for_each(|(index, finding)| scripts[index].findings.push(finding));
+    which.par_chunks(BATCH).flat_map_iter(judge).collect()
 }
 
 fn test_only(script: &mut Checked) {
@@ -176,6 +241,42 @@ mod tests {
         assert_eq!(resources(&script(2, "a")), resources(&script(2, "b")));
         assert_ne!(resources(&script(2, "a")), resources(&script(3, "a")));
         assert_eq!(resources("#!/bin/bash\n#PBS -N a\n"), None);
+    }
+
+    #[test]
+    fn shapes_differ_where_bash_could() {
+        let same = |one: &str, other: &str| shape(one) == shape(other);
+        assert!(same("srun -n 4 --cpu-bind=mask_cpu:0xff,0x100,0x1 x\n", "srun -n 48 --cpu-bind=mask_cpu:0x2 x\n"));
+        assert!(same("#   NUMA 0   0-15 | ## DB  1 |\necho 1,2,3\n", "# other words\n# and more\necho 7\n"));
+        assert!(!same("echo 1;2\n", "echo 1\n") && !same("echo 0xfg\n", "echo 0xf\n"));
+        assert!(!same("# shellcheck disable=SC2086\necho 1\n", "echo 1\n"));
+        // in a text over several lines these are no comments, and the quotes end it
+        assert!(!same("x='\n# it is'\n", "x='\n# it is\n") && !same("#!/bin/sh\n", "#!/bin/bash\n"));
+    }
+
+    #[test]
+    fn each_script_of_a_shape_has_its_findings_at_its_own_lines() {
+        let folder = tempfile::tempdir().unwrap();
+        let texts = [
+            "#!/bin/bash\necho 1\ncd /tmp\nif\n",
+            "#!/bin/bash\n# words\necho 2\ncd /tmp\nif\n",
+            "#!/bin/bash\necho 3\n",
+        ];
+        let mut scripts: Vec<Checked> = (0..)
+            .zip(texts)
+            .map(|(number, text)| {
+                let path = folder.path().join(format!("{number}.sh"));
+                std::fs::write(&path, text).unwrap();
+                Checked { path, text: text.into(), findings: Vec::new() }
+            })
+            .collect();
+        run(&mut scripts);
+        let lines = |index: usize, rule: &Rule| -> Vec<usize> {
+            scripts[index].findings.iter().filter(|one| one.rule == rule).map(|one| one.line).collect()
+        };
+        assert_eq!([0, 1, 2].map(|index| lines(index, &SYNTAX).first().copied()), [Some(5), Some(6), None]);
+        assert!(!lines(0, &SHELLCHECK).is_empty() && lines(0, &SHELLCHECK).len() == lines(1, &SHELLCHECK).len());
+        assert!(lines(2, &SHELLCHECK).is_empty());
     }
 
     #[test]
