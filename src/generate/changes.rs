@@ -1,8 +1,12 @@
 //! How a plan stands to the folder: what is new, changed, unchanged, measured or orphaned. Reads, and writes nothing.
 
 use std::collections::{HashMap, HashSet};
+use std::ffi::OsString;
 use std::fs;
+use std::panic::resume_unwind;
 use std::path::Path;
+use std::sync::mpsc;
+use std::thread;
 
 use anyhow::{Context, Result, ensure};
 
@@ -11,6 +15,7 @@ use super::plan::Plan;
 use super::planner::{Files, Planner, script_path};
 use crate::record::attempt::{self, Attempt, Outcome};
 use crate::record::jobs::DB_SCRIPT;
+use crate::record::manifest::Manifest;
 use crate::record::{files, manifest, pack, samples};
 
 /// What became, or would become, of one permutation.
@@ -54,12 +59,14 @@ pub struct Folder<'a> {
     out: &'a Path,
     /// Names of run directories.
     runs: HashSet<String>,
+    /// Names of what else is in it.
+    files: HashSet<OsString>,
 }
 
 impl<'a> Folder<'a> {
     /// Lists `out`; an absent folder is empty.
     pub fn list(out: &'a Path) -> Result<Folder<'a>> {
-        let mut runs = HashSet::new();
+        let (mut runs, mut files) = (HashSet::new(), HashSet::new());
         match fs::read_dir(out) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             entries => {
@@ -67,26 +74,37 @@ impl<'a> Folder<'a> {
                     let entry = entry.with_context(|| format!("cannot read {}", out.display()))?;
                     if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
                         runs.insert(entry.file_name().to_string_lossy().into_owned());
+                    } else {
+                        files.insert(entry.file_name());
                     }
                 }
             }
         }
-        Ok(Folder { out, runs })
+        Ok(Folder { out, runs, files })
     }
 
-    /// How a permutation stands to what is there.
-    pub fn compare(&self, name: &str, planned: &Files) -> Result<Change> {
+    /// Whether it had that file of run `name` when it was listed; one in the run's own folder is looked for.
+    pub fn has(&self, name: &str, path: &Path) -> bool {
+        match path.parent() == Some(self.out) {
+            true => path.file_name().is_some_and(|file| self.files.contains(file)),
+            false => self.runs.contains(name) && path.exists(),
+        }
+    }
+
+    /// How a permutation stands to what is there. `same_manifest`: that its manifest is as planned is known already.
+    pub fn compare(&self, name: &str, planned: &Files, same_manifest: bool) -> Result<Change> {
         let run_dir = self.out.join(name);
         let is_there = self.runs.contains(name);
-        let old_manifest = if is_there { files::read_text(&run_dir.join(manifest::FILE))? } else { None };
-        let old_script = files::read_text(&planned.script_path(self.out, name))?;
-        let same_manifest = old_manifest.as_deref() == Some(&planned.manifest);
-        let old_db_script = if is_there { files::read_text(&run_dir.join(DB_SCRIPT))? } else { None };
-        let moved = planned.stale_script_path(self.out, name).exists();
+        let old = |path: &Path| if self.has(name, path) { files::read_bytes(path) } else { Ok(None) };
+        let old_manifest = if same_manifest { None } else { old(&run_dir.join(manifest::FILE))? };
+        let same_manifest = same_manifest || old_manifest.as_deref() == Some(planned.manifest.as_bytes());
+        let old_script = old(&planned.script_path(self.out, name))?;
+        let old_db_script = old(&run_dir.join(DB_SCRIPT))?;
+        let moved = self.has(name, &planned.stale_script_path(self.out, name));
         if same_manifest
             && !moved
-            && old_script.as_deref() == Some(&planned.script)
-            && old_db_script == planned.db_script
+            && old_script.as_deref() == Some(planned.script.as_bytes())
+            && old_db_script.as_deref() == planned.db_script.as_ref().map(String::as_bytes)
         {
             return Ok(Change::Unchanged);
         }
@@ -98,7 +116,8 @@ impl<'a> Folder<'a> {
                 Results::Some => {}
             }
         }
-        Ok(if old_manifest.is_none() && old_script.is_none() { Change::New } else { Change::Changed })
+        let was_there = same_manifest || old_manifest.is_some() || old_script.is_some();
+        Ok(if was_there { Change::Changed } else { Change::New })
     }
 
     /// How a pack stands to what is there. A pack holds no results: its script may always be replaced.
@@ -114,14 +133,15 @@ impl<'a> Folder<'a> {
         })
     }
 
-    /// Whether a run has results of another manifest than `planned`.
-    pub fn conflicts(&self, name: &str, planned: impl FnOnce() -> Result<String>) -> Result<bool> {
-        if !self.runs.contains(name) {
-            return Ok(false);
-        }
+    /// How the manifest of a run that is there stands to the planned text.
+    fn compare_manifest(&self, name: &str, planned: &str) -> Result<Standing> {
         let run_dir = self.out.join(name);
-        let old = files::read_text(&run_dir.join(manifest::FILE))?;
-        Ok(old != Some(planned()?) && !matches!(results(&run_dir)?, Results::None))
+        let old = files::read_bytes(&run_dir.join(manifest::FILE))?;
+        Ok(match old.as_deref() == Some(planned.as_bytes()) {
+            true => Standing::Same,
+            false if matches!(results(&run_dir)?, Results::None) => Standing::Other,
+            false => Standing::Conflict,
+        })
     }
 
     /// Runs of an earlier `gen` that the plan does not have, sorted.
@@ -142,6 +162,14 @@ impl<'a> Folder<'a> {
         orphans.sort_by(|a, b| a.0.cmp(&b.0));
         Ok(orphans)
     }
+}
+
+/// A manifest beside that of the plan.
+enum Standing {
+    Same,
+    Other,
+    /// Another, and there are results of it.
+    Conflict,
 }
 
 enum Results {
@@ -165,7 +193,7 @@ pub fn find(planner: &Planner<'_>, plan: &Plan) -> Result<Changes> {
     let mut changes = Changes::new();
     for planned in &plan.planned {
         let name = &planned.manifest.name;
-        changes.push((name.clone(), folder.compare(name, &planner.files(plan, &planned.manifest)?)?));
+        changes.push((name.clone(), folder.compare(name, &planner.files(plan, &planned.manifest)?, false)?));
     }
     for planned in &plan.packs {
         let name = &planned.pack.name;
@@ -175,15 +203,19 @@ pub fn find(planner: &Planner<'_>, plan: &Plan) -> Result<Changes> {
     Ok(changes)
 }
 
-/// Refuses to go on where something was measured with other parameters.
-pub fn refuse_conflicts(folder: &Folder<'_>, planner: &Planner<'_>, plan: &Plan) -> Result<()> {
-    let mut conflicts = Vec::new();
-    for planned in &plan.planned {
-        let name = planned.manifest.name.as_str();
-        if folder.conflicts(name, || planner.manifest_text(&planned.manifest))? {
-            conflicts.push(name);
-        }
-    }
+/// The runs whose manifest is there as planned.
+///
+/// # Errors
+/// Something was measured with other parameters.
+pub fn refuse_conflicts<'p>(folder: &Folder<'_>, planner: &Planner<'_>, plan: &'p Plan) -> Result<HashSet<&'p str>> {
+    let there = plan.planned.iter().map(|planned| &planned.manifest).filter(|it| folder.runs.contains(&it.name));
+    let make = |manifest: &'p Manifest| Ok((manifest.name.as_str(), planner.manifest_text(manifest)?));
+    let standings =
+        beside(there, make, |(name, text)| folder.compare_manifest(name, &text).map(|standing| (name, standing)))?;
+    let of = |wanted: fn(&Standing) -> bool| {
+        standings.iter().filter(move |(_, standing)| wanted(standing)).map(|(name, _)| *name)
+    };
+    let conflicts: Vec<&str> = of(|standing| matches!(standing, Standing::Conflict)).collect();
     ensure!(
         conflicts.is_empty(),
         "{} runs in {} were measured with other parameters, and nothing was written; generate into another folder with --out, \
@@ -192,7 +224,38 @@ pub fn refuse_conflicts(folder: &Folder<'_>, planner: &Planner<'_>, plan: &Plan)
         plan.out.display(),
         conflicts.join("\n  ")
     );
-    Ok(())
+    Ok(of(|standing| matches!(standing, Standing::Same)).collect())
+}
+
+/// Makes something of each item here, and has another thread use it meanwhile: texts are made while those before them are read or
+/// written. Results in the order of the items.
+///
+/// # Errors
+/// The first that `make`, or else `used`, meets; what follows is left undone.
+pub fn beside<I, T: Send, R: Send>(
+    items: impl Iterator<Item = I>,
+    mut make: impl FnMut(I) -> Result<T>,
+    mut used: impl FnMut(T) -> Result<R> + Send,
+) -> Result<Vec<R>> {
+    /// Made and not used yet, at most: enough that neither side waits for the other's slow moments, and little memory.
+    const AHEAD: usize = 64;
+    thread::scope(|scope| {
+        let (send, receive) = mpsc::sync_channel(AHEAD);
+        let user = scope.spawn(move || receive.into_iter().map(&mut used).collect::<Result<Vec<R>>>());
+        let all = || -> Result<()> {
+            for item in items {
+                // whoever uses them has failed, and says why
+                if send.send(make(item)?).is_err() {
+                    break;
+                }
+            }
+            Ok(())
+        };
+        let made = all();
+        drop(send);
+        let used = user.join().unwrap_or_else(|panic| resume_unwind(panic));
+        made.and(used)
+    })
 }
 
 /// How many of each, for people: `12 new, 3 unchanged`.

@@ -5,9 +5,9 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
-use super::changes::{Change, Changes, Folder, refuse_conflicts};
+use super::changes::{Change, Changes, Folder, beside, refuse_conflicts};
 use super::packing::PackFiles;
-use super::plan::Plan;
+use super::plan::{Plan, Planned};
 use super::planner::{Files, Planner, script_path};
 use super::study_file;
 use crate::record::jobs::DB_SCRIPT;
@@ -16,8 +16,8 @@ use crate::record::{files, manifest, pack};
 /// Held while a folder is written to.
 const LOCK_FILE: &str = ".shardscale-gen.lock";
 
-/// Writes a plan, and removes orphans where told to `prune`. Texts are made one permutation at a time: ten thousand scripts
-/// would not fit in memory well.
+/// Writes a plan, and removes orphans where told to `prune`. Texts are made one permutation at a time, while those before are
+/// written: ten thousand scripts would not fit in memory well.
 ///
 /// # Errors
 /// See [`super::run`].
@@ -25,17 +25,15 @@ pub fn write(planner: &Planner<'_>, plan: &Plan, prune: bool) -> Result<Changes>
     files::create_folders(&plan.out)?;
     let _lock = lock(&plan.out)?;
     let folder = Folder::list(&plan.out)?;
-    refuse_conflicts(&folder, planner, plan)?;
-    let mut changes = Changes::with_capacity(plan.planned.len());
-    for planned in &plan.planned {
-        let name = &planned.manifest.name;
-        let texts = planner.files(plan, &planned.manifest)?;
-        let change = folder.compare(name, &texts)?;
+    let same = refuse_conflicts(&folder, planner, plan)?;
+    let make = |planned: &'_ Planned| Ok((planned.manifest.name.clone(), planner.files(plan, &planned.manifest)?));
+    let mut changes = beside(plan.planned.iter(), make, |(name, texts)| {
+        let change = folder.compare(&name, &texts, same.contains(name.as_str()))?;
         if matches!(change, Change::New | Change::Changed) {
-            write_one(&plan.out, name, &texts)?;
+            write_one(&folder, &plan.out, &name, &texts)?;
         }
-        changes.push((name.clone(), change));
-    }
+        Ok((name, change))
+    })?;
     for planned in &plan.packs {
         let (name, texts) = (&planned.pack.name, PackFiles::of(planner, planned)?);
         let change = folder.compare_pack(name, &texts)?;
@@ -82,14 +80,17 @@ fn write_pack(out: &Path, name: &str, texts: &PackFiles) -> Result<()> {
 }
 
 /// The manifest first: a script never lacks its manifest.
-fn write_one(out: &Path, name: &str, texts: &Files) -> Result<()> {
+fn write_one(folder: &Folder<'_>, out: &Path, name: &str, texts: &Files) -> Result<()> {
     let run_dir = out.join(name);
     files::create_folders(&run_dir)?;
     files::replace(&run_dir.join(manifest::FILE), texts.manifest.as_bytes(), 0o644)?;
     if let Some(script) = &texts.db_script {
         files::replace(&run_dir.join(DB_SCRIPT), script.as_bytes(), 0o755)?;
     }
-    remove_script(&texts.stale_script_path(out, name))?;
+    let stale = texts.stale_script_path(out, name);
+    if folder.has(name, &stale) {
+        remove_script(&stale)?;
+    }
     files::replace(&texts.script_path(out, name), texts.script.as_bytes(), 0o755)
 }
 
