@@ -107,7 +107,14 @@ impl Said<'_> {
         let needs = |name, flag, met, partner| Needs { name, said: (flag, false), met, spoken: true, partner };
         let interface = "--deployment standard; where a colocated server listens is --colocated-ifname";
         let listens = "colocated servers that listen for TCP (--deployment colocated, --transport tcp)";
+        let computes = self.study.compute.iter().any(|compute| compute.is_on());
         vec![
+            needs(
+                "compute-kernel",
+                axes.compute_kernel.is_some(),
+                computes,
+                "ranks that compute, such as --compute 50ms",
+            ),
             needs("db-nodes", axes.db_nodes.is_some(), standard, STANDARD),
             needs("keys", axes.keys.is_some(), standard, STANDARD),
             needs("net-ifname", axes.net_ifname.is_some(), standard, interface),
@@ -151,6 +158,7 @@ mod tests {
             ("deployment = [\"colocated\"]\nnet_ifname = [\"ib0\"]", "", "", "--colocated-ifname"),
             ("colocated_ifname = [\"ib0\"]", "", "", "--colocated-ifname has no effect"),
             ("distribution = [\"spread\"]", "", "", "--cpu-bind mask"),
+            ("compute_kernel = [\"stream\"]", "", "", "such as --compute 50ms"),
         ] {
             let told = told(axes, flags, file);
             assert!(told.contains(needle), "{axes} {flags} {file}: {told:?}");

@@ -127,6 +127,7 @@ impl Model {
             tensor_bytes: sweep.tensor_bytes.clone(),
             workload: job.workload.clone(),
             ops: job.workload.ops(),
+            compute: None,
             source: None,
             server: self.server.clone(),
             server_settings: vec![
