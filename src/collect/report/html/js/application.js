@@ -5,53 +5,59 @@ const applicationControl = { key: "op", label: "Computed", options: () => APPLIC
 
 /** Of each line its figures by size: over all of its repeats where three or more are in view, else of each run by itself. */
 function applicationPoints(lines, field, op) {
-  const shown = new Set(lines.flatMap((line) => line.runs));
-  const lineOf = (run) => lines.find((line) => line.runs.includes(run));
-  const repeats = (DATA.application ?? []).filter((one) => one.op === op && one.runs.length > 2 && one.runs.every((at) => shown.has(DATA.runs[at])));
-  const taken = new Set(repeats.flatMap(({ runs, bytes }) => runs.map((at) => `${at} ${bytes}`)));
-  const of = (run, bytes, runs, { [field]: [y, low, high] }) => ({ run, x: bytes, runs, y, low, high, look: lineOf(run) });
-  const alone = [...shown].flatMap((run) => filter.sizes(run).flatMap((size) => (size.application ?? []).filter((one) => one.op === op && !taken.has(`${DATA.runs.indexOf(run)} ${size.bytes}`)).map((one) => of(run, size.bytes, 1, one))));
-  const pooled = repeats.filter(({ runs, bytes }) => filter.sizes(DATA.runs[runs[0]]).some((size) => size.bytes === bytes)).map((one) => of(DATA.runs[one.runs[0]], one.bytes, one.runs.length, one));
-  return [...alone, ...pooled].filter(({ y }) => y != null).map((point) => ({ ...point, line: point.look.label, colour: point.look.colour, symbol: point.look.symbol }));
+  const lineOf = new Map(lines.flatMap((line, at) => line.runs.map((run) => [run, { line: line.label, colour: line.colour, symbol: line.symbol, at }])));
+  const isChosen = (one) => one.op === op && one[field][0] != null;
+  const point = (run, bytes, runs, { [field]: [ratio, low, high] }) => ({ run, bytes, runs, ratio, low, high, ...lineOf.get(run) });
+  const repeats = (DATA.application ?? []).map((one) => ({ ...one, runs: one.runs.map((at) => DATA.runs[at]) }))
+    .filter((one) => isChosen(one) && one.runs.length > 2 && one.runs.every((run) => lineOf.has(run)));
+  const pooled = new Set(repeats.flatMap(({ runs }) => runs));
+  const isInView = (run, bytes) => filter.sizes(run).some((size) => size.bytes === bytes);
+  return [
+    ...[...lineOf.keys()].filter((run) => !pooled.has(run)).flatMap((run) => filter.sizes(run).flatMap((size) => (size.application ?? []).filter(isChosen).map((one) => point(run, size.bytes, 1, one)))),
+    ...repeats.filter((one) => isInView(one.runs[0], one.bytes)).map((one) => point(one.runs[0], one.bytes, one.runs.length, one)),
+  ].sort((a, b) => a.bytes - b.bytes);
 }
 
-const applicationDraw = (field, { title, y, domain, show, rule }) => (get) => {
-  // both axes of a run, its nodes too: a slowdown at one number of nodes is not that at another
-  const lines = linesOf(filter.comparable(), [...CONFIGURATION, ...(axisOf(X.key) ? [axisOf(X.key)] : [])]);
-  const points = applicationPoints(lines, field, get("op")).sort((a, b) => a.x - b.x);
+/** `axis(points, height)` gives the y axis; what of an interval is beyond it is cut. */
+const applicationDraw = (field, { title, show, rule, axis }) => (get) => {
+  // runs on other numbers of nodes are other lines: a slowdown is of one number
+  const lines = linesOf(filter.comparable(), [...CONFIGURATION, ...DATA.axes.filter(({ key }) => key === X.key)]);
+  const points = applicationPoints(lines, field, get("op"));
   if (points.length === 0) return { note: "No run in this selection computes between its transfers." };
-  const sizes = distinct(points.map((point) => point.x));
-  const drawn = lines.filter((line) => points.some((point) => point.look === line));
-  const spread = (point) => (point.low == null ? "no interval: too few iterations" : `99 % interval ${show(point.low)} to ${show(point.high)}`);
-  const says = (point) => [show(point.y), spread(point), showBytes(point.x), point.line, point.runs > 1 ? `geometric mean of ${point.runs} runs` : runSays(point.run)];
-  const values = points.flatMap((point) => [point.y, point.low, point.high]).filter((value) => value != null);
+  const drawn = lines.filter((line, at) => points.some((point) => point.at === at));
+  const spread = ({ low, high }) => (low == null ? "no interval: too little was measured" : `99 % interval ${show(low)} to ${show(high)}`);
+  const says = (point) => [show(point.ratio), spread(point), showBytes(point.bytes), point.line, point.runs > 1 ? `geometric mean of ${point.runs} runs` : runSays(point.run)];
+  const { domain } = axis(points, 0);
+  // lines stand beside each other, so that no interval hides another
+  const beside = (point) => point.bytes * 1.15 ** ((drawn.indexOf(lines[point.at]) + 0.5) / drawn.length - 0.5);
+  const shown = points.map(cutTo(domain)).map((point) => ({ ...point, x: beside(point), y: point.ratio, lines: says(point.whole) }));
+  const colour = { value: "colour", scale: null };
   return {
     title: `${title}${APPLICATION_OPS.length > 1 ? ` (${get("op")})` : ""}`,
     legend: legendOf(points.map(({ run }) => run)),
     panels: [{
       title: "",
-      points: points.map((point) => ({ x: point.x, y: point.y, line: point.line, lines: says(point) })),
-      options: (width) => ({
-        x: sizeAxis(sizes, width - 66),
-        y: { type: "linear", domain: domain(values), ticks: 6, tickFormat: show, label: y, grid: true, labelArrow: "none" },
+      points: shown,
+      options: (width, height) => ({
+        x: sizeAxis(distinct(points.map(({ bytes }) => bytes)), width - 66),
+        y: axis(points, height - 60),
         marks: [
           Plot.ruleY(rule, { stroke: "var(--text)", strokeDasharray: "2 4" }),
-          Plot.link(points.filter(({ low }) => low != null), { x1: "x", x2: "x", y1: "low", y2: "high", stroke: { value: "colour", scale: null }, strokeWidth: 2, strokeOpacity: 0.6, clip: true, ariaLabel: "line" }),
-          ...lineMarks(drawn.map((line) => ({ ...line, points: points.filter((point) => point.look === line) }))),
+          Plot.link(shown.filter(({ low }) => low != null), { x1: "x", x2: "x", y1: "low", y2: "high", stroke: colour, strokeWidth: 2, strokeOpacity: 0.5 }),
+          Plot.text(shown.filter(({ cutHigh }) => cutHigh), { x: "x", y: () => domain[1], text: () => "\u25b2", dy: 5, fontSize: 9, fill: colour }),
+          Plot.text(shown.filter(({ cutLow }) => cutLow), { x: "x", y: () => domain[0], text: () => "\u25bc", dy: -5, fontSize: 9, fill: colour }),
+          ...lineMarks(drawn.map((line) => ({ ...line, points: shown.filter((point) => lines[point.at] === line) }))),
         ],
       }),
     }],
-    note: crowded(drawn.length),
+    note: [cutSay(shown), crowded(drawn.length)].filter(Boolean).join(" "),
     columns: ["run", "configuration", "runs", "tensor_bytes", field, "ci99_low", "ci99_high"],
-    rows: points.map((point) => [point.run.name, point.line, point.runs, point.x, point.y, point.low, point.high]),
+    rows: points.map((point) => [point.run.name, point.line, point.runs, point.bytes, point.ratio, point.low, point.high]),
   };
 };
 
-const room = (values, always) => {
-  const [low, high] = [Math.min(...values, always), Math.max(...values, always)];
-  const more = Math.max(high - low, 0.02) * 0.08;
-  return [Math.max(0, low - more), high + more];
-};
+const showTimes = (value) => `${showNumber(value)}×`;
+const showPart = (value) => `${showNumber(value * 100)} %`;
 
 figure("slowdown", {
   title: "Slowdown of the application against tensor size",
@@ -59,7 +65,12 @@ figure("slowdown", {
   panelWidth: 480,
   height: 340,
   controls: [applicationControl],
-  draw: applicationDraw("slowdown", { title: "Time to compute beside the store / alone", y: "slowdown", domain: (values) => room(values, 1), show: (value) => `${showNumber(value)}×`, rule: [1] }),
+  draw: applicationDraw("slowdown", {
+    title: "Time to compute beside the store / alone",
+    show: showTimes,
+    rule: [1],
+    axis: (points, height) => ({ ...logAxis(ratioDomain(points, [0.95, 1.05], 1.05), "slowdown", height), tickFormat: showTimes }),
+  }),
 });
 
 figure("share", {
@@ -68,5 +79,10 @@ figure("share", {
   panelWidth: 480,
   height: 300,
   controls: [applicationControl],
-  draw: applicationDraw("share", { title: "Part of the time of transfers and computation in transfers", y: "in transfers", domain: (values) => [0, Math.min(1, Math.max(...values) * 1.08)], show: (value) => `${showNumber(value * 100)} %`, rule: [] }),
+  draw: applicationDraw("share", {
+    title: "Part of the time of transfers and computation in transfers",
+    show: showPart,
+    rule: [],
+    axis: (points) => linearAxis(Math.min(1, 1.08 * Math.max(...points.flatMap(({ ratio, high }) => [ratio, high ?? 0]))), "in transfers", showPart),
+  }),
 });
