@@ -13,9 +13,10 @@ use std::time::Duration;
 use common::stand_in::{Mischief, StandIn};
 use common::{CLIENT, Redis, require, text};
 use shardscale::record::op::Op;
-use shardscale::record::vocabulary::Payload;
+use shardscale::record::vocabulary::{ComputeKernel, Payload};
 use shardscale::record::workload::{Rate, Workload};
 use shardscale_client::address::AddressList;
+use shardscale_client::application::Kernel;
 use shardscale_client::buffer::Buffer;
 use shardscale_client::connection::{self, Dial, Stream, Timeouts};
 use shardscale_client::effort::Meter;
@@ -207,6 +208,19 @@ fn a_pipeline_does_not_allocate_either_and_shares_its_system_calls() {
     assert_eq!((cost.allocations, cost.page_faults), (0, 0), "{cost:?}");
     // one write a batch, and reads of what has come: one by one it would be 64
     assert!(cost.calls_a_pair <= 40.0, "{cost:?}");
+}
+
+#[test]
+fn what_a_rank_computes_neither_allocates_nor_faults() {
+    for kind in ComputeKernel::ALL {
+        let mut kernel = Kernel::new(*kind, 1 << 20);
+        kernel.call(1000);
+        let meter = Meter::start().unwrap();
+        COUNTED.with(|counted| counted.set(Some(0)));
+        (0..10).for_each(|_| kernel.call(1000));
+        let allocations = COUNTED.with(Cell::take).unwrap();
+        assert_eq!((allocations, meter.read().unwrap().page_faults), (0, 0), "{kind}");
+    }
 }
 
 /// All system calls of a rank, with this number of iterations, as strace counts them.

@@ -29,19 +29,16 @@ pub struct Described {
     pub tensors: u32,
     /// Ops of one window alternate in each rank, so that bandwidths count what all of them moved in the time of all.
     pub window: u32,
-    #[serde(default = "Described::usual_side", skip_serializing_if = "Described::is_of_store")]
+    #[serde(default = "of_store", skip_serializing_if = "is_of_store")]
     pub side: Side,
 }
 
-impl Described {
-    fn usual_side() -> Side {
-        Side::Store
-    }
+fn of_store() -> Side {
+    Side::Store
+}
 
-    /// It counts for bandwidths.
-    pub fn is_of_store(side: &Side) -> bool {
-        *side == Side::Store
-    }
+fn is_of_store(side: &Side) -> bool {
+    *side == Side::Store
 }
 
 impl Op {

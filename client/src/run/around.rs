@@ -2,7 +2,7 @@
 
 use shardscale::record::op::{Described, Op};
 use shardscale::record::samples::RankEffort;
-use shardscale::record::vocabulary::Barrier;
+use shardscale::record::vocabulary::{Barrier, Side};
 use shardscale::record::workload::Workload;
 
 use crate::application::Application;
@@ -50,7 +50,7 @@ impl Computing<'_> {
 
 /// Bytes that an iteration of each pass moves on `rank`, in the order of passes: a pass has the ops of one window.
 pub fn bytes_of_passes(workload: &Workload, rank: u32, payload_bytes: u64) -> Vec<u64> {
-    let is_moved = |(_, op): &(usize, Described)| Described::is_of_store(&op.side);
+    let is_moved = |(_, op): &(usize, Described)| op.side == Side::Store;
     let ops: Vec<_> = workload.ops().into_iter().enumerate().filter(is_moved).collect();
     let bytes = |(at, op): &(usize, Described)| workload.samples(*at, rank, 1) * u64::from(op.tensors) * payload_bytes;
     ops.chunk_by(|a, b| a.1.window == b.1.window).map(|pass| pass.iter().map(bytes).sum()).collect()
@@ -81,7 +81,11 @@ impl Around for Surroundings<'_> {
     }
 
     fn after_iteration(&mut self, op: Op, iteration: u32, end_ns: i64) -> i64 {
+        let reported = self.reports.as_mut().map_or(0, |reports| reports.after(op, iteration, end_ns));
         let computed = self.computing.as_mut().map_or(0, Computing::compute);
-        computed + self.reports.as_mut().map_or(0, |reports| reports.after(op, iteration, end_ns))
+        if let Some(reports) = &mut self.reports {
+            reports.elsewhere(computed);
+        }
+        reported + computed
     }
 }
