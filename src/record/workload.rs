@@ -206,6 +206,12 @@ impl Workload {
         ops
     }
 
+    /// Time that a rank is asked to compute in `iterations` iterations of a size.
+    pub fn computing_ns(&self, iterations: u32) -> u64 {
+        let calls: u64 = (OPS.len()..self.ops().len()).map(|op| self.samples(op, 0, iterations)).sum();
+        calls.saturating_mul(self.compute.asked_ns().unwrap_or(0))
+    }
+
     /// Samples of op number `op` that `rank` takes in `iterations` iterations; none of what belongs to no size.
     pub fn samples(&self, op: usize, rank: u32, iterations: u32) -> u64 {
         if op >= OPS.len() {
@@ -420,6 +426,7 @@ mod tests {
         assert_eq!(names(&workload), "put_tensor unpack_tensor compute_puts compute_unpacks compute_alone");
         assert_eq!([2, 3, 4].map(|op| workload.samples(op, 7, 10)), [10, 10, 0]);
         assert_eq!(workload.ops().iter().map(|op| op.window).collect::<Vec<_>>(), [0, 1, 0, 1, 0]);
+        assert_eq!((workload.computing_ns(10), Workload::default().computing_ns(10)), (1_000_000_000, 0));
     }
 
     #[test]
