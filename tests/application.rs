@@ -162,6 +162,15 @@ fn where_nobody_computes_nothing_is_said_of_it() {
 }
 
 #[test]
+fn a_reference_that_was_disturbed_is_told() {
+    let tree = tempfile::tempdir().unwrap();
+    Model { compute_slowdown: 0.8, ..computing(1) }.execute(tree.path(), 1, DONE);
+    let done = collected(tree.path());
+    let runs = fs::read_to_string(done.report.join("runs.csv")).unwrap();
+    assert!(runs.contains("compute takes longer alone than beside the store at 2 of 2 sizes, such as 1 KiB"), "{runs}");
+}
+
+#[test]
 fn a_run_that_broke_off_before_all_had_computed_alone_has_no_slowdown() {
     let tree = tempfile::tempdir().unwrap();
     let mut model = computing(1);

@@ -123,6 +123,7 @@ fn digest(manifest: &Manifest, (meta, contents): (&Meta, &Contents<'_>), mut siz
     notes.extend(check::notes(meta, contents));
     notes.extend(check::note_alone(meta, measured.alone.is_some()));
     notes.extend(clock_note(&measured));
+    notes.extend(disturbed_note(&measured));
     let seats = placement::seats_of_ranks(meta, &contents.ranks);
     Reading { measured, seats, contradictions, notes, torn: contents.torn.clone(), ended: contents.ended }
 }
@@ -192,6 +193,20 @@ fn utc(unix_ns: u64) -> String {
         .and_then(|seconds| jiff::Timestamp::from_second(seconds).ok())
         .map(|time| time.to_string())
         .unwrap_or_default()
+}
+
+fn disturbed_note(measured: &Measured) -> Option<String> {
+    let all = measured.sizes.iter().flat_map(|size| size.application.iter().map(move |one| (size, one)));
+    let faster: Vec<_> = all.filter(|(_, one)| one.is_faster_beside()).collect();
+    let (size, one) = faster.first()?;
+    Some(format!(
+        "{} takes longer alone than beside the store at {} of {} sizes, such as {}: other work on the node, or a clock that warmed up, \
+         disturbed what was measured alone; take the slowdown with care",
+        one.op,
+        faster.len(),
+        measured.sizes.len(),
+        show_bytes(size.payload_bytes)
+    ))
 }
 
 fn clock_note(measured: &Measured) -> Option<String> {
