@@ -1,7 +1,7 @@
 //! The parts of the command `shardscale-client`: what runs on compute nodes.
 //!
 //! Reading order: [`args`] (subcommands), [`store`] (servers: begin, join, serve, await, stop), [`run`] (the story of a measurement),
-//! [`timed_loop`], [`tensors`], [`pace`] and [`wire`] (what is timed), [`comm`] (everything that is MPI), [`address`],
+//! [`timed_loop`], [`tensors`], [`pace`] and [`wire`] (what is timed), [`application`] (what a rank computes in between), [`comm`] (everything that is MPI), [`address`],
 //! [`keys`] and [`survey`] (which server, which key), [`connecting`] (how ranks come to it), [`recorder`] (what is written),
 //! [`environment`], [`watch`] and [`node`] (what was true meanwhile), [`affinity`] (on which CPUs), [`failure`] (how it ends when it fails), [`leaving`] (and when MPI does not
 //! end), [`say`] (what it says). [`doctor`] looks at a
@@ -15,6 +15,7 @@
 
 pub mod address;
 pub mod affinity;
+pub mod application;
 pub mod args;
 pub mod backend;
 pub mod buffer;

@@ -46,15 +46,17 @@ struct Report {
     every_ns: i64,
     at_ns: i64,
     iteration: u32,
+    /// What of the time since then was no transfer.
+    elsewhere_ns: i64,
 }
 
 impl Report {
     fn every(every_ns: i64) -> Report {
-        Report { every_ns, at_ns: now_ns(), iteration: 0 }
+        Report { every_ns, at_ns: now_ns(), iteration: 0, elsewhere_ns: 0 }
     }
 
     fn begin(&mut self) {
-        (self.at_ns, self.iteration) = (now_ns(), 0);
+        *self = Report::every(self.every_ns);
     }
 
     /// GB/s since the report before, if the next one is due.
@@ -64,8 +66,9 @@ impl Report {
             return None;
         }
         let moved = u64::from(iteration + 1 - self.iteration) * bytes;
-        (self.at_ns, self.iteration) = (end_ns, iteration + 1);
-        Some(moved as f64 / since_ns as f64)
+        let in_transfers_ns = (since_ns - self.elsewhere_ns).max(1);
+        (self.at_ns, self.iteration, self.elsewhere_ns) = (end_ns, iteration + 1, 0);
+        Some(moved as f64 / in_transfers_ns as f64)
     }
 }
 
@@ -98,6 +101,12 @@ impl Reports {
             self.write_file(running(gb_per_s));
         }
         now_ns() - start
+    }
+
+    /// The rank did something else for `ns` after its last iteration.
+    pub fn elsewhere(&mut self, ns: i64) {
+        self.line.elsewhere_ns += ns;
+        self.file.elsewhere_ns += ns;
     }
 
     fn write_line(&self, running: Running) {
@@ -148,5 +157,9 @@ mod tests {
         // 2 iterations of 2 GB in 2 s
         assert_eq!((running.iteration, running.iterations, running.gb_per_s), (2, 100, 2.0));
         assert_eq!(reports.after(OP, 2, start + 3 * SECOND_NS), 0);
+        // of the next 4 s the rank computed for 3
+        reports.elsewhere(3 * SECOND_NS);
+        assert!(reports.after(OP, 3, start + 6 * SECOND_NS) > 0);
+        assert_eq!(read().unwrap().running.unwrap().gb_per_s, 4.0);
     }
 }

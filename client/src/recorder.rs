@@ -9,19 +9,31 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
-use shardscale::record::op::Described;
+use shardscale::record::op::{Described, Op};
 use shardscale::record::progress::{self, Progress};
 use shardscale::record::samples::{self, Effort, HostClock, Meta, RankEffort, RankInfo, SamplesFile, Series};
+use shardscale::record::vocabulary::Side;
+use shardscale::record::workload::Workload;
 use shardscale::record::{SCHEMA, files, units};
 
 use crate::comm::Comm;
-use crate::samples::Samples;
+use crate::samples::{Column, Samples};
 use crate::timed_loop::Plan;
 
 /// Where rank 0 puts the samples. Other ranks have none.
 pub enum Recorder {
-    File { attempt: PathBuf, path: PathBuf, file: File, tensor_bytes: Vec<u64> },
-    Table { ops: Vec<Described>, rows: Vec<Row> },
+    File {
+        attempt: PathBuf,
+        path: PathBuf,
+        file: File,
+        tensor_bytes: Vec<u64>,
+    },
+    /// `alone_ns`: durations of what ranks computed alone.
+    Table {
+        ops: Vec<Described>,
+        rows: Vec<Row>,
+        alone_ns: Vec<u64>,
+    },
 }
 
 /// Pooled timed samples of one size, in ns. They are kept in memory: a run without an attempt folder is a small one.
@@ -52,7 +64,9 @@ impl Recorder {
     /// # Errors
     /// If the attempt has samples already, or the file cannot be written.
     pub fn start(attempt: Option<&Path>, meta: &Meta, ranks: &[RankInfo]) -> Result<Recorder> {
-        let Some(attempt) = attempt else { return Ok(Recorder::Table { ops: meta.ops.clone(), rows: Vec::new() }) };
+        let Some(attempt) = attempt else {
+            return Ok(Recorder::Table { ops: meta.ops.clone(), rows: Vec::new(), alone_ns: Vec::new() });
+        };
         let path = attempt.join(samples::FILE);
         let file = match File::create_new(&path) {
             Ok(file) => file,
@@ -78,10 +92,10 @@ impl Recorder {
             Recorder::File { path, file, .. } => {
                 file.write_all(blocks).with_context(|| format!("cannot write samples to {}", path.display()))
             }
-            Recorder::Table { rows, .. } => {
+            Recorder::Table { ops, rows, alone_ns } => {
                 let mut bytes = samples::file_header().to_vec();
                 bytes.extend_from_slice(blocks);
-                take_rows(rows, &SamplesFile::from_bytes(bytes))
+                take_rows(ops, rows, alone_ns, &SamplesFile::from_bytes(bytes))
             }
         }
     }
@@ -104,8 +118,8 @@ impl Recorder {
 
     /// Ends the file, with the clocks as they stood then, or gives the table's text.
     pub fn finish(mut self, clocks: &[HostClock]) -> Result<Option<String>> {
-        if let Recorder::Table { ops, rows } = &mut self {
-            return Ok(Some(table(ops, rows)));
+        if let Recorder::Table { ops, rows, alone_ns } = &mut self {
+            return Ok(Some(table(ops, rows) + &alone(ops, alone_ns)));
         }
         let mut end = Vec::new();
         samples::push_clocks(&mut end, clocks)?;
@@ -129,6 +143,11 @@ pub fn gather(comm: &Comm, recorder: &mut Option<Recorder>, plan: &Plan<'_>, par
         recorder.size_done(plan.size_index as usize + 1)?;
     }
     Ok(())
+}
+
+/// Brings what all ranks computed alone to rank 0's recorder.
+pub fn gather_alone(comm: &Comm, recorder: &mut Option<Recorder>, blocks: &[u8]) -> Result<()> {
+    comm.gather_batches(blocks, |batch, _| recorder.as_mut().map_or(Ok(()), |recorder| recorder.append(batch)))
 }
 
 /// What one rank has to say about one size.
@@ -161,14 +180,29 @@ pub fn encode(samples: &mut Samples, plan: &Plan<'_>, origin: Origin, effort: Ra
     Part { blocks, effort }
 }
 
-fn take_rows(rows: &mut Vec<Row>, file: &SamplesFile) -> Result<()> {
+/// Encodes what a rank computed alone.
+pub fn encode_alone(column: &mut Column, workload: &Workload, origin: Origin) -> Vec<u8> {
+    column.move_starts(origin.clock_offset_ns);
+    let op = workload.ops().iter().position(|op| op.side == Side::Alone).unwrap_or(0);
+    let (starts_ns, durations_ns) = (column.starts_ns(), column.durations_ns());
+    let Origin { rank, shard, .. } = origin;
+    let series =
+        Series { rank, op, payload_bytes: 0, size_index: 0, shard, warmup: 0, loop_ns: 0, starts_ns, durations_ns };
+    let mut blocks = Vec::new();
+    samples::push_alone(&mut blocks, &series);
+    blocks
+}
+
+fn take_rows(ops: &[Described], rows: &mut Vec<Row>, alone_ns: &mut Vec<u64>, file: &SamplesFile) -> Result<()> {
     let contents = file.contents()?;
+    alone_ns.extend(contents.alone.iter().flat_map(|series| series.durations_ns()));
     for series in contents.series {
         let at = series.size_index as usize;
         rows.resize_with(rows.len().max(at + 1), Row::default);
         let row = &mut rows[at];
         row.payload_bytes = series.payload_bytes;
-        row.ops += series.len() as u64;
+        let is_moved = ops.get(series.op).is_some_and(|op| op.side == Side::Store);
+        row.ops += if is_moved { series.len() as u64 } else { 0 };
         row.durations_ns.resize_with(row.durations_ns.len().max(series.op + 1), Vec::new);
         let column = &mut row.durations_ns[series.op];
         for (start, duration) in series.samples().skip(series.warmup as usize) {
@@ -186,6 +220,8 @@ fn take_rows(rows: &mut Vec<Row>, file: &SamplesFile) -> Result<()> {
 }
 
 fn table(ops: &[Described], rows: &mut [Row]) -> String {
+    let computes = ops.iter().any(|op| op.side == Side::Application);
+    let ops = &ops[..ops.iter().take_while(|op| op.side != Side::Alone).count()];
     let mut text = format!("{:>12}  {:>9}", "tensor", "samples");
     ops.iter().for_each(|op| text += &format!("  {:>24}", format!("{}_median_us", op.name)));
     text += &format!("  {:>13}  {:>8}\n", "cpu_us_per_op", "gb_per_s");
@@ -197,9 +233,17 @@ fn table(ops: &[Described], rows: &mut [Row]) -> String {
         text += &format!("{:>12}  {samples:>9}", units::show_bytes(row.payload_bytes));
         row.durations_ns.iter_mut().for_each(|ns| text += &format!("  {:>24}", median_us(ns)));
         let cpu = row.cpu_us as f64 / row.ops.max(1) as f64;
-        text += &format!("  {cpu:>13.1}  {gb_per_s:>8.3}\n");
+        // what was computed in the same time is no transfer: the report tells them apart
+        let gb_per_s = if computes { "-".to_owned() } else { format!("{gb_per_s:.3}") };
+        text += &format!("  {cpu:>13.1}  {gb_per_s:>8}\n");
     }
     text
+}
+
+/// A line of what was computed before the store had traffic; empty where nothing was.
+fn alone(ops: &[Described], alone_ns: &mut [u64]) -> String {
+    let op: Option<Op> = ops.iter().find(|op| op.side == Side::Alone).map(|op| op.name);
+    op.map(|op| format!("{op}_median_us {}\n", median_us(alone_ns))).unwrap_or_default()
 }
 
 /// Median in microseconds; of an even number the upper one of the two in the middle. A dash where there are no values.

@@ -26,13 +26,14 @@ impl Samples {
 
     /// Forgets all samples.
     pub fn clear(&mut self) {
-        self.columns.iter_mut().for_each(|column| column.taken = 0);
+        self.columns.iter_mut().for_each(Column::clear);
         self.loop_ns = 0;
     }
 }
 
 impl Column {
-    fn new(samples: usize) -> Column {
+    /// Room for so many samples.
+    pub fn new(samples: usize) -> Column {
         // ones, because zeroed memory would be touched for the first time inside the loop
         Column { starts_ns: vec![1; samples], durations_ns: vec![1; samples], taken: 0 }
     }
@@ -40,6 +41,15 @@ impl Column {
     /// Samples begun so far.
     pub fn taken(&self) -> usize {
         self.taken
+    }
+
+    /// Forgets all samples.
+    pub fn clear(&mut self) {
+        self.taken = 0;
+    }
+
+    pub fn is_full(&self) -> bool {
+        self.taken == self.starts_ns.len()
     }
 
     /// Begins the next sample.
@@ -66,6 +76,13 @@ impl Column {
 
     pub fn durations_ns(&self) -> &[u64] {
         &self.durations_ns[..self.taken]
+    }
+
+    /// Median of the durations; of an even number the upper one of the two in the middle.
+    pub fn median_ns(&self) -> Option<u64> {
+        let mut sorted = self.durations_ns().to_vec();
+        sorted.sort_unstable();
+        sorted.get(sorted.len() / 2).copied()
     }
 
     /// First start and last end of all samples.

@@ -14,9 +14,10 @@ use common::stand_in::{Mischief, StandIn};
 use common::{CLIENT, Redis, require, text};
 use shardscale::record::folder::{FileSettings, FileSystem, Folder};
 use shardscale::record::op::Op;
-use shardscale::record::vocabulary::{Durability, FileCache, Payload, Wire};
+use shardscale::record::vocabulary::{ComputeKernel, Durability, FileCache, Payload, Wire};
 use shardscale::record::workload::{Rate, Workload};
 use shardscale_client::address::AddressList;
+use shardscale_client::application::Kernel;
 use shardscale_client::backend::Backend;
 use shardscale_client::backend::files::{self, Files};
 use shardscale_client::backend::resp::Resp;
@@ -234,6 +235,19 @@ fn a_pipeline_does_not_allocate_either_and_shares_its_system_calls() {
     assert_eq!((cost.allocations, cost.page_faults), (0, 0), "{cost:?}");
     // one write a batch, and reads of what has come: one by one it would be 64
     assert!(cost.calls_a_pair <= 40.0, "{cost:?}");
+}
+
+#[test]
+fn what_a_rank_computes_neither_allocates_nor_faults() {
+    for kind in ComputeKernel::ALL {
+        let mut kernel = Kernel::new(*kind, 1 << 20);
+        kernel.call(1000);
+        let meter = Meter::start().unwrap();
+        COUNTED.with(|counted| counted.set(Some(0)));
+        (0..10).for_each(|_| kernel.call(1000));
+        let allocations = COUNTED.with(Cell::take).unwrap();
+        assert_eq!((allocations, meter.read().unwrap().page_faults), (0, 0), "{kind}");
+    }
 }
 
 /// All system calls of a rank, with this number of iterations, as strace counts them.

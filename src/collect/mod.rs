@@ -4,6 +4,7 @@
 //! [`stats`], [`report`] renders the whole as files and a table, and [`run`] writes them: the only place that writes.
 //! Nothing here knows how scripts are made, nor MPI, nor a scheduler.
 
+pub mod application;
 pub mod baseline;
 pub mod cache;
 pub mod circumstances;
@@ -115,15 +116,14 @@ pub fn run(options: &CollectOptions, progress: impl Fn(Stage, usize, usize) + Sy
         collection.baseline = Some(baseline::compare(folder, &old.collection.runs, &collection.runs, options.across));
     }
     files::create_folders(&report)?;
-    for (name, bytes) in report::files(&collection)? {
-        files::replace(&report.join(name), &bytes, 0o644)?;
+    let made = report::files(&collection)?;
+    for (name, bytes) in &made {
+        files::replace(&report.join(name), bytes, 0o644)?;
     }
-    if collection.baseline.is_none() {
-        // that of an earlier collection would pass for one of this
-        match std::fs::remove_file(report.join(report::BASELINE)) {
+    for name in report::SOMETIMES.iter().filter(|name| made.iter().all(|(made, _)| made != *name)) {
+        match std::fs::remove_file(report.join(name)) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(error)
-                    .with_context(|| format!("cannot remove {}", report.join(report::BASELINE).display()));
+                return Err(error).with_context(|| format!("cannot remove {}", report.join(name).display()));
             }
             _ => {}
         }
@@ -208,6 +208,7 @@ fn gather_with(cache: &Cache, (dir, report): (&Path, &Path), read: &Counter<'_>)
     collection.problems.extend(shared_names(&collection.runs));
     collection.problems.sort();
     collection.scaling = scaling::of_runs(&collection.runs);
+    collection.application = application::pooled(&collection.runs);
     Ok(gathered)
 }
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::record::op::Op;
 use crate::record::pack::PackPlace;
 
+use super::application::{Application, Pooled};
 use super::baseline::Baseline;
 use super::params::{Params, Value};
 use super::scaling::Scaling;
@@ -21,6 +22,8 @@ pub struct Collection {
     pub problems: Vec<Problem>,
     /// How bandwidth grows, in series.
     pub scaling: Vec<Scaling>,
+    /// What the store costs the application, where it computes.
+    pub application: Vec<Pooled>,
     /// Against an earlier collection, where one was given.
     pub baseline: Option<Baseline>,
 }
@@ -173,6 +176,8 @@ pub struct Measured {
     /// Versions, settings and conditions as (name with unit, value).
     pub facts: Vec<(String, String)>,
     pub sizes: Vec<SizeResult>,
+    /// What ranks computed before the store had traffic; absent where nothing was.
+    pub alone: Option<OpResult>,
     /// Ranks, hosts and shards against the middle of the run.
     pub ranks_standing: Standings,
     pub hosts_standing: Standings,
@@ -208,7 +213,8 @@ pub struct SizeResult {
     pub payload_bytes: u64,
     /// Place in the sweep, from 0.
     pub size_index: u32,
-    /// From the first start to the last end of the timed samples of all ops over all ranks, in ns on the common clock.
+    /// From the first start to the last end of the timed samples of all ops over all ranks, in ns on the common clock. Where ranks
+    /// compute, the time within it in which at least one of them transfers.
     pub window_ns: Option<u64>,
     /// Bytes of all ops over all ranks / window, in GB/s.
     pub overlap_gb_per_s: Option<f64>,
@@ -222,6 +228,8 @@ pub struct SizeResult {
     /// empty where shards are not known or more than 256.
     pub shard_gb_per_s: Vec<Option<f64>>,
     pub ops: Vec<OpResult>,
+    /// What the store costs the application, for each op of it; empty where ranks do not compute.
+    pub application: Vec<Application>,
 }
 
 /// One operation at one tensor size of a run: its timed samples over all ranks.

@@ -50,6 +50,8 @@ pub const COLUMNS: &[(&str, &str)] = &[
     ("order", "job.workload.order"),
     ("pipeline", "job.workload.pipeline"),
     ("rate", "job.workload.rate"),
+    ("compute", "job.workload.compute"),
+    ("compute_kernel", "job.workload.compute_kernel"),
     ("wire_asked", "sweep.wire"),
     ("sweep_tensor_bytes", "sweep.tensor_bytes"),
     ("iterations", "sweep.iterations"),

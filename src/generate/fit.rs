@@ -237,6 +237,22 @@ pub fn workload(job: &Job, sweep: &Sweep) -> Result<()> {
     checked.map_err(anyhow::Error::msg)
 }
 
+/// Refuses a wall time that does not hold what ranks compute, whatever the store does.
+pub fn computing(job: &Job, sweep: &Sweep, walltime: Option<Walltime>) -> Result<()> {
+    let Some(walltime) = walltime else { return Ok(()) };
+    let (sizes, iterations) = (sweep.tensor_bytes.len(), sweep.iterations.saturating_add(sweep.warmup));
+    let ns = job.workload.computing_ns(iterations).saturating_mul(sizes as u64);
+    let seconds = u32::try_from(ns / 1_000_000_000).unwrap_or(u32::MAX);
+    ensure!(
+        seconds < walltime.seconds,
+        "--compute {} alone takes {} for {iterations} iterations of each of {sizes} tensor sizes, and the wall time is {walltime}: \
+         give a longer --walltime, fewer --iterations or --tensor-bytes, or a shorter --compute",
+        job.workload.compute,
+        Walltime { seconds }
+    );
+    Ok(())
+}
+
 /// Who sits where; absent where nobody is pinned and nothing is known of the nodes.
 pub fn placement(site: &Site, job: &Job, oversubscribe: bool) -> Result<Option<Placement>> {
     let (client_node, db_node) = nodes(site, job)?;

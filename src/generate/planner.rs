@@ -275,6 +275,7 @@ impl<'a> Planner<'a> {
         fit::memory(&self.site, &job, &self.study)?;
         let sweep = self.study.sweep();
         fit::workload(&job, &sweep)?;
+        fit::computing(&job, &sweep, self.walltime)?;
         let servers = job.servers();
         let own_nodes = matches!(job.db_from, DbFrom::Allocation | DbFrom::Hosts);
         let db_nodes = if own_nodes { job.db_nodes.unwrap_or(0) } else { 0 };

@@ -37,6 +37,7 @@ pub mod attempt;
 pub mod binding;
 pub mod bus;
 pub mod cause;
+pub mod compute;
 pub mod cpus;
 pub mod environment;
 pub mod files;

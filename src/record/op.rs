@@ -8,6 +8,8 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
+use super::vocabulary::Side;
+
 /// Most ops of a workload; more in a file are damage.
 pub const MOST_OPS: usize = 32;
 
@@ -27,6 +29,16 @@ pub struct Described {
     pub tensors: u32,
     /// Ops of one window alternate in each rank, so that bandwidths count what all of them moved in the time of all.
     pub window: u32,
+    #[serde(default = "of_store", skip_serializing_if = "is_of_store")]
+    pub side: Side,
+}
+
+fn of_store() -> Side {
+    Side::Store
+}
+
+fn is_of_store(side: &Side) -> bool {
+    *side == Side::Store
 }
 
 impl Op {

@@ -266,6 +266,28 @@ vocabulary! {
     }
 }
 
+vocabulary! {
+    /// What a rank computes between its iterations.
+    ComputeKernel, "compute kernel" {
+        /// Arithmetic in registers.
+        Spin = "spin",
+        /// A triad over arrays larger than the caches.
+        Stream = "stream",
+    }
+}
+
+vocabulary! {
+    /// Whose time an op is.
+    Side, "side of an op" {
+        /// The store's: it counts for bandwidths.
+        Store = "store",
+        /// The application's, between its transfers.
+        Application = "application",
+        /// The application's before the store had traffic: what the former is held against.
+        Alone = "alone",
+    }
+}
+
 impl Dtype {
     /// Bytes of one element.
     pub fn bytes(self) -> u64 {

@@ -8,14 +8,20 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::compute::Compute;
 use super::op::{Described, Op};
-use super::vocabulary::{Access, Barrier, Dtype, Order, Payload, schema_of_text};
+use super::vocabulary::{Access, Barrier, ComputeKernel, Dtype, Order, Payload, Side, schema_of_text};
 
 /// Numbers of the ops in [`Workload::ops`], and in `samples.bin`.
 pub const PUT: usize = 0;
 pub const UNPACK: usize = 1;
 /// Their names.
 pub const OPS: [Op; 2] = [Op::new("put_tensor"), Op::new("unpack_tensor")];
+/// What ranks compute between iterations; in phases each phase has an op of its own. Their numbers follow those of the tensors.
+const COMPUTE: [Op; 1] = [Op::new("compute")];
+const COMPUTE_IN_PHASES: [Op; 2] = [Op::new("compute_puts"), Op::new("compute_unpacks")];
+/// The same before the store has traffic; the last op.
+const ALONE: Op = Op::new("compute_alone");
 
 /// Most commands that a rank may have in flight: their parts fit one vectored system call (1024 parts on Linux).
 pub const MOST_IN_FLIGHT: u32 = 64;
@@ -41,6 +47,9 @@ pub struct Workload {
     /// Commands of one op that a rank sends before it waits for the reply to the first: 1 is none ahead.
     pub pipeline: u32,
     pub rate: Rate,
+    /// How long a rank computes after each iteration.
+    pub compute: Compute,
+    pub compute_kernel: ComputeKernel,
 }
 
 /// Dimensions, of which one is free and takes what the tensor's size leaves: written `1xN`, `N`, `64x64xN`.
@@ -73,6 +82,8 @@ impl Default for Workload {
             order: Order::Interleaved,
             pipeline: 1,
             rate: Rate::Closed,
+            compute: Compute::default(),
+            compute_kernel: ComputeKernel::Spin,
         }
     }
 }
@@ -184,11 +195,29 @@ impl Workload {
     /// The timed steps, in the order of their numbers.
     pub fn ops(&self) -> Vec<Described> {
         let window = |number| if self.order == Order::Phases { number } else { 0 };
-        (0..).zip(OPS).map(|(number, name)| Described { name, tensors: 1, window: window(number) }).collect()
+        let of_store = |(number, name)| Described { name, tensors: 1, window: window(number), side: Side::Store };
+        let mut ops: Vec<Described> = (0..).zip(OPS).map(of_store).collect();
+        if self.compute.is_on() {
+            let names = if self.order == Order::Phases { &COMPUTE_IN_PHASES[..] } else { &COMPUTE };
+            let of_application = |(window, name)| Described { name, tensors: 0, window, side: Side::Application };
+            ops.extend((0..).zip(names.iter().copied()).map(of_application));
+            ops.push(Described { name: ALONE, tensors: 0, window: 0, side: Side::Alone });
+        }
+        ops
     }
 
-    /// Samples of op number `op` that `rank` takes in `iterations` iterations.
+    /// Time that a rank is asked to compute in `iterations` iterations of a size.
+    pub fn computing_ns(&self, iterations: u32) -> u64 {
+        let calls: u64 = (OPS.len()..self.ops().len()).map(|op| self.samples(op, 0, iterations)).sum();
+        calls.saturating_mul(self.compute.asked_ns().unwrap_or(0))
+    }
+
+    /// Samples of op number `op` that `rank` takes in `iterations` iterations; none of what belongs to no size.
     pub fn samples(&self, op: usize, rank: u32, iterations: u32) -> u64 {
+        if op >= OPS.len() {
+            let is_due = self.ops().get(op).is_some_and(|op| op.side == Side::Application);
+            return if is_due { u64::from(iterations) } else { 0 };
+        }
         let a_tensor = match op {
             PUT if self.writes(rank) => self.mix.puts,
             UNPACK if self.reads(rank) => self.mix.unpacks,
@@ -385,6 +414,19 @@ mod tests {
         assert_eq!([0, 7].map(|rank| workload.samples(UNPACK, rank, 10)), [60, 0]);
         workload.access = Access::OneToMany;
         assert_eq!([0, 7].map(|rank| workload.samples(PUT, rank, 10)), [30, 0]);
+    }
+
+    #[test]
+    fn ranks_compute_once_an_iteration_of_each_phase() {
+        let mut workload = Workload { compute: "50ms".parse().unwrap(), tensors: 3, ..Workload::default() };
+        let names = |of: &Workload| of.ops().iter().map(|op| op.name.as_str()).collect::<Vec<_>>().join(" ");
+        assert_eq!(names(&workload), "put_tensor unpack_tensor compute compute_alone");
+        assert_eq!([2, 3, 4].map(|op| workload.samples(op, 7, 10)), [10, 0, 0]);
+        workload.order = Order::Phases;
+        assert_eq!(names(&workload), "put_tensor unpack_tensor compute_puts compute_unpacks compute_alone");
+        assert_eq!([2, 3, 4].map(|op| workload.samples(op, 7, 10)), [10, 10, 0]);
+        assert_eq!(workload.ops().iter().map(|op| op.window).collect::<Vec<_>>(), [0, 1, 0, 1, 0]);
+        assert_eq!((workload.computing_ns(10), Workload::default().computing_ns(10)), (1_000_000_000, 0));
     }
 
     #[test]

@@ -172,7 +172,8 @@ impl JobScript<'_> {
 /// Flags of the client for what is not its default, so that the usual script stays short.
 fn workload_words(workload: &Workload) -> Vec<String> {
     let usual = Workload::default();
-    let Workload { dtype, shape, payload, tensors, mix, access, order, pipeline, rate } = workload;
+    let Workload { dtype, shape, payload, tensors, mix, access, order, pipeline, rate, compute, compute_kernel } =
+        workload;
     let flags = [
         (*dtype != usual.dtype, "--dtype", dtype.to_string()),
         (*shape != usual.shape, "--shape", shape.to_string()),
@@ -183,6 +184,8 @@ fn workload_words(workload: &Workload) -> Vec<String> {
         (*order != usual.order, "--order", order.to_string()),
         (*pipeline != usual.pipeline, "--pipeline", pipeline.to_string()),
         (*rate != usual.rate, "--rate", rate.to_string()),
+        (compute.is_on(), "--compute", compute.to_string()),
+        (*compute_kernel != usual.compute_kernel, "--compute-kernel", compute_kernel.to_string()),
     ];
     let unusual = flags.into_iter().filter(|(unusual, ..)| *unusual);
     unusual.flat_map(|(_, flag, value)| [flag.to_owned(), value]).collect()

@@ -10,12 +10,13 @@ use serde::{Deserialize, Serialize};
 
 use super::sizes;
 use crate::record::binding::CpuBind;
+use crate::record::compute::Compute;
 use crate::record::interfaces;
 use crate::record::malloc_conf::MallocConf;
 use crate::record::units::ByteCount;
 use crate::record::vocabulary::{
-    Access, Barrier, Deployment, Distribution, Dtype, Durability, FileCache, KeyPlacement, Order, Payload, Store,
-    Transport, Wire,
+    Access, Barrier, ComputeKernel, Deployment, Distribution, Dtype, Durability, FileCache, KeyPlacement, Order,
+    Payload, Store, Transport, Wire,
 };
 use crate::record::workload::{MOST_IN_FLIGHT, MOST_TENSORS, Mix, Rate, Shape, Workload};
 
@@ -221,6 +222,16 @@ axes! {
         /// then latencies count from the intended start. Default: closed.
         #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = WORKLOAD)]
         rate: Rate,
+
+        /// Time that each rank computes after each iteration, such as 50ms: how much the store slows the application down is
+        /// reported. Default: none.
+        #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = WORKLOAD)]
+        compute: Compute,
+
+        /// What ranks compute: arithmetic in registers (spin), or a triad over arrays larger than the caches (stream).
+        /// Default: spin.
+        #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = word!(ComputeKernel), help_heading = WORKLOAD)]
+        compute_kernel: ComputeKernel,
     }
     values {
         /// How many times each point is measured, each by a job of its own. Default: 1.
@@ -320,6 +331,8 @@ impl Axes {
             order: list("order", self.order, &[usual.order])?,
             pipeline: counts("pipeline", self.pipeline, &[usual.pipeline], MOST_IN_FLIGHT)?,
             rate: list("rate", self.rate, &[usual.rate])?,
+            compute: list("compute", self.compute, &[usual.compute])?,
+            compute_kernel: list("compute-kernel", self.compute_kernel, &[usual.compute_kernel])?,
             repeats: count("repeats", self.repeats.unwrap_or(1), 1, 1000)?,
             wire: self.wire.unwrap_or(Wire::Auto),
             tensor_bytes: sizes::or_default(self.tensor_bytes)?,

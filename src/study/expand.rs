@@ -157,6 +157,17 @@ impl Study {
             axis!(self.order => workload),
             axis!(self.pipeline => workload),
             axis!(self.rate => workload),
+            axis!(self.compute => workload),
+            Axis {
+                key: "compute_kernel",
+                values: self.compute_kernel.len(),
+                // one that nobody computes would make two jobs of one measurement
+                set: Box::new(|job, index| {
+                    if job.workload.compute.is_on() {
+                        job.workload.compute_kernel = self.compute_kernel[index];
+                    }
+                }),
+            },
             Axis {
                 key: "repeats",
                 values: self.repeats as usize,

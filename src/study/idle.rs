@@ -119,7 +119,14 @@ impl Said<'_> {
         let needs = |name, flag, met, partner| Needs { name, said: (flag, false), met, spoken: true, partner };
         let interface = "--deployment standard; where a colocated server listens is --colocated-ifname";
         let listens = "colocated servers that listen for TCP (--deployment colocated, --transport tcp)";
+        let computes = self.study.compute.iter().any(|compute| compute.is_on());
         vec![
+            needs(
+                "compute-kernel",
+                axes.compute_kernel.is_some(),
+                computes,
+                "ranks that compute, such as --compute 50ms",
+            ),
             needs("db-nodes", axes.db_nodes.is_some(), standard, STANDARD),
             needs("durability", axes.durability.is_some(), files, FILES),
             needs("file-cache", axes.file_cache.is_some(), files, FILES),
@@ -170,6 +177,7 @@ mod tests {
             ("servers_per_node = [2]", "", "", "--shards-per-node"),
             ("colocated_ifname = [\"ib0\"]", "", "", "--colocated-ifname has no effect"),
             ("distribution = [\"spread\"]", "", "", "--cpu-bind mask"),
+            ("compute_kernel = [\"stream\"]", "", "", "such as --compute 50ms"),
         ] {
             let told = told(axes, flags, file);
             assert!(told.contains(needle), "{axes} {flags} {file}: {told:?}");

@@ -65,7 +65,8 @@ pub fn name(job: &Job) -> String {
 /// What is not SmartSim-Scaling's test, each axis with a word of its own.
 fn workload(workload: &Workload) -> impl Iterator<Item = String> {
     let usual = Workload::default();
-    let Workload { dtype, shape, payload, tensors, mix, access, order, pipeline, rate } = workload;
+    let Workload { dtype, shape, payload, tensors, mix, access, order, pipeline, rate, compute, compute_kernel } =
+        workload;
     let words = [
         (*dtype != usual.dtype, dtype.to_string()),
         (*shape != usual.shape, format!("shape{shape}")),
@@ -76,6 +77,8 @@ fn workload(workload: &Workload) -> impl Iterator<Item = String> {
         (*order != usual.order, order.to_string()),
         (*pipeline != usual.pipeline, format!("pipe{pipeline}")),
         (*rate != usual.rate, format!("rate{rate}")),
+        (compute.is_on(), format!("compute{compute}")),
+        (*compute_kernel != usual.compute_kernel, compute_kernel.to_string()),
     ];
     words.into_iter().filter_map(|(unusual, word)| unusual.then_some(word))
 }
@@ -120,5 +123,8 @@ mod tests {
             ..Workload::default()
         };
         assert_eq!(name(&job), "standard-n2x2-db3x1-none-hsn0-tcp-shape64xN-t8-put1get9-one-to-many-pipe4-rate500-r1");
+        job.workload = Workload { compute: "50ms".parse().unwrap(), ..Workload::default() };
+        job.workload.compute_kernel = "stream".parse().unwrap();
+        assert_eq!(name(&job), "standard-n2x2-db3x1-none-hsn0-tcp-compute50ms-stream-r1");
     }
 }

@@ -12,6 +12,7 @@ use shardscale::record::progress::{self, Progress};
 use shardscale::record::samples::{self, Meta, RankInfo, Series};
 use shardscale::record::server::Server;
 use shardscale::record::vocabulary::{Deployment, Transport, Wire};
+use shardscale::record::workload::OPS;
 
 /// Model of a run: the manifest, and what the client is to have measured.
 #[derive(Clone)]
@@ -30,6 +31,8 @@ pub struct Model {
     pub clock_error_ns: u64,
     /// All durations are longer by this factor.
     pub slowdown: f64,
+    /// Where ranks compute (interleaved alone), how much longer that takes beside the store than before.
+    pub compute_slowdown: f64,
     /// Other noise of the same kind.
     pub seed: u64,
     /// What names of hosts begin with.
@@ -46,6 +49,7 @@ impl Model {
             wire: Wire::Plain,
             clock_error_ns: 900,
             slowdown: 1.0,
+            compute_slowdown: 1.25,
             seed: 0,
             hosts: "cn".into(),
             manifest,
@@ -60,6 +64,9 @@ impl Model {
         samples::push_ranks(&mut bytes, &self.ranks(&meta)).unwrap();
         let job = &self.manifest.job;
         let mut noise = Noise(self.seed << 40 | u64::from(job.client_nodes) << 20 | u64::from(job.repeat));
+        if let Some(asked_ns) = job.workload.compute.asked_ns() {
+            (0..self.world_size).for_each(|rank| push_alone(&mut bytes, rank, asked_ns, &mut noise));
+        }
         for (index, payload_bytes) in meta.tensor_bytes.iter().enumerate().take(self.sizes_done) {
             for rank in 0..self.world_size {
                 self.push_rank(&mut bytes, (index as u32, *payload_bytes), rank, &mut noise);
@@ -75,14 +82,19 @@ impl Model {
         let sweep = &self.manifest.sweep;
         let n = (sweep.iterations + sweep.warmup) as usize;
         let mut now = i64::from(size_index) * 1_000_000_000 + (noise.next() * 20_000.0) as i64;
-        let mut columns = [(Vec::new(), Vec::new()), (Vec::new(), Vec::new())];
+        let compute_ns = self.manifest.job.workload.compute.asked_ns();
+        let ops = OPS.len() + usize::from(compute_ns.is_some());
+        let mut columns = vec![(Vec::new(), Vec::new()); ops];
         let mut measured_from = now;
         for iteration in 0..n {
             if iteration == sweep.warmup as usize {
                 measured_from = now;
             }
             for (op, (starts, durations)) in columns.iter_mut().enumerate() {
-                let duration = self.duration_ns(payload_bytes, op, noise);
+                let duration = match compute_ns.filter(|_| op >= OPS.len()) {
+                    Some(asked_ns) => about((asked_ns as f64 * self.compute_slowdown) as u64, noise),
+                    None => self.duration_ns(payload_bytes, op, noise),
+                };
                 starts.push(now);
                 durations.push(duration);
                 now += duration.cast_signed() + 40;
@@ -127,6 +139,7 @@ impl Model {
             tensor_bytes: sweep.tensor_bytes.clone(),
             workload: job.workload.clone(),
             ops: job.workload.ops(),
+            compute: None,
             source: None,
             server: self.server.clone(),
             server_settings: vec![
@@ -222,6 +235,21 @@ impl Model {
         files::replace_json(&path.join(progress::FILE), &progress).unwrap();
         path
     }
+}
+
+/// 30 calls of one rank before the store has traffic.
+fn push_alone(bytes: &mut Vec<u8>, rank: u32, asked_ns: u64, noise: &mut Noise) {
+    let durations_ns: Vec<u64> = (0..30).map(|_| about(asked_ns, noise)).collect();
+    let starts_ns: Vec<i64> = (0..30).map(|call| call * 2 * asked_ns.cast_signed()).collect();
+    let (starts_ns, durations_ns) = (&starts_ns[..], &durations_ns[..]);
+    let (op, payload_bytes, size_index, shard, warmup, loop_ns) = (OPS.len() + 1, 0, 0, 0, 0, 0);
+    let series = Series { rank, op, payload_bytes, size_index, shard, warmup, loop_ns, starts_ns, durations_ns };
+    samples::push_alone(bytes, &series);
+}
+
+/// Within 5 % above.
+fn about(ns: u64, noise: &mut Noise) -> u64 {
+    (ns as f64 * (1.0 + 0.05 * noise.next())) as u64
 }
 
 pub const DONE: &str = "1766400000 started job=7 host=cn1\n1766400009 done\n";

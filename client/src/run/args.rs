@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use clap::Args;
 use clap::value_parser;
+use shardscale::record::compute::Compute;
 use shardscale::record::units::parse_bytes;
-use shardscale::record::vocabulary::{Access, Barrier, Dtype, KeyPlacement, Order, Payload, Wire};
+use shardscale::record::vocabulary::{Access, Barrier, ComputeKernel, Dtype, KeyPlacement, Order, Payload, Wire};
 use shardscale::record::workload::{MOST_IN_FLIGHT, MOST_TENSORS, Mix, Rate, Shape, Workload};
 
 use crate::address::AddressList;
@@ -134,6 +135,14 @@ pub struct WorkloadArgs {
     /// then latencies count from the intended start
     #[arg(long, value_name = "OPS_PER_S", default_value_t = Rate::Closed)]
     pub rate: Rate,
+
+    /// Time that each rank computes after each iteration, such as 50ms; none is not to compute
+    #[arg(long, value_name = "TIME", default_value_t = Compute::default())]
+    pub compute: Compute,
+
+    /// What ranks compute: spin (arithmetic in registers) or stream (a triad over arrays larger than the caches)
+    #[arg(long, value_name = "KERNEL", default_value_t = ComputeKernel::Spin)]
+    pub compute_kernel: ComputeKernel,
 }
 
 impl WorkloadArgs {
@@ -148,6 +157,8 @@ impl WorkloadArgs {
             order: self.order,
             pipeline: self.pipeline,
             rate: self.rate,
+            compute: self.compute,
+            compute_kernel: self.compute_kernel,
         }
     }
 }

@@ -1,14 +1,16 @@
-//! What a rank does between its timed calls: wait for the others where that is asked for, and report.
+//! What a rank does between its timed calls: wait for the others and compute where that is asked for, and report.
 
 use shardscale::record::op::{Described, Op};
 use shardscale::record::samples::RankEffort;
-use shardscale::record::vocabulary::Barrier;
+use shardscale::record::vocabulary::{Barrier, Side};
 use shardscale::record::workload::Workload;
 
+use crate::application::Application;
 use crate::clock::{self, CommonClock};
 use crate::comm::Comm;
 use crate::effort::Meter;
 use crate::progress::Reports;
+use crate::samples::Column;
 use crate::timed_loop::Around;
 
 /// The surroundings of one size.
@@ -22,11 +24,34 @@ pub struct Surroundings<'a> {
     pub bytes_of_pass: std::vec::IntoIter<u64>,
     /// What it cost this rank to wait for the others, which is no part of what the size costs.
     pub waiting: RankEffort,
+    pub computing: Option<Computing<'a>>,
+}
+
+/// The application between the transfers of one size.
+pub struct Computing<'a> {
+    pub application: &'a mut Application,
+    /// One for each pass.
+    pub columns: &'a mut [Column],
+    /// Passes that have begun.
+    pub pass: usize,
+    /// What it cost this rank, which is no part of what the size costs.
+    pub cost: RankEffort,
+}
+
+impl Computing<'_> {
+    fn compute(&mut self) -> i64 {
+        let meter = Meter::start();
+        let took = self.application.compute(&mut self.columns[self.pass - 1]);
+        // as in waiting
+        self.cost = self.cost.and(meter.and_then(|meter| meter.read()).unwrap_or_default());
+        took
+    }
 }
 
 /// Bytes that an iteration of each pass moves on `rank`, in the order of passes: a pass has the ops of one window.
 pub fn bytes_of_passes(workload: &Workload, rank: u32, payload_bytes: u64) -> Vec<u64> {
-    let ops: Vec<_> = workload.ops().into_iter().enumerate().collect();
+    let is_moved = |(_, op): &(usize, Described)| op.side == Side::Store;
+    let ops: Vec<_> = workload.ops().into_iter().enumerate().filter(is_moved).collect();
     let bytes = |(at, op): &(usize, Described)| workload.samples(*at, rank, 1) * u64::from(op.tensors) * payload_bytes;
     ops.chunk_by(|a, b| a.1.window == b.1.window).map(|pass| pass.iter().map(bytes).sum()).collect()
 }
@@ -41,6 +66,9 @@ impl Around for Surroundings<'_> {
             let cost = meter.and_then(|meter| meter.read()).unwrap_or_default();
             self.waiting = self.waiting.and(cost);
         }
+        if let Some(computing) = &mut self.computing {
+            computing.pass += 1;
+        }
         if let Some(reports) = &mut self.reports {
             reports.begin_pass(self.bytes_of_pass.next().unwrap_or(0));
         }
@@ -53,6 +81,11 @@ impl Around for Surroundings<'_> {
     }
 
     fn after_iteration(&mut self, op: Op, iteration: u32, end_ns: i64) -> i64 {
-        self.reports.as_mut().map_or(0, |reports| reports.after(op, iteration, end_ns))
+        let reported = self.reports.as_mut().map_or(0, |reports| reports.after(op, iteration, end_ns));
+        let computed = self.computing.as_mut().map_or(0, Computing::compute);
+        if let Some(reports) = &mut self.reports {
+            reports.elsewhere(computed);
+        }
+        reported + computed
     }
 }

@@ -86,6 +86,7 @@ fn measure(comm: &Comm, args: &RunArgs, host: &str, mut start_up: StartUp) -> Re
     if comm.is_root() {
         session.store.leave_word(args).during("write which keys are ours")?;
     }
+    session.compute_alone(&mut recorder)?;
     session.sweep(&mut mover, &mut recorder, &mut watch)?;
     session.clean(&mut mover).during("remove our keys")?;
     watch.warn();
@@ -112,6 +113,7 @@ fn describe(session: &Session<'_>, hosts: &Hosts) -> anyhow::Result<Option<Recor
         tensor_bytes: args.tensor_bytes.clone(),
         workload: session.workload.clone(),
         ops: session.workload.ops(),
+        compute: session.calibration(),
         source: args.source.clone(),
         server: store.program.clone(),
         server_settings: store.settings.clone(),

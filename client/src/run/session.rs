@@ -1,15 +1,19 @@
 //! One rank with everything that it needs: its tensors' places, its connections, and the sweep over the sizes.
 
+use std::cell::RefCell;
+
+use shardscale::record::compute::Calibration;
 use shardscale::record::keys_left::KeysLeft;
 use shardscale::record::samples::{RankEffort, RankInfo};
 use shardscale::record::units::show_bytes;
 use shardscale::record::vocabulary::{Access, Barrier};
-use shardscale::record::workload::Workload;
+use shardscale::record::workload::{OPS, Workload};
 
 use super::args::RunArgs;
-use super::around::{Surroundings, bytes_of_passes};
+use super::around::{Computing, Surroundings, bytes_of_passes};
 use super::connect::Connector;
 use super::store::Store;
+use crate::application::Application;
 use crate::backend::Backend;
 use crate::backend::files::Files;
 use crate::backend::resp::Resp;
@@ -26,7 +30,7 @@ use crate::node;
 use crate::pace::Pace;
 use crate::progress::{Reports, Size};
 use crate::recorder::{self, Origin, Part, Recorder};
-use crate::samples::Samples;
+use crate::samples::{Column, Samples};
 use crate::say::say;
 use crate::tensors::{Identity, Read, Tensors, Written};
 use crate::timed_loop::{Measurement, Plan};
@@ -44,6 +48,8 @@ pub struct Session<'a> {
     /// The ranks whose tensors this one unpacks, in turn.
     owners: Vec<u32>,
     endpoints: Vec<String>,
+    /// What this rank computes, if anything; borrowed for as long as it is measured.
+    application: RefCell<Option<Application>>,
 }
 
 /// What moves this rank's tensors: something for each shard that it uses, in the order of `own.shards`.
@@ -99,7 +105,47 @@ impl<'a> Session<'a> {
             clock_offset_ns: clock.offset_ns,
             clock_error_ns: clock.error_ns,
         };
-        Ok((Session { comm, args, workload, store, clock, own, map, owners, endpoints }, mover, reach))
+        let application = Application::prepare(comm, workload.compute, workload.compute_kernel)
+            .during("calibrate what is computed")?;
+        Ok((
+            Session {
+                comm,
+                args,
+                workload,
+                store,
+                clock,
+                own,
+                map,
+                owners,
+                endpoints,
+                application: application.into(),
+            },
+            mover,
+            reach,
+        ))
+    }
+
+    /// What a call of the application is, if there is one.
+    pub fn calibration(&self) -> Option<Calibration> {
+        self.application.borrow().as_ref().map(|application| application.calibration)
+    }
+
+    /// Measures what ranks compute before the store has traffic.
+    pub fn compute_alone(&self, recorder: &mut Option<Recorder>) -> Result<(), Failure> {
+        let mut application = self.application.borrow_mut();
+        let Some(application) = &mut *application else { return Ok(()) };
+        let mut column = application.measure_alone(self.comm, self.clock);
+        if self.comm.is_root() {
+            let (asked, kernel) = (self.workload.compute, self.workload.compute_kernel);
+            let us = column.median_ns().map_or(0.0, |ns| ns as f64 / 1e3);
+            say(format_args!("{kernel} alone takes {us:.1} us on rank 0, {asked} were asked for"));
+        }
+        let blocks = recorder::encode_alone(&mut column, &self.workload, self.origin());
+        recorder::gather_alone(self.comm, recorder, &blocks).during("write samples")
+    }
+
+    fn origin(&self) -> Origin {
+        Origin { rank: self.own.rank, shard: self.own.shard, clock_offset_ns: self.clock.offset_ns }
     }
 
     /// Goes through the sizes; the samples of each are recorded before the next begins.
@@ -173,6 +219,11 @@ impl<'a> Session<'a> {
         samples: &mut Samples,
     ) -> Result<Part, Failure> {
         let mut tensors = self.prepare(plan, backend).during("choose the keys")?;
+        // those of what is computed between the tensors' ops are filled around the loop
+        let mut computed = samples.columns.split_off(OPS.len());
+        computed.iter_mut().for_each(Column::clear);
+        let origin = self.origin();
+        let mut application = self.application.borrow_mut();
         let mut surroundings = Surroundings {
             comm: self.comm,
             barrier: self.args.barrier,
@@ -180,6 +231,12 @@ impl<'a> Session<'a> {
             reports: self.reports(plan),
             bytes_of_pass: bytes_of_passes(plan.workload, self.own.rank, plan.payload_bytes).into_iter(),
             waiting: RankEffort::default(),
+            computing: application.as_mut().map(|application| Computing {
+                application,
+                columns: &mut computed,
+                pass: 0,
+                cost: RankEffort::default(),
+            }),
         };
         let mut measurement = Measurement {
             plan,
@@ -203,7 +260,9 @@ impl<'a> Session<'a> {
         let meter = Meter::start().during("count what it costs")?;
         measurement.run()?;
         let effort = meter.read().during("count what it costs")?.without(surroundings.waiting);
-        let origin = Origin { rank: self.own.rank, shard: self.own.shard, clock_offset_ns: self.clock.offset_ns };
+        let computing = surroundings.computing.map(|computing| computing.cost).unwrap_or_default();
+        let effort = effort.without(computing);
+        samples.columns.append(&mut computed);
         Ok(recorder::encode(samples, plan, origin, effort))
     }
 
@@ -277,11 +336,14 @@ impl<'a> Session<'a> {
                 .map(|bytes| bytes * u64::from(iterations))
                 .sum();
             let (done, all) = (plan.size_index + 1, self.args.tensor_bytes.len());
-            say(format_args!(
-                "{} measured, {done} of {all} sizes, all ranks: {:.3} GB/s",
-                show_bytes(plan.payload_bytes),
-                moved as f64 / (last - first).max(1) as f64
-            ));
+            let gb_per_s = moved as f64 / (last - first).max(1) as f64;
+            // what was computed in the same time is no transfer: the report tells them apart
+            let speed = if self.application.borrow().is_some() {
+                String::new()
+            } else {
+                format!(", all ranks: {gb_per_s:.3} GB/s")
+            };
+            say(format_args!("{} measured, {done} of {all} sizes{speed}", show_bytes(plan.payload_bytes)));
         }
     }
 }

@@ -127,6 +127,8 @@ fn change(place: Place, old: &[&Run], new: &[&Run]) -> Option<Change> {
         news.truncate(1);
     }
     let values = |found: &[Found<'_>]| found.iter().map(|one| one.value).collect::<Vec<_>>();
+    // the geometric mean, which is what Welch's interval stands around
+    let middle = interval::geometric_mean;
     let (old_value, new_value) = (middle(&values(&olds))?, middle(&values(&news))?);
     let interval = match method {
         Method::Repeats => interval::welch_ratio(&values(&olds), &values(&news)),
@@ -179,10 +181,4 @@ fn found<'a>(runs: &[&'a Run], (payload_bytes, metric, op): Place) -> Vec<Found<
         })
     };
     sizes.filter_map(of_size).collect()
-}
-
-/// Geometric mean, which is what Welch's interval stands around; `None` where there are no values, or one is 0.
-fn middle(values: &[f64]) -> Option<f64> {
-    let mean = values.iter().map(|value| value.ln()).sum::<f64>() / values.len() as f64;
-    mean.is_finite().then(|| mean.exp())
 }

@@ -119,6 +119,12 @@ fn fill_from_samples(file: &Path, run: &Run, table: &mut Table) -> Result<()> {
                     let Some(op) = ops.get(series.op) else { continue };
                     push_series(&series, *op, host, table)?;
                 }
+                // of no size: 0 bytes are moved
+                Ok(Block::Alone(series)) => {
+                    let host = hosts.get(&series.rank).cloned().unwrap_or_default();
+                    let Some(op) = ops.get(series.op) else { continue };
+                    push_series(&series, *op, host, table)?;
+                }
                 Ok(_) => {}
                 // the report has nothing from there on either
                 Err(_) => return Ok(()),

@@ -1,11 +1,13 @@
 //! Takes in the series of one size, one at a time, and keeps durations, windows and medians: no start time outlives its
 //! series. Several may take in a part each, which are joined afterwards.
 
+use super::between::Between;
 use super::durations::{Durations, Keep};
 use super::window::{Iterations, Part, Window};
 use crate::collect::stats::quantile;
 use crate::record::op::Described;
 use crate::record::samples::SeriesView;
+use crate::record::vocabulary::Side;
 
 /// Blocks of iterations for trends.
 pub const BLOCKS: usize = 32;
@@ -67,6 +69,8 @@ pub struct Gather {
     pub shards: Vec<Part>,
     /// One for each series.
     pub loops: Vec<Loop>,
+    /// Where ranks compute between their transfers.
+    pub between: Option<Between>,
     /// Of the ranks every so-manieth makes the blocks.
     stride: usize,
     scratch: Vec<u32>,
@@ -93,9 +97,16 @@ impl Gather {
             iterations: Iterations::default(),
             shards: Vec::new(),
             loops: Vec::new(),
+            between: None,
             stride: ranks.div_ceil(RANKS_FOR_BLOCKS).max(1),
             scratch: Vec::new(),
         }
+    }
+
+    /// Minds what ranks compute between `iterations` iterations, if the ops say that they do.
+    pub fn minding(self, iterations: u32) -> Gather {
+        let ops: Vec<Described> = self.pools.iter().map(|pool| pool.op).collect();
+        Gather { between: Between::new(&ops, iterations), ..self }
     }
 
     /// An empty one for a part of the same size; `before`: series of each op that others take in before it.
@@ -103,6 +114,7 @@ impl Gather {
         let ops: Vec<Described> = self.pools.iter().map(|pool| pool.op).collect();
         let mut part = Gather::new(self.payload_bytes, self.size_index, 1, &ops);
         part.stride = self.stride;
+        part.between = self.between.as_ref().map(Between::part);
         for ((part, whole), before) in part.pools.iter_mut().zip(&self.pools).zip(before) {
             part.before = whole.before + whole.ranks + before;
         }
@@ -111,7 +123,8 @@ impl Gather {
 
     /// The i-th samples of all ops belong together: they alternate, and there are as many of each.
     pub fn has_iterations(&self) -> bool {
-        let sampled = self.pools.iter().filter(|pool| !pool.durations.is_empty());
+        let of_store = |pool: &&Pool| pool.op.side == Side::Store && !pool.durations.is_empty();
+        let sampled = self.pools.iter().filter(of_store);
         let mut kinds = sampled.map(|pool| (pool.durations.len(), pool.op.window));
         let first = kinds.next();
         kinds.all(|kind| Some(kind) == first)
@@ -127,7 +140,15 @@ impl Gather {
     pub fn push_view(&mut self, view: &SeriesView<'_>) {
         let (rank, op, loop_ns, warmup) = (view.rank, view.op, view.loop_ns, view.warmup as usize);
         let series = RankSeries { rank, op, shard: Some(view.shard), warmup: u64::from(view.warmup), loop_ns };
-        let tensors = self.pools[op].op.tensors;
+        let described = self.pools[op].op;
+        let tensors = described.tensors;
+        if self.between.is_some() && described.side != Side::Store {
+            return self.push_computed(&series, view);
+        }
+        if let Some(between) = &mut self.between {
+            let timed: Vec<(i64, u64)> = view.samples().skip(warmup).collect();
+            between.push((op, &described), timed.into_iter());
+        }
         if let Some(samples) = view.narrow() {
             let mut durations = std::mem::take(&mut self.scratch);
             durations.clear();
@@ -140,6 +161,16 @@ impl Gather {
             let window = self.iterations.push(timed.iter().copied(), tensors);
             self.push(&series, window, &mut timed.iter().map(|(_, ns)| *ns).collect::<Vec<_>>());
         }
+    }
+
+    /// Takes what a rank computed: it is no time of the store, so that it has neither window nor loop.
+    fn push_computed(&mut self, series: &RankSeries, view: &SeriesView<'_>) {
+        let timed: Vec<(i64, u64)> = view.samples().skip(view.warmup as usize).collect();
+        let pool = &mut self.pools[series.op];
+        if let Some(between) = &mut self.between {
+            between.push((series.op, &pool.op), timed.iter().copied());
+        }
+        pool.take(series, &mut timed.iter().map(|(_, ns)| *ns).collect::<Vec<_>>(), self.stride);
     }
 
     /// Takes the timed durations of a series, which it reorders, and their window, empty where starts are not known.
@@ -171,6 +202,9 @@ impl Gather {
         }
         self.shards.iter_mut().zip(part.shards).for_each(|(ours, theirs)| *ours = ours.and(theirs));
         self.loops.extend(part.loops);
+        if let (Some(between), Some(part)) = (&mut self.between, part.between) {
+            between.join(part);
+        }
     }
 
     /// One loop for each rank, ascending. All series of a rank carry the time of the one loop that made them; where it

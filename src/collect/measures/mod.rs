@@ -13,21 +13,29 @@
 //!   as the median over the iterations: what the slowest rank of each leaves. Ranks that do not wait for each other drift
 //!   apart, which widens these windows. Absent where an iteration is not one of each op, one after the other.
 //!
+//! Where ranks compute between their transfers, a window is the time within it in which at least one rank transfers
+//! ([`between`]): what the application does is no time of the store. Shards then have no figure of their own.
+//!
 //! [`gather`] takes in a series at a time and keeps durations and windows only, [`standing`] tells who was slow over the whole run.
 
+pub mod between;
 pub mod durations;
 pub mod gather;
 pub mod standing;
 pub mod window;
 
+use between::Between;
 use durations::Durations;
 use rayon::prelude::*;
 
+use super::application::Application;
 use super::model::{OpResult, SizeResult};
 use super::stats::density::Density;
 use super::stats::sort::{self, Nanoseconds};
 use super::stats::trend::Trend;
 use super::stats::{Summary, dip, quantile};
+use crate::record::op::Described;
+use crate::record::vocabulary::Side;
 pub use gather::{Gather, RankSeries};
 use gather::{Loop, Pool};
 
@@ -35,16 +43,24 @@ use gather::{Loop, Pool};
 const MOST_SHARDS: usize = 256;
 
 /// The reduced size, and the median of each rank and op for [`standing`].
-pub fn reduce(gather: Gather) -> (SizeResult, Vec<Vec<(u32, f64)>>) {
+pub fn reduce(mut gather: Gather) -> (SizeResult, Vec<Vec<(u32, f64)>>) {
     let has_iterations = gather.has_iterations();
-    let windows: Vec<_> = gather.pools.iter().map(|pool| gather.window_of(pool.op.window).length_ns()).collect();
-    let Gather { payload_bytes, size_index, pools, window, iterations, shards, loops, .. } = gather;
-    let window_ns = window.length_ns();
+    let described: Vec<Described> = gather.pools.iter().map(|pool| pool.op).collect();
+    let length = |gather: &mut Gather, window: u32| match &mut gather.between {
+        Some(between) => between.busy_ns(Some(window)),
+        None => gather.window_of(window).length_ns(),
+    };
+    let windows: Vec<_> = described.iter().map(|op| length(&mut gather, op.window)).collect();
+    let Gather { payload_bytes, size_index, pools, window, iterations, shards, loops, mut between, .. } = gather;
+    let window_ns = between.as_mut().map_or_else(|| window.length_ns(), |between| between.busy_ns(None));
     let reduced: Vec<_> = pools
         .into_par_iter()
         .zip(windows)
         .map(|(mut pool, window_ns)| {
-            (std::mem::take(&mut pool.rank_medians), reduce_op(payload_bytes, window_ns, pool))
+            let medians = std::mem::take(&mut pool.rank_medians);
+            // who is slow at the store is not hidden by what all compute
+            let medians = if pool.op.side == Side::Store { medians } else { Vec::new() };
+            (medians, reduce_op(payload_bytes, window_ns, pool))
         })
         .collect();
     let (by_rank, ops): (Vec<_>, Vec<_>) = reduced.into_iter().unzip();
@@ -53,7 +69,8 @@ pub fn reduce(gather: Gather) -> (SizeResult, Vec<Vec<(u32, f64)>>) {
     let mut of_iterations: Vec<f64> =
         iterations.iter().filter_map(|one| overlap(payload_bytes, one.tensors, one.window.length_ns())).collect();
     of_iterations.sort_by(f64::total_cmp);
-    let shards = if shards.len() > MOST_SHARDS { Vec::new() } else { shards };
+    let shards = if shards.len() > MOST_SHARDS || between.is_some() { Vec::new() } else { shards };
+    let application = between.map(|between| application(&described, &between)).unwrap_or_default();
     let size = SizeResult {
         payload_bytes,
         size_index,
@@ -64,8 +81,25 @@ pub fn reduce(gather: Gather) -> (SizeResult, Vec<Vec<(u32, f64)>>) {
         iteration_gb_per_s_ci95: quantile::median_ci95(&of_iterations),
         shard_gb_per_s: shards.iter().map(|one| overlap(payload_bytes, one.tensors, one.window.length_ns())).collect(),
         ops,
+        application,
     };
     (size, by_rank)
+}
+
+/// For each op of the application what of its iterations the transfers take; the slowdown needs what was measured alone.
+fn application(ops: &[Described], between: &Between) -> Vec<Application> {
+    let of_application = ops.iter().filter(|op| op.side == Side::Application);
+    let one = |op: &Described| {
+        let share = between.share(ops, op.window);
+        Application {
+            op: op.name,
+            slowdown: None,
+            slowdown_ci99: None,
+            share: share.map(|share| share.median),
+            share_ci99: share.and_then(|share| share.interval),
+        }
+    };
+    of_application.map(one).collect()
 }
 
 /// The op with the number of tensors that it moved.
@@ -130,7 +164,6 @@ fn classic(payload_bytes: u64, loops: Vec<Loop>) -> Option<f64> {
 mod tests {
     use super::window::Window;
     use super::*;
-    use crate::record::op::Described;
     use crate::record::vocabulary::Order;
     use crate::record::workload::{PUT, UNPACK, Workload};
 

@@ -11,7 +11,7 @@ use crate::record::samples::{Contents, Meta, SeriesHead};
 use crate::record::server::Server;
 use crate::record::store::StoreRecord;
 use crate::record::units::show_bytes;
-use crate::record::vocabulary::{Access, Deployment, Wire};
+use crate::record::vocabulary::{Access, Deployment, Side, Wire};
 
 /// What the run's own description says otherwise than the manifest.
 pub fn contradictions(manifest: &Manifest, meta: &Meta) -> Vec<String> {
@@ -41,6 +41,8 @@ pub fn contradictions(manifest: &Manifest, meta: &Meta) -> Vec<String> {
     compare("order", &asked.order, &measured.order);
     compare("pipeline", &asked.pipeline, &measured.pipeline);
     compare("rate", &asked.rate, &measured.rate);
+    compare("compute", &asked.compute, &measured.compute);
+    compare("compute kernel", &asked.compute_kernel, &measured.compute_kernel);
     compare("ops", &names(&asked.ops()), &names(&meta.ops));
     if sweep.wire != Wire::Auto {
         compare("wire", &sweep.wire, &meta.wire);
@@ -177,6 +179,15 @@ pub fn notes(meta: &Meta, contents: &Contents<'_>) -> Vec<String> {
         ));
     }
     notes
+}
+
+/// Where ranks compute and not all of them did so alone.
+pub fn note_alone(meta: &Meta, is_whole: bool) -> Option<String> {
+    let computes = meta.ops.iter().any(|op| op.side == Side::Alone);
+    (computes && !is_whole).then(|| {
+        "what ranks compute alone is not measured of all of them: how much the store slows them down is not known"
+            .to_owned()
+    })
 }
 
 fn sizes(bytes: &[u64]) -> String {

@@ -6,11 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use rayon::prelude::*;
 
 use super::check;
+use crate::collect::application::Application;
 use crate::collect::measures::standing::Ratios;
 use crate::collect::measures::{self, Gather};
-use crate::collect::model::SizeResult;
+use crate::collect::model::{OpResult, SizeResult};
 use crate::record::samples::{Meta, SeriesHead, SeriesView};
 use crate::record::units::show_bytes;
+use crate::record::vocabulary::Side;
 
 /// Series that one thread takes in at a time.
 const SHARE: usize = 128;
@@ -23,6 +25,8 @@ pub struct Sizes {
     /// Measured whole, by index.
     done: BTreeMap<u32, SizeResult>,
     pub ratios: Ratios,
+    /// What ranks computed alone.
+    alone: Option<Gather>,
     /// Why a size is not reported, by index.
     pub flaws: BTreeMap<u32, String>,
 }
@@ -64,6 +68,17 @@ impl Sizes {
         }
     }
 
+    /// Takes what ranks computed before the store had traffic.
+    pub fn take_alone(&mut self, meta: &Meta, series: &[SeriesView<'_>]) {
+        let is_known = |one: &&SeriesView<'_>| {
+            one.rank < meta.world_size && meta.ops.get(one.op).is_some_and(|op| op.side == Side::Alone)
+        };
+        for one in series.iter().filter(is_known) {
+            let empty = || Gather::new(0, 0, meta.world_size as usize, &meta.ops);
+            self.alone.get_or_insert_with(empty).push_view(one);
+        }
+    }
+
     /// Reduces the size that is being read, if there is one.
     pub fn close(&mut self, meta: &Meta) {
         let Some(Open { index, heads, gather }) = self.open.take() else { return };
@@ -85,17 +100,32 @@ impl Sizes {
         self.seen.contains(&index)
     }
 
-    /// The sizes that were measured whole, in the order of the sweep.
-    pub fn into_results(self) -> Vec<SizeResult> {
-        self.done.into_values().collect()
+    /// The sizes that were measured whole, in the order of the sweep, and what all `ranks` computed alone.
+    pub fn into_results(self, ranks: u32) -> (Vec<SizeResult>, Option<OpResult>) {
+        let alone = self.alone.and_then(|gather| measures::reduce(gather).0.ops.pop());
+        let alone = alone.filter(|alone| alone.ranks == ranks);
+        let mut sizes: Vec<SizeResult> = self.done.into_values().collect();
+        if let Some(alone) = &alone {
+            sizes.iter_mut().for_each(|size| hold_against(size, alone));
+        }
+        (sizes, alone)
     }
 }
 
 impl Open {
     fn new(meta: &Meta, index: u32, payload_bytes: u64) -> Open {
-        let gather = Gather::new(payload_bytes, index, meta.world_size as usize, &meta.ops);
+        let gather = Gather::new(payload_bytes, index, meta.world_size as usize, &meta.ops).minding(meta.iterations);
         Open { index, heads: Vec::new(), gather: Some(gather) }
     }
+}
+
+fn hold_against(size: &mut SizeResult, alone: &OpResult) {
+    let SizeResult { ops, application, .. } = size;
+    let against = |one: &Application| {
+        let op = ops.iter().find(|op| op.op == one.op);
+        op.map_or(*one, |op| one.against(op, alone))
+    };
+    *application = application.iter().map(against).collect();
 }
 
 /// Takes series in, in shares at the same time.

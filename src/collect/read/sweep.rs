@@ -13,7 +13,7 @@ use super::check;
 use super::placement::{self, Seat};
 use super::sizes::Sizes;
 use crate::collect::measures::standing::Ratios;
-use crate::collect::model::{Measured, SizeResult};
+use crate::collect::model::{Measured, OpResult, SizeResult};
 use crate::record::manifest::Manifest;
 use crate::record::samples::{self, Block, Contents, Flaw, Meta, RankInfo, SamplesStream, SeriesView};
 use crate::record::units::show_bytes;
@@ -58,16 +58,17 @@ pub fn read(path: &Path, manifest: &Manifest) -> Result<Option<Reading>> {
 fn take_pieces(stream: &mut SamplesStream, contents: &mut Contents<'static>, sizes: &mut Sizes) -> std::io::Result<()> {
     while let Some(piece) = stream.next_piece()? {
         let blocks: Vec<_> = piece.blocks.par_iter().with_min_len(64).map(|block| block.decode()).collect();
-        let mut series = Vec::with_capacity(blocks.len());
+        let (mut series, mut alone) = (Vec::with_capacity(blocks.len()), Vec::new());
         let mut flaw = None;
         for (index, block) in blocks.into_iter().enumerate() {
-            let taken = block.and_then(|block| take_block(block, contents, &mut series));
+            let taken = block.and_then(|block| take_block(block, contents, (&mut series, &mut alone)));
             if let Err(what) = taken {
                 flaw = Some(piece.torn_at(index, what));
                 break;
             }
         }
         if let Some(meta) = &contents.meta {
+            sizes.take_alone(meta, &alone);
             sizes.take(meta, &series);
         }
         if flaw.is_some() {
@@ -82,11 +83,14 @@ fn take_pieces(stream: &mut SamplesStream, contents: &mut Contents<'static>, siz
 fn take_block<'a>(
     block: Block<'a>,
     contents: &mut Contents<'static>,
-    series: &mut Vec<SeriesView<'a>>,
+    (series, alone): (&mut Vec<SeriesView<'a>>, &mut Vec<SeriesView<'a>>),
 ) -> Result<(), Flaw> {
     match block {
-        Block::Samples(_) if contents.meta.is_none() => return Err("samples stand before the run's description"),
+        Block::Samples(_) | Block::Alone(_) if contents.meta.is_none() => {
+            return Err("samples stand before the run's description");
+        }
         Block::Samples(one) => series.push(one),
+        Block::Alone(one) => alone.push(one),
         Block::Meta(meta) if contents.meta.is_none() => contents.meta = Some(*meta),
         Block::Meta(_) => return Err("the run is described twice"),
         Block::Ranks(ranks) => contents.ranks = ranks,
@@ -115,14 +119,20 @@ fn digest(manifest: &Manifest, (meta, contents): (&Meta, &Contents<'_>), mut siz
         notes.extend(flaws.into_values().map(|flaw| format!("not reported: {flaw}")));
     }
     let ratios = std::mem::take(&mut sizes.ratios);
-    let measured = describe(meta, contents, (sizes.into_results(), &ratios));
+    let measured = describe(meta, contents, (sizes.into_results(meta.world_size), &ratios));
     notes.extend(check::notes(meta, contents));
+    notes.extend(check::note_alone(meta, measured.alone.is_some()));
     notes.extend(clock_note(&measured));
+    notes.extend(disturbed_note(&measured));
     let seats = placement::seats_of_ranks(meta, &contents.ranks);
     Reading { measured, seats, contradictions, notes, torn: contents.torn.clone(), ended: contents.ended }
 }
 
-fn describe(meta: &Meta, contents: &Contents<'_>, (sizes, ratios): (Vec<SizeResult>, &Ratios)) -> Measured {
+fn describe(
+    meta: &Meta,
+    contents: &Contents<'_>,
+    ((sizes, alone), ratios): ((Vec<SizeResult>, Option<OpResult>), &Ratios),
+) -> Measured {
     let mut ranks_per_shard = vec![0; meta.shards.len()];
     for rank in &contents.ranks {
         if let Some(ranks) = ranks_per_shard.get_mut(rank.shard as usize) {
@@ -144,6 +154,7 @@ fn describe(meta: &Meta, contents: &Contents<'_>, (sizes, ratios): (Vec<SizeResu
         window_error_ns: clock_error_ns,
         facts: facts(meta, contents),
         sizes,
+        alone,
         ranks_standing: ratios.of_ranks(),
         hosts_standing: ratios.joined(|rank| meta.hosts.get(hosts.get(&rank)?.0 as usize).cloned()),
         shards_standing: ratios.joined(|rank| Some(hosts.get(&rank)?.1.to_string())),
@@ -167,6 +178,10 @@ fn facts(meta: &Meta, contents: &Contents<'_>) -> Vec<(String, String)> {
         fact("slowest_connect_ms", connect.map(|ns| format!("{:.3}", ns as f64 / 1e6)).unwrap_or_default()),
         fact("started_utc", utc(meta.unix_ns_at_zero)),
     ];
+    if let Some(compute) = meta.compute {
+        facts.push(fact("compute_repetitions", compute.repetitions.to_string()));
+        facts.push(fact("compute_array_bytes", compute.array_bytes.to_string()));
+    }
     facts.extend(meta.server_settings.iter().map(|(name, value)| (format!("store {name}"), value.clone())));
     facts
 }
@@ -178,6 +193,20 @@ fn utc(unix_ns: u64) -> String {
         .and_then(|seconds| jiff::Timestamp::from_second(seconds).ok())
         .map(|time| time.to_string())
         .unwrap_or_default()
+}
+
+fn disturbed_note(measured: &Measured) -> Option<String> {
+    let all = measured.sizes.iter().flat_map(|size| size.application.iter().map(move |one| (size, one)));
+    let faster: Vec<_> = all.filter(|(_, one)| one.is_faster_beside()).collect();
+    let (size, one) = faster.first()?;
+    Some(format!(
+        "{} takes longer alone than beside the store at {} of {} sizes, such as {}: other work on the node, or a clock that warmed up, \
+         disturbed what was measured alone; take the slowdown with care",
+        one.op,
+        faster.len(),
+        measured.sizes.len(),
+        show_bytes(size.payload_bytes)
+    ))
 }
 
 fn clock_note(measured: &Measured) -> Option<String> {

@@ -3,6 +3,7 @@
 use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
 
+use crate::collect::application::{Application, Pooled};
 use crate::collect::baseline::Baseline;
 use crate::collect::circumstances::Difference;
 use crate::collect::model::{Collection, Measured, OpResult, Run, SizeResult, Standings};
@@ -20,6 +21,7 @@ pub fn render(collection: &Collection) -> Result<String> {
         "runs": collection.runs.iter().map(run).collect::<Vec<_>>(),
         "problems": collection.problems.iter().map(problem).collect::<Vec<_>>(),
         "scaling": collection.scaling.iter().map(scaling).collect::<Vec<_>>(),
+        "application": collection.application.iter().map(pooled).collect::<Vec<_>>(),
         "baseline": collection.baseline.as_ref().map(baseline),
     });
     Ok(serde_json::to_string(&all).context("cannot encode the report")? + "\n")
@@ -57,6 +59,7 @@ fn measured(run: &Run, measured: &Measured) -> Value {
         "standing_of_hosts": standings(&measured.hosts_standing),
         "standing_of_shards": standings(&measured.shards_standing),
         "sizes": measured.sizes.iter().map(|it| size(run, it)).collect::<Vec<_>>(),
+        "alone": measured.alone.as_ref().map(op),
     })
 }
 
@@ -84,7 +87,23 @@ fn size(run: &Run, size: &SizeResult) -> Value {
         "classic_gb_per_s": gb(size.classic_gb_per_s),
         "shard_gb_per_s": size.shard_gb_per_s.iter().map(|one| gb(*one)).collect::<Vec<_>>(),
         "ops": size.ops.iter().map(op).collect::<Vec<_>>(),
+        "application": size.application.iter().map(application).collect::<Vec<_>>(),
     })
+}
+
+fn application(of: &Application) -> Value {
+    let interval = |of: Option<(f64, f64)>| of.map(|(low, high)| [rounded(low, 6), rounded(high, 6)]);
+    json!({
+        "op": of.op,
+        "slowdown": of.slowdown.map(|ratio| rounded(ratio, 6)),
+        "slowdown_ci99": interval(of.slowdown_ci99),
+        "transfer_share": of.share.map(|share| rounded(share, 6)),
+        "transfer_share_ci99": interval(of.share_ci99),
+    })
+}
+
+fn pooled(of: &Pooled) -> Value {
+    json!({ "run": of.run, "runs": of.runs.len(), "payload_bytes": of.payload_bytes, "figures": application(&of.of) })
 }
 
 fn op(op: &OpResult) -> Value {

@@ -1,6 +1,7 @@
 //! Renderers: pure functions from the [`Collection`] to the bytes of a file. None reads a file or a clock, so the same
 //! results give the same bytes.
 
+pub mod application;
 pub mod changes;
 pub mod csv;
 pub mod html;
@@ -16,7 +17,13 @@ pub use super::groups;
 use super::model::{Collection, Run, State};
 
 /// Name of the comparison in the report.
-pub const BASELINE: &str = "baseline.csv";
+const BASELINE: &str = "baseline.csv";
+
+/// Name of what the store costs the application.
+const APPLICATION: &str = "application.csv";
+
+/// Files that a report has only where there is something to say: those of an earlier collection would pass for its own.
+pub const SOMETIMES: [&str; 2] = [BASELINE, APPLICATION];
 
 /// The files of the report as (name, bytes).
 pub fn files(collection: &Collection) -> Result<Vec<(&'static str, Vec<u8>)>> {
@@ -27,6 +34,9 @@ pub fn files(collection: &Collection) -> Result<Vec<(&'static str, Vec<u8>)>> {
         ("scaling.csv", csv::scaling::render(&collection.scaling)?),
         ("report.html", html::render(collection)?),
     ];
+    if !collection.application.is_empty() {
+        files.push((APPLICATION, csv::application::render(collection)?));
+    }
     if let Some(baseline) = &collection.baseline {
         files.push((BASELINE, csv::baseline::render(baseline)?));
     }
@@ -94,6 +104,14 @@ pub const DEFINITIONS: &[(&str, &str)] = &[
         "Speed-up is bandwidth / that of the smallest point of a series, efficiency is speed-up / growth. load: more \
          clients on the same store; strong: more DB nodes under the same load; weak: both grow together. A fit of the \
          Universal Scalability Law (Gunther) is given from 5 distinct points on, if it meets each within 25 %.",
+    ),
+    (
+        "application",
+        "Where ranks compute between their transfers. Slowdown: median time to compute / median time of the same before the store \
+         had traffic, all ranks at once both times; with a 99 % interval from blocks of iterations, over repeats the geometric mean \
+         with Student's. In transfers: part of the time of transfers and computation that transfers take, as the median over \
+         blocks of iterations; waiting for others or for a schedule is neither. Bandwidths then count the time in which \
+         at least one rank transfers.",
     ),
     (
         "baseline",

@@ -15,6 +15,11 @@ pub fn gb_per_s(value: Option<f64>) -> String {
     value.map(|value| format!("{value:.6}")).unwrap_or_default()
 }
 
+/// A part or a ratio with six decimals.
+pub fn share(value: Option<f64>) -> String {
+    gb_per_s(value)
+}
+
 /// Three significant digits without an exponent, for people: `0.0123`, `1.23`, `123`, `12345`.
 pub fn short(value: f64) -> String {
     let whole_digits = if value.abs() < 1e-9 { 1 } else { value.abs().log10().floor() as i32 + 1 };

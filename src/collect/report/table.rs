@@ -2,6 +2,7 @@
 
 use textwrap::core::display_width;
 
+use super::application::{MEANING, says, whose, worst};
 use super::number::short;
 use super::{complaint, headline};
 use crate::collect::model::{Collection, Run};
@@ -35,10 +36,26 @@ pub fn render(collection: &Collection) -> String {
             text.push_str(meaning);
         }
     }
+    text.push_str(&application(collection));
     if let Some(baseline) = &collection.baseline {
         text.push_str(&super::changes::text(baseline));
     }
     text.push_str(&problems(collection));
+    text
+}
+
+/// What the store costs the application; empty where no run computes.
+fn application(collection: &Collection) -> String {
+    let worst = worst(&collection.application);
+    if worst.is_empty() {
+        return String::new();
+    }
+    let mut text = format!("\n{}\n", textwrap::fill(&format!("{MEANING}:"), WIDTH));
+    for one in worst {
+        let options = textwrap::Options::new(WIDTH).initial_indent("- ").subsequent_indent("  ");
+        let line = format!("{} ({}): {}", plain(&one.run), whose(one), says(one));
+        text.push_str(&format!("{}\n", textwrap::fill(&line, options)));
+    }
     text
 }
 

@@ -47,6 +47,23 @@ pub fn welch_p(old: &[f64], new: &[f64], margin: f64) -> Option<f64> {
     Some((2.0 * t.sf(beyond / squared.sqrt())).min(1.0))
 }
 
+/// Geometric mean; `None` where there are no values, or one is not positive.
+pub fn geometric_mean(values: &[f64]) -> Option<f64> {
+    let mean = values.iter().map(|value| value.ln()).sum::<f64>() / values.len() as f64;
+    mean.is_finite().then(|| mean.exp())
+}
+
+/// Repeats below which there is no interval: that of two reaches 64 times their deviation to each side and says nothing.
+const LEAST_REPEATS: usize = 3;
+
+/// Student's interval of the geometric mean of what repeats found; `None` for fewer than three, or one that is not positive.
+pub fn of_repeats(values: &[f64]) -> Option<(f64, f64)> {
+    let Moments { n, mean, variance_of_mean } = moments(values).filter(|_| values.len() >= LEAST_REPEATS)?;
+    let t = StudentsT::new(0.0, 1.0, n - 1.0).ok()?.inverse_cdf(f64::midpoint(1.0, CONFIDENCE));
+    let half = t * variance_of_mean.sqrt();
+    Some(((mean - half).exp(), (mean + half).exp()))
+}
+
 /// Of Welch and Satterthwaite.
 fn freedom(old: &Moments, new: &Moments) -> f64 {
     let part = |of: &Moments| of.variance_of_mean.powi(2) / (of.n - 1.0);
@@ -75,14 +92,25 @@ pub fn block_ratio(old: &[f64], new: &[f64]) -> Option<(f64, f64)> {
     if old.len().min(new.len()) < LEAST_BLOCKS || old.iter().chain(new).any(|value| *value <= 0.0) {
         return None;
     }
+    drawn(|random, drawn| Some(draw(new, random, drawn)? / draw(old, random, drawn)?))
+}
+
+/// Interval of the median of what consecutive blocks of iterations have; `None` for fewer than 8 blocks.
+pub fn block_median(values: &[f64]) -> Option<(f64, f64)> {
+    if values.len() < LEAST_BLOCKS {
+        return None;
+    }
+    drawn(|random, drawn| draw(values, random, drawn))
+}
+
+/// The middle part of many draws.
+fn drawn(mut one: impl FnMut(&mut fastrand::Rng, &mut Vec<f64>) -> Option<f64>) -> Option<(f64, f64)> {
     let mut random = fastrand::Rng::with_seed(SEED);
-    let mut drawn = Vec::new();
-    let mut ratios: Vec<f64> = (0..DRAWS)
-        .filter_map(|_| Some(draw(new, &mut random, &mut drawn)? / draw(old, &mut random, &mut drawn)?))
-        .collect();
-    ratios.sort_by(f64::total_cmp);
-    let beyond = (ratios.len() as f64 * (1.0 - CONFIDENCE) / 2.0) as usize;
-    Some((*ratios.get(beyond)?, *ratios.get(ratios.len() - 1 - beyond)?))
+    let mut scratch = Vec::new();
+    let mut all: Vec<f64> = (0..DRAWS).filter_map(|_| one(&mut random, &mut scratch)).collect();
+    all.sort_by(f64::total_cmp);
+    let beyond = (all.len() as f64 * (1.0 - CONFIDENCE) / 2.0) as usize;
+    Some((*all.get(beyond)?, *all.get(all.len() - 1 - beyond)?))
 }
 
 /// Median of as many values as there are, drawn in stretches that go on at the start after the end.
@@ -111,6 +139,24 @@ mod tests {
     }
 
     const WELCH: (f64, f64) = (0.961447787, 1.547653024);
+
+    #[test]
+    fn repeats_have_students_interval() {
+        // t(0.995, 2 degrees of freedom) = 9.924843; logs 0, 1, 2: mean 1, deviation of the mean 1 / sqrt 3
+        let (low, high) = of_repeats(&[1.0, 1.0f64.exp(), 2.0f64.exp()]).unwrap();
+        let half = 9.924843 / 3.0f64.sqrt();
+        assert!((low.ln() - 1.0 + half).abs() < 1e-5 && (high.ln() - 1.0 - half).abs() < 1e-5, "{low} {high}");
+        assert_eq!((of_repeats(&[1.0, 2.0]), of_repeats(&[1.0, 2.0, 0.0])), (None, None));
+        assert_eq!((geometric_mean(&[]), geometric_mean(&[0.0])), (None, None));
+    }
+
+    #[test]
+    fn the_median_of_blocks_lies_in_its_interval() {
+        let parts: Vec<f64> = (0..32).map(|i| 0.1 + 0.01 * f64::from(i % 7)).collect();
+        let (low, high) = block_median(&parts).unwrap();
+        assert!((0.1..=0.13).contains(&low) && (0.13..=0.16).contains(&high), "{low} {high}");
+        assert_eq!(block_median(&parts[..7]), None);
+    }
 
     #[test]
     fn blocks_that_scatter_widen_the_interval_around_the_ratio() {

@@ -1,8 +1,8 @@
 //! One block as it lies in the file: where it ends, whether it is whole, what it says.
 
 use super::{
-    BLOCK_HEADER, BLOCK_MAGIC, Effort, HostClock, KIND_CLOCKS, KIND_EFFORT, KIND_END, KIND_META, KIND_RANKS,
-    KIND_SAMPLES, Meta, RankInfo, STEPS_FROM_START,
+    BLOCK_HEADER, BLOCK_MAGIC, Effort, HostClock, KIND_ALONE, KIND_CLOCKS, KIND_EFFORT, KIND_END, KIND_META,
+    KIND_RANKS, KIND_SAMPLES, Meta, RankInfo, STEPS_FROM_START,
 };
 use crate::record::op::MOST_OPS;
 
@@ -23,6 +23,8 @@ pub enum Block<'a> {
     Meta(Box<Meta>),
     Ranks(Vec<RankInfo>),
     Samples(SeriesView<'a>),
+    /// What a rank computed alone.
+    Alone(SeriesView<'a>),
     Effort(RawEffort<'a>),
     Clocks(Vec<HostClock>),
     End,
@@ -77,6 +79,7 @@ impl<'a> RawBlock<'a> {
                 Block::Ranks(serde_json::from_slice(payload).map_err(|_| "the ranks' description is unreadable")?)
             }
             KIND_SAMPLES => Block::Samples(view(header, payload)?),
+            KIND_ALONE => Block::Alone(view(header, payload)?),
             KIND_EFFORT => Block::Effort(RawEffort(payload)),
             KIND_CLOCKS => Block::Clocks(serde_json::from_slice(payload).map_err(|_| "the clocks are unreadable")?),
             KIND_END => Block::End,

@@ -7,7 +7,8 @@
 //! ```text
 //!  0  [u8;4]  "SHSB"
 //!  4  u32     CRC-32 (IEEE) of header bytes 8..64 and the payload
-//!  8  u16     kind: 1 meta (JSON), 2 ranks (JSON), 3 samples, 4 end of an orderly run, 5 effort (JSON), 6 clocks (JSON)
+//!  8  u16     kind: 1 meta (JSON), 2 ranks (JSON), 3 samples, 4 end of an orderly run, 5 effort (JSON), 6 clocks (JSON),
+//!             7 samples of what a rank computes alone, which belong to no size
 //! 10  u16     bytes a value, 4 or 8 (samples)
 //! 12  u32     payload length in bytes
 //! 16  u32     rank                                        \
@@ -30,8 +31,8 @@
 //! start of a sample minus the start of the sample of the same op before it (0 for the first). Starts and not ends: samples
 //! of an open loop, or of pipelined commands, overlap. Files of schema 1 have 0 at byte 22 and steps from the end.
 //!
-//! Blocks are written between two tensor sizes: meta, ranks, then for each size all samples and the effort of all ranks,
-//! at last clocks and end. A reader passes over kinds that it does not know.
+//! Blocks are written between two tensor sizes: meta, ranks, what ranks computed alone, then for each size all samples and the
+//! effort of all ranks, at last clocks and end. A reader passes over kinds that it does not know.
 
 mod block;
 mod closing;
@@ -45,10 +46,11 @@ pub use block::{Block, Flaw, RawBlock, RawEffort, SeriesHead, SeriesView};
 pub use closing::{Effort, HostClock, RankEffort};
 pub use read::{Contents, SamplesFile, are_whole};
 pub use stream::{Piece, SamplesStream};
-pub use write::{file_header, push_clocks, push_effort, push_end, push_meta, push_ranks, push_series};
+pub use write::{file_header, push_alone, push_clocks, push_effort, push_end, push_meta, push_ranks, push_series};
 
 use serde::{Deserialize, Serialize};
 
+use super::compute::Calibration;
 use super::op::Described;
 use super::vocabulary::{Barrier, KeyPlacement, Wire};
 use super::workload::Workload;
@@ -70,6 +72,7 @@ const KIND_SAMPLES: u16 = 3;
 const KIND_END: u16 = 4;
 const KIND_EFFORT: u16 = 5;
 const KIND_CLOCKS: u16 = 6;
+const KIND_ALONE: u16 = 7;
 
 /// What was true of the whole run: measured or asked by the client, not copied from the manifest.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -92,6 +95,9 @@ pub struct Meta {
     /// The timed steps: series name them by their place. Files that lack them have those of their workload.
     #[serde(default)]
     pub ops: Vec<Described>,
+    /// What a call of the application's op is; absent where ranks do not compute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compute: Option<Calibration>,
     /// Interface or address that the ranks' connections were bound to; absent where the kernel chose it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
@@ -189,6 +195,7 @@ pub fn example_meta() -> Meta {
         tensor_bytes: vec![1024, 65536],
         workload: Workload::default(),
         ops: Workload::default().ops(),
+        compute: None,
         source: None,
         server: "redis 7.0.15".into(),
         server_settings: vec![("io-threads".into(), "1".into())],

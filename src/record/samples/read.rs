@@ -23,6 +23,8 @@ pub struct Contents<'a> {
     pub ranks: Vec<RankInfo>,
     /// In the order of writing: by size, then by rank, then by op.
     pub series: Vec<SeriesView<'a>>,
+    /// What each rank computed alone, in the order of ranks.
+    pub alone: Vec<SeriesView<'a>>,
     /// In the order of sizes; empty in files of schema 1.
     pub effort: Vec<Effort>,
     /// In the order of [`Meta::hosts`]; absent in files of schema 1, and where the run was cut short.
@@ -83,6 +85,7 @@ impl<'a> Contents<'a> {
             Block::Meta(meta) => self.meta = Some(*meta),
             Block::Ranks(ranks) => self.ranks = ranks,
             Block::Samples(series) => self.series.push(series),
+            Block::Alone(series) => self.alone.push(series),
             Block::Effort(effort) => self.effort.push(effort.decode()?),
             Block::Clocks(clocks) => self.clocks_at_end = Some(clocks),
             Block::End => self.ended = true,

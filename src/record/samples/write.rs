@@ -3,8 +3,8 @@
 use anyhow::{Context, Result, ensure};
 
 use super::{
-    BLOCK_HEADER, BLOCK_MAGIC, Effort, FILE_HEADER, FILE_MAGIC, HostClock, KIND_CLOCKS, KIND_EFFORT, KIND_END,
-    KIND_META, KIND_RANKS, KIND_SAMPLES, Meta, RankInfo, STEPS_FROM_START, Series,
+    BLOCK_HEADER, BLOCK_MAGIC, Effort, FILE_HEADER, FILE_MAGIC, HostClock, KIND_ALONE, KIND_CLOCKS, KIND_EFFORT,
+    KIND_END, KIND_META, KIND_RANKS, KIND_SAMPLES, Meta, RankInfo, STEPS_FROM_START, Series,
 };
 use crate::record::SCHEMA;
 
@@ -46,6 +46,18 @@ pub fn push_end(to: &mut Vec<u8>) {
 /// # Panics
 /// If the two columns differ in length: an error of the caller.
 pub fn push_series(to: &mut Vec<u8>, series: &Series<'_>) {
+    push_samples(to, KIND_SAMPLES, series);
+}
+
+/// Appends what one rank computed alone: samples of no size.
+///
+/// # Panics
+/// As [`push_series`].
+pub fn push_alone(to: &mut Vec<u8>, series: &Series<'_>) {
+    push_samples(to, KIND_ALONE, series);
+}
+
+fn push_samples(to: &mut Vec<u8>, kind: u16, series: &Series<'_>) {
     let n = series.durations_ns.len();
     assert_eq!(n, series.starts_ns.len(), "a start for each duration");
     // starts of a series do not fall; anything else would be an error of the clock
@@ -61,7 +73,7 @@ pub fn push_series(to: &mut Vec<u8>, series: &Series<'_>) {
     };
     push_block(
         to,
-        KIND_SAMPLES,
+        kind,
         |header| {
             header[10..12].copy_from_slice(&width.to_le_bytes());
             header[16..20].copy_from_slice(&series.rank.to_le_bytes());

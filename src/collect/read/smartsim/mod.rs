@@ -125,6 +125,7 @@ fn describe(
         facts.push(("ranks_per_shard_from".to_owned(), "names of its keys, not recorded".to_owned()));
     }
     Measured {
+        alone: None,
         ranks,
         hosts: config.client_nodes as usize,
         host_names: Vec::new(),

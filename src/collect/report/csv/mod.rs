@@ -1,5 +1,6 @@
 //! `results.csv` and `runs.csv`: everything, for everybody's own tools. Units are in the headers, an absent value is empty.
 
+pub mod application;
 pub mod baseline;
 pub mod scaling;
 

@@ -12,6 +12,7 @@ use super::axes::{self, Axis, PREFER, WEAK, X};
 use super::baseline::{Comparison, comparison};
 use super::placement::{self, Node};
 use super::scaling::{self, Series};
+use crate::collect::application::{Application, Pooled};
 use crate::collect::model::{Collection, OpResult, Run, SizeResult, Standings};
 use crate::collect::params::Value;
 use crate::collect::stats::density::Density;
@@ -56,6 +57,9 @@ struct Data<'a> {
     /// Each once: most runs share theirs with others.
     placements: Vec<Vec<Node>>,
     scaling: Vec<Series<'a>>,
+    /// What the store costs the application, over repeats.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    application: Vec<PooledData<'a>>,
     baseline: Option<Comparison<'a>>,
 }
 
@@ -90,6 +94,22 @@ struct Slow<'a> {
     slowest: Vec<(&'a str, u32, Rough)>,
 }
 
+/// An op of the application at a size; the slowdown and the part of transfers as (figure, low, high).
+#[derive(Serialize)]
+struct PooledData<'a> {
+    runs: &'a [usize],
+    bytes: u64,
+    #[serde(flatten)]
+    of: ApplicationData,
+}
+
+#[derive(Serialize)]
+struct ApplicationData {
+    op: Op,
+    slowdown: [Option<Figure>; 3],
+    share: [Option<Figure>; 3],
+}
+
 #[derive(Serialize)]
 struct SizeData {
     bytes: u64,
@@ -104,6 +124,8 @@ struct SizeData {
     densities: BTreeMap<&'static str, (Figure, Figure, String, u64)>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     flags: BTreeMap<&'static str, Vec<String>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    application: Vec<ApplicationData>,
 }
 
 /// A number with five digits, one more than the page shows.
@@ -158,6 +180,7 @@ pub fn json(collection: &Collection) -> Result<String> {
         runs: runs_data,
         placements,
         scaling: scaling::series(&collection.scaling),
+        application: collection.application.iter().map(pooled_data).collect(),
         baseline: collection.baseline.as_ref().map(comparison),
     };
     let text = serde_json::to_string(&data).context("cannot encode the plots' data")?;
@@ -219,7 +242,21 @@ fn size_data(size: &SizeResult) -> SizeData {
         ops: size.ops.iter().map(|op| (op.op.as_str(), op_data(op))).collect(),
         densities: size.ops.iter().filter_map(|op| Some((op.op.as_str(), shape(op.density.as_ref()?)))).collect(),
         flags: size.ops.iter().map(|op| (op.op.as_str(), op.flags())).filter(|(_, flags)| !flags.is_empty()).collect(),
+        application: size.application.iter().map(application_data).collect(),
     }
+}
+
+fn pooled_data(pooled: &Pooled) -> PooledData<'_> {
+    PooledData { runs: &pooled.runs, bytes: pooled.payload_bytes, of: application_data(&pooled.of) }
+}
+
+fn application_data(of: &Application) -> ApplicationData {
+    let with = |figure: Option<f64>, interval: Option<(f64, f64)>| {
+        let (low, high) = interval.unzip();
+        [figure, low, high].map(|value| value.map(Figure))
+    };
+    let (slowdown, share) = (with(of.slowdown, of.slowdown_ci99), with(of.share, of.share_ci99));
+    ApplicationData { op: of.op, slowdown, share }
 }
 
 fn shape(density: &Density) -> (Figure, Figure, String, u64) {

@@ -46,6 +46,7 @@ const SCRIPTS: &[&str] = &[
     include_str!("js/latency.js"),
     include_str!("js/sides.js"),
     include_str!("js/fits.js"),
+    include_str!("js/application.js"),
     include_str!("js/baseline.js"),
     include_str!("js/detail.js"),
     include_str!("js/placement.js"),
@@ -66,7 +67,13 @@ pub fn render(collection: &Collection) -> Result<Vec<u8>> {
     if let Some(baseline) = &collection.baseline {
         context.insert("baseline", &baseline::Summary::of(baseline));
     }
-    context.insert("sections", &sections(has_plots, collection.baseline.is_some()));
+    let shown = Shown {
+        plots: has_plots,
+        baseline: collection.baseline.is_some(),
+        application: !collection.application.is_empty(),
+    };
+    context.insert("has_application", &shown.application);
+    context.insert("sections", &sections(shown));
     context.insert("headline", &headline(collection));
     context.insert("states", &overview::states(collection));
     context.insert("highlights", &overview::highlights(runs));
@@ -87,17 +94,31 @@ fn script() -> String {
     format!("(() => {{\n\"use strict\";\n{}}})();", SCRIPTS.concat())
 }
 
+/// Which sections there are beside those that every page has.
+#[derive(Clone, Copy)]
+struct Shown {
+    plots: bool,
+    baseline: bool,
+    application: bool,
+}
+
 /// (id, title) of the sections, for the page's list of contents.
-fn sections(has_plots: bool, has_baseline: bool) -> Vec<(&'static str, &'static str)> {
+fn sections(shown: Shown) -> Vec<(&'static str, &'static str)> {
     let plots = [
         ("baseline", "Against the baseline"),
         ("bandwidth", "Bandwidth and efficiency"),
         ("latency", "Latency"),
+        ("application", "Application"),
         ("heat", "Heat map"),
         ("sides", "Side by side"),
         ("run-detail", "One run"),
     ];
-    let plots = plots.into_iter().filter(|(id, _)| has_plots && (has_baseline || *id != "baseline"));
+    let is_there = |id: &str| match id {
+        "baseline" => shown.baseline,
+        "application" => shown.application,
+        _ => true,
+    };
+    let plots = plots.into_iter().filter(|(id, _)| shown.plots && is_there(id));
     let rest = [("runs", "Runs"), ("provenance", "Provenance"), ("definitions", "Definitions")];
     [("overview", "Overview")].into_iter().chain(plots).chain(rest).collect()
 }
@@ -127,7 +148,7 @@ mod tests {
 
     #[test]
     fn every_section_of_the_list_is_in_the_page() {
-        for (id, _) in sections(true, true) {
+        for (id, _) in sections(Shown { plots: true, baseline: true, application: true }) {
             assert!(TEMPLATE.contains(&format!("<section id=\"{id}\"")), "{id}");
         }
     }

@@ -1,5 +1,6 @@
 //! `summary.md`: the report in short, to paste into an issue or a mail.
 
+mod application;
 mod series;
 
 use std::collections::BTreeMap;
@@ -32,6 +33,7 @@ pub fn render(collection: &Collection) -> String {
     problems(&mut text, collection);
     runs(&mut text, &collection.runs);
     text.push_str(&series::scaling(&collection.scaling, cell));
+    text.push_str(&application::application(&collection.application, cell));
     if collection.runs.len() <= FEW_RUNS {
         figures(&mut text, &collection.runs);
     }
