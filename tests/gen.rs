@@ -48,6 +48,26 @@ fn whole_scripts_are_as_they_were_approved() {
 }
 
 #[test]
+fn many_permutations_are_made_side_by_side_and_in_order() {
+    let cli = Cli::new();
+    let list = |last: u32| (1..=last).map(|one| one.to_string()).collect::<Vec<_>>().join(",");
+    let (nodes, ranks) = (format!("--client-nodes={}", list(30)), format!("--clients-per-node={}", list(40)));
+    let args = ["--site", "frontier", "--deployment=standard", &nodes, &ranks, "--db-nodes=2", "--account=abc"];
+    let made = cli.ok(&args);
+    let names: Vec<&str> = made.lines().filter_map(|line| line.rsplit('/').next()).collect();
+    assert_eq!(names.len(), 1200);
+    let due = (1..=30).flat_map(|nodes| (1..=40).map(move |ranks| format!("standard-n{nodes}x{ranks}-")));
+    assert!(names.iter().zip(due).all(|(name, start)| name.starts_with(&start)), "{names:?}");
+    // one of each thread, and what none of them wrote
+    let again = cli.ok(&args);
+    assert!(again.lines().all(|line| line.starts_with("unchanged")), "{again}");
+    let script = cli.scripts().pop().unwrap();
+    fs::write(&script, "#!/bin/bash\n").unwrap();
+    let changed = cli.ok(&args);
+    assert_eq!(changed.lines().filter(|line| line.starts_with("changed")).count(), 1, "{changed}");
+}
+
+#[test]
 fn every_site_deployment_and_binding_makes_clean_bash() {
     for site in shardscale::site::builtin_names() {
         for bind in shardscale::site::load(&site, None).unwrap().launch.cpu_bind {

@@ -3,19 +3,18 @@
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::fs;
+use std::num::NonZero;
 use std::panic::resume_unwind;
 use std::path::Path;
-use std::sync::mpsc;
 use std::thread;
 
 use anyhow::{Context, Result, ensure};
 
 use super::packing::PackFiles;
-use super::plan::Plan;
+use super::plan::{Plan, Planned};
 use super::planner::{Files, Planner, script_path};
 use crate::record::attempt::{self, Attempt, Outcome};
 use crate::record::jobs::DB_SCRIPT;
-use crate::record::manifest::Manifest;
 use crate::record::{files, manifest, pack, samples};
 
 /// What became, or would become, of one permutation.
@@ -190,11 +189,11 @@ fn results(run_dir: &Path) -> Result<Results> {
 /// How the whole plan stands to the folder.
 pub fn find(planner: &Planner<'_>, plan: &Plan) -> Result<Changes> {
     let folder = Folder::list(&plan.out)?;
-    let mut changes = Changes::new();
-    for planned in &plan.planned {
+    let planned: Vec<&Planned> = plan.planned.iter().collect();
+    let mut changes = each(planner, &planned, |planner, planned| {
         let name = &planned.manifest.name;
-        changes.push((name.clone(), folder.compare(name, &planner.files(plan, &planned.manifest)?, false)?));
-    }
+        Ok((name.clone(), folder.compare(name, &planner.files(plan, &planned.manifest)?, false)?))
+    })?;
     for planned in &plan.packs {
         let name = &planned.pack.name;
         changes.push((name.clone(), folder.compare_pack(name, &PackFiles::of(planner, planned)?)?));
@@ -208,10 +207,12 @@ pub fn find(planner: &Planner<'_>, plan: &Plan) -> Result<Changes> {
 /// # Errors
 /// Something was measured with other parameters.
 pub fn refuse_conflicts<'p>(folder: &Folder<'_>, planner: &Planner<'_>, plan: &'p Plan) -> Result<HashSet<&'p str>> {
-    let there = plan.planned.iter().map(|planned| &planned.manifest).filter(|it| folder.runs.contains(&it.name));
-    let make = |manifest: &'p Manifest| Ok((manifest.name.as_str(), planner.manifest_text(manifest)?));
-    let standings =
-        beside(there, make, |(name, text)| folder.compare_manifest(name, &text).map(|standing| (name, standing)))?;
+    let there: Vec<&Planned> =
+        plan.planned.iter().filter(|planned| folder.runs.contains(&planned.manifest.name)).collect();
+    let standings = each(planner, &there, |planner, planned| {
+        let name = planned.manifest.name.as_str();
+        Ok((name, folder.compare_manifest(name, &planner.manifest_text(&planned.manifest)?)?))
+    })?;
     let of = |wanted: fn(&Standing) -> bool| {
         standings.iter().filter(move |(_, standing)| wanted(standing)).map(|(name, _)| *name)
     };
@@ -227,34 +228,35 @@ pub fn refuse_conflicts<'p>(folder: &Folder<'_>, planner: &Planner<'_>, plan: &'
     Ok(of(|standing| matches!(standing, Standing::Same)).collect())
 }
 
-/// Makes something of each item here, and has another thread use it meanwhile: texts are made while those before them are read or
-/// written. Results in the order of the items.
+/// Does `work` for each of `planned`, on several threads where there are many. Each thread has a planner of its own, since a planner
+/// remembers what it rendered. Results in the order of `planned`.
 ///
 /// # Errors
-/// The first that `make`, or else `used`, meets; what follows is left undone.
-pub fn beside<I, T: Send, R: Send>(
-    items: impl Iterator<Item = I>,
-    mut make: impl FnMut(I) -> Result<T>,
-    mut used: impl FnMut(T) -> Result<R> + Send,
+/// The first in that order.
+pub fn each<'p, R: Send>(
+    planner: &Planner<'_>,
+    planned: &[&'p Planned],
+    work: impl Fn(&Planner<'_>, &'p Planned) -> Result<R> + Sync,
 ) -> Result<Vec<R>> {
-    /// Made and not used yet, at most: enough that neither side waits for the other's slow moments, and little memory.
-    const AHEAD: usize = 64;
+    /// Permutations for which another planner, with its templates, pays.
+    const SHARE: usize = 500;
+    /// A login node has other users.
+    const MOST_THREADS: usize = 8;
+    let cores = thread::available_parallelism().map_or(1, NonZero::get).min(MOST_THREADS);
+    let share = planned.len().div_ceil(cores).max(SHARE);
+    let Some((here, elsewhere)) = planned.split_at_checked(share.min(planned.len())) else { return Ok(Vec::new()) };
+    let request = planner.request;
+    let all = |planner: &Planner<'_>, part: &[&'p Planned]| -> Result<Vec<R>> {
+        part.iter().map(|planned| work(planner, planned)).collect()
+    };
     thread::scope(|scope| {
-        let (send, receive) = mpsc::sync_channel(AHEAD);
-        let user = scope.spawn(move || receive.into_iter().map(&mut used).collect::<Result<Vec<R>>>());
-        let all = || -> Result<()> {
-            for item in items {
-                // whoever uses them has failed, and says why
-                if send.send(make(item)?).is_err() {
-                    break;
-                }
-            }
-            Ok(())
-        };
-        let made = all();
-        drop(send);
-        let used = user.join().unwrap_or_else(|panic| resume_unwind(panic));
-        made.and(used)
+        let others: Vec<_> =
+            elsewhere.chunks(share).map(|part| scope.spawn(move || all(&Planner::new(request)?, part))).collect();
+        let mut results = all(planner, here)?;
+        for other in others {
+            results.extend(other.join().unwrap_or_else(|panic| resume_unwind(panic))?);
+        }
+        Ok(results)
     })
 }
 

@@ -29,7 +29,7 @@ use crate::study::{Point, Rules, Said, Settings, Study, StudyFile, name};
 
 /// What all permutations of a request share.
 pub struct Planner<'a> {
-    request: &'a Request,
+    pub request: &'a Request,
     pub site: Site,
     pub study: Study,
     pub rules: Rules,

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
-use super::changes::{Change, Changes, Folder, beside, refuse_conflicts};
+use super::changes::{Change, Changes, Folder, each, refuse_conflicts};
 use super::packing::PackFiles;
 use super::plan::{Plan, Planned};
 use super::planner::{Files, Planner, script_path};
@@ -16,8 +16,8 @@ use crate::record::{files, manifest, pack};
 /// Held while a folder is written to.
 const LOCK_FILE: &str = ".shardscale-gen.lock";
 
-/// Writes a plan, and removes orphans where told to `prune`. Texts are made one permutation at a time, while those before are
-/// written: ten thousand scripts would not fit in memory well.
+/// Writes a plan, and removes orphans where told to `prune`. Texts are made one permutation at a time on
+/// each thread: ten thousand scripts would not fit in memory well.
 ///
 /// # Errors
 /// See [`super::run`].
@@ -26,13 +26,15 @@ pub fn write(planner: &Planner<'_>, plan: &Plan, prune: bool) -> Result<Changes>
     let _lock = lock(&plan.out)?;
     let folder = Folder::list(&plan.out)?;
     let same = refuse_conflicts(&folder, planner, plan)?;
-    let make = |planned: &'_ Planned| Ok((planned.manifest.name.clone(), planner.files(plan, &planned.manifest)?));
-    let mut changes = beside(plan.planned.iter(), make, |(name, texts)| {
-        let change = folder.compare(&name, &texts, same.contains(name.as_str()))?;
+    let planned: Vec<&Planned> = plan.planned.iter().collect();
+    let mut changes = each(planner, &planned, |planner, planned| {
+        let name = &planned.manifest.name;
+        let texts = planner.files(plan, &planned.manifest)?;
+        let change = folder.compare(name, &texts, same.contains(name.as_str()))?;
         if matches!(change, Change::New | Change::Changed) {
-            write_one(&folder, &plan.out, &name, &texts)?;
+            write_one(&folder, &plan.out, name, &texts)?;
         }
-        Ok((name, change))
+        Ok((name.clone(), change))
     })?;
     for planned in &plan.packs {
         let (name, texts) = (&planned.pack.name, PackFiles::of(planner, planned)?);
