@@ -11,6 +11,7 @@ use crate::collect::params::{COLUMNS, FOLLOWS, Value};
 const CLIENT_NODES: &str = "client_nodes";
 const CLIENTS_PER_NODE: &str = "clients_per_node";
 const SOURCE: &str = "source";
+const STORE: &str = "store";
 
 /// Columns in which runs of one line may differ beside the axis: the repeat, and what follows from both.
 const FREE: &[&str] = &[
@@ -58,16 +59,19 @@ pub fn labels(keys: &[&Key]) -> Vec<String> {
     keys.iter().map(label).collect()
 }
 
-/// Whether one source of results does not record a column while all of the other agree on it: the source's name says it.
+/// Whether another column says it already: some sources of results do not record a column, and some stores do not have what it counts,
+/// while all others agree on it.
 fn is_implied(keys: &[&Key], at: usize) -> bool {
-    let source = |key: &Key| key.iter().find(|(column, _)| *column == SOURCE).cloned();
-    let mut by_source: BTreeMap<_, BTreeSet<&Option<Value>>> = BTreeMap::new();
-    for key in keys.iter().filter(|key| key[at].0 != SOURCE) {
-        by_source.entry(source(key)).or_default().insert(&key[at].1);
-    }
-    by_source.len() > 1
-        && by_source.values().all(|values| values.len() == 1)
-        && by_source.values().any(|values| values.contains(&None))
+    [SOURCE, STORE].into_iter().filter(|by| keys.iter().all(|key| key[at].0 != *by)).any(|by| {
+        let kind = |key: &Key| key.iter().find(|(column, _)| *column == by).cloned();
+        let mut by_kind: BTreeMap<_, BTreeSet<&Option<Value>>> = BTreeMap::new();
+        for key in keys {
+            by_kind.entry(kind(key)).or_default().insert(&key[at].1);
+        }
+        by_kind.len() > 1
+            && by_kind.values().all(|values| values.len() == 1)
+            && by_kind.values().any(|values| values.contains(&None))
+    })
 }
 
 /// The axis of most plots.

@@ -100,8 +100,14 @@ pub fn axes(runs: &[Run]) -> Vec<Axis> {
         let values: BTreeSet<Value> = asked.iter().filter_map(|run| value(run, column)).collect();
         let absent = asked.iter().any(|run| value(run, column).is_none());
         let (label, bare) = title(column);
-        // of the wire, what was used counts
-        let follows = FOLLOWS.contains(&column) || column == "wire_asked";
+        // of the wire, what was used counts; what only one kind of store has, and always the same, its name says
+        let of_store = values.len() == 1 && absent && column != "store" && {
+            let kinds: BTreeSet<_> =
+                asked.iter().map(|run| (run.params.get("store"), value(run, column).is_some())).collect();
+            let stores: BTreeSet<_> = kinds.iter().map(|(store, _)| store).collect();
+            kinds.len() == stores.len()
+        };
+        let follows = FOLLOWS.contains(&column) || column == "wire_asked" || of_store;
         let axis = Axis { key: column, label, bare, follows, absent, values: values.into_iter().collect() };
         (axis.values.len() + usize::from(absent) > 1).then_some(axis)
     };

@@ -108,13 +108,15 @@ function linesOf(runs, axes = CONFIGURATION, look = lookOf) {
 
 /**
  * Of `axes` those that it takes to tell `runs` apart; an interface that follows from the transport is not among them, nor what one
- * source of results does not record while all runs of the other agree on it.
+ * source of results does not record, or one store does not have, while all runs of the others agree on it.
  */
 function tellingAxes(runs, axes) {
   const kinds = (some) => new Set(runs.map((run) => some.map((axis) => run.at[axis.at]).join())).size;
-  const source = axisOf("source");
-  const bySource = source ? [...grouped(runs, (run) => run.at[source.at]).values()] : [];
-  const isImplied = (axis) => bySource.length > 1 && axis !== source && bySource.every((some) => new Set(some.map((run) => run.at[axis.at])).size === 1) && bySource.some(([first]) => first.at[axis.at] < 0);
+  const isImpliedBy = (by, axis) => {
+    const parts = by && by !== axis ? [...grouped(runs, (run) => run.at[by.at]).values()] : [];
+    return parts.length > 1 && parts.every((some) => new Set(some.map((run) => run.at[axis.at])).size === 1) && parts.some(([first]) => first.at[axis.at] < 0);
+  };
+  const isImplied = (axis) => ["source", "store"].some((key) => isImpliedBy(axisOf(key), axis));
   let telling = axes.filter((axis) => kinds([axis]) > 1 && !isImplied(axis));
   for (const weak of DATA.weak) {
     const without = telling.filter((axis) => axis.key !== weak);
