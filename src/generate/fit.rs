@@ -181,6 +181,13 @@ pub fn job(site: &Site, job: &Job) -> Result<()> {
         job.net_ifname
     );
     ensure!(
+        site.launch.launcher != "ibrun" || job.servers_per_node <= job.clients_per_node,
+        "ibrun starts no more processes on a node than the job asked for, {} (--clients-per-node), and {} servers are to run on one: fewer \
+         of these, or more ranks",
+        job.clients_per_node,
+        job.servers_per_node
+    );
+    ensure!(
         job.deployment == Deployment::Standard || job.servers_per_node <= job.clients_per_node,
         "--servers-per-node {} leaves servers without a rank: a node has {} (--clients-per-node)",
         job.servers_per_node,

@@ -2,6 +2,16 @@
 
 use super::vocabulary::Store;
 
+/// The program of a product, as its packages name it; empty where there is none.
+pub fn usual_program(store: Store) -> &'static str {
+    match store {
+        Store::Redis => "redis-server",
+        Store::Valkey => "valkey-server",
+        Store::KeyDb => "keydb-server",
+        Store::Files => "",
+    }
+}
+
 /// What a server is, as INFO or `--version` has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {

@@ -8,7 +8,8 @@ use super::nodes::{self, Chunk};
 use super::shell;
 use crate::record::jobs::Half;
 use crate::record::manifest::{Expect, Job, Manifest, Sweep};
-use crate::record::vocabulary::{DbFrom, Deployment, Store};
+use crate::record::product;
+use crate::record::vocabulary::{DbFrom, Deployment};
 use crate::record::walltime::Walltime;
 use crate::record::workload::Workload;
 
@@ -116,7 +117,7 @@ impl JobScript<'_> {
             db_hosts: if half == Half::Client { &job.db_hosts } else { &[] },
             db_address: job.db_address.join(","),
             source: self.source(),
-            server: self.server.unwrap_or(usual_server(job.store)),
+            server: self.server.unwrap_or(product::usual_program(job.store)),
             port: self.port,
             scratch: shell::folder(&self.site.scratch.node_local),
             files_folder: match (job.deployment, self.files_dir) {
@@ -193,13 +194,4 @@ fn workload_words(workload: &Workload) -> Vec<String> {
 
 fn count(n: u32, thing: &str) -> String {
     format!("{n} {thing}{}", if n == 1 { "" } else { "s" })
-}
-
-fn usual_server(store: Store) -> &'static str {
-    match store {
-        Store::Redis => "redis-server",
-        Store::Valkey => "valkey-server",
-        Store::KeyDb => "keydb-server",
-        Store::Files => "",
-    }
 }

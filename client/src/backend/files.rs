@@ -320,3 +320,70 @@ impl std::fmt::Display for Space {
         write!(f, "{} of {} free, {inodes_free} of {inodes} inodes", show_bytes(*bytes_free), show_bytes(*bytes))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shardscale::record::folder::FileSystem;
+
+    fn explained(call: &'static str, errno: Errno, file_cache: FileCache) -> String {
+        let settings = FileSettings { file_cache, ..FileSettings::default() };
+        let (name, unfinished) = (CString::new("key").unwrap(), CString::new("key.new").unwrap());
+        let file = File { place: 0, subfolder: 0, name, unfinished, bytes: 65536 };
+        format!("{:#}", Fault { call, errno }.explain("/proc", &file, settings))
+    }
+
+    #[test]
+    fn faults_are_named_with_what_can_be_done() {
+        let any = FileCache::Any;
+        for (call, errno, cache, needle) in [
+            ("write", Errno::DQUOT, any, "cannot write key (64 KiB) in /proc: your quota is used up: ask for more"),
+            (
+                "open",
+                Errno::STALE,
+                any,
+                "cannot open key (64 KiB) in /proc: the file server lost the folder (stale handle)",
+            ),
+            ("create", Errno::ROFS, any, "mounted read-only: use another folder"),
+            (
+                "create",
+                Errno::INVAL,
+                FileCache::Direct,
+                "takes no direct input and output (O_DIRECT): use --file-cache any",
+            ),
+            ("create", Errno::INVAL, any, "Invalid argument"),
+            ("write", Errno::NOSPC, any, "has no space left ("),
+            ("create", Errno::MFILE, any, "raise `ulimit -n`"),
+            (SHORT, Errno::IO, any, "key in /proc is shorter than the tensor of 64 KiB: something else writes there"),
+        ] {
+            let text = explained(call, errno, cache);
+            assert!(text.contains(needle), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_file_of_another_length_is_no_tensor() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join(subfolder(0))).unwrap();
+        for file_cache in FileCache::ALL.iter().copied() {
+            let settings = FileSettings { file_cache, ..FileSettings::default() };
+            let described = Folder { path: folder.path().to_owned(), settings, file_system: FileSystem::default() };
+            // direct input and output where this file system takes them
+            if Files::try_out(&described, 5000).is_err() {
+                assert_eq!(file_cache, FileCache::Direct);
+                continue;
+            }
+            let mut files = Files::open(&[&described]).unwrap();
+            for (stored, needle) in [(4999, "is shorter than"), (5001, "is longer than")] {
+                std::fs::write(folder.path().join(subfolder(0)).join("key"), vec![1; stored]).unwrap();
+                let get = files.file(0, "key", 5000).unwrap();
+                let mut read = [Read { stream: 0, owner: 0, tensor: 0, get }];
+                let mut target = [files.buffer(5000)];
+                let (_, error) = files.get(&mut read, &mut target, &mut Untimed).unwrap_err();
+                assert!(error.cause.to_string().contains(needle), "{file_cache}: {:#}", error.cause);
+            }
+            files.remove(0, "key").unwrap();
+            files.remove(0, "key").unwrap();
+        }
+    }
+}

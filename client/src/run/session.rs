@@ -165,6 +165,7 @@ impl<'a> Session<'a> {
                 Mover::Servers(servers) => self.measure_size(&plan, servers, &mut samples)?,
                 Mover::Files(files) => self.measure_size(&plan, files, &mut samples)?,
             };
+            self.comm.wait_for_all();
             recorder::gather(self.comm, recorder, &plan, &part)
                 .during("write samples")
                 .map_err(|failure| Failure { payload_bytes: Some(payload_bytes), ..failure })?;
