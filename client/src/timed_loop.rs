@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use shardscale::record::op::Op;
 use shardscale::record::vocabulary::Order;
-use shardscale::record::workload::{OPS, PUT, UNPACK, Workload};
+use shardscale::record::workload::{OPS, PUT, Rate, UNPACK, Workload};
 
 use crate::backend::{Backend, Ticks, Trouble, Untimed};
 use crate::clock::now_ns;
@@ -34,6 +34,8 @@ pub struct Plan<'a> {
 pub trait Around {
     /// Before a pass over all iterations; there are two where ops come in phases.
     fn before_pass(&mut self) {}
+    /// Between the last iteration of the warm-up and the first timed one, in a closed loop.
+    fn after_warmup(&mut self) {}
     fn before_iteration(&mut self) {}
     /// `iteration` is over, its last call `op` ended at `end_ns`. Returns the time in ns that this took, if it did anything.
     fn after_iteration(&mut self, _op: Op, _iteration: u32, _end_ns: i64) -> i64 {
@@ -97,6 +99,10 @@ impl<B: Backend> Measurement<'_, B> {
         let mut loop_start = 0;
         for iteration in 0..warmup + self.plan.iterations {
             if iteration == warmup {
+                // an open loop has a schedule that all ranks keep; in a closed one some are ahead by now
+                if warmup > 0 && self.plan.workload.rate == Rate::Closed {
+                    self.around.after_warmup();
+                }
                 (loop_start, self.excluded_ns) = (now_ns(), 0);
             }
             if self.plan.verify && ops.contains(&PUT) {

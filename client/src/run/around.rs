@@ -56,22 +56,35 @@ pub fn bytes_of_passes(workload: &Workload, rank: u32, payload_bytes: u64) -> Ve
     ops.chunk_by(|a, b| a.1.window == b.1.window).map(|pass| pass.iter().map(bytes).sum()).collect()
 }
 
+impl Surroundings<'_> {
+    /// Starts together with the other ranks, unless ranks never wait for each other.
+    fn meet(&mut self, wait: fn(&Comm)) {
+        if self.barrier == Barrier::None {
+            return;
+        }
+        let meter = Meter::start();
+        wait(self.comm);
+        clock::start_together(self.comm, self.clock);
+        // whoever reads the meter of the whole size says so if the kernel does not count
+        let cost = meter.and_then(|meter| meter.read()).unwrap_or_default();
+        self.waiting = self.waiting.and(cost);
+    }
+}
+
 impl Around for Surroundings<'_> {
     fn before_pass(&mut self) {
-        if self.barrier != Barrier::None {
-            let meter = Meter::start();
-            self.comm.barrier();
-            clock::start_together(self.comm, self.clock);
-            // whoever reads the meter of the whole size says so if the kernel does not count
-            let cost = meter.and_then(|meter| meter.read()).unwrap_or_default();
-            self.waiting = self.waiting.and(cost);
-        }
+        self.meet(Comm::barrier);
         if let Some(computing) = &mut self.computing {
             computing.pass += 1;
         }
         if let Some(reports) = &mut self.reports {
             reports.begin_pass(self.bytes_of_pass.next().unwrap_or(0));
         }
+    }
+
+    /// Ranks whose shard has fewer are ahead: what they did alone would stretch the window in which all work.
+    fn after_warmup(&mut self) {
+        self.meet(Comm::wait_for_all);
     }
 
     fn before_iteration(&mut self) {
