@@ -1,6 +1,6 @@
 # What a person types first. `make demo` shows the whole thing on this machine, `make test` is what a change must pass.
 
-.PHONY: build demo lint setup-test test
+.PHONY: build demo install lint setup-test test
 
 # Open MPI refuses to start processes for root unless told that this is meant
 ifeq ($(shell id -u),0)
@@ -12,6 +12,18 @@ SCRIPTS = $(wildcard tests/*.sh tests/slurm/*.sh benches/*.sh) .ci/run
 
 build:
 	cargo build --release --locked --workspace
+
+# `make build` first, on the machine whose MPI the client is to use; site files and templates are inside the program
+PREFIX ?= /usr/local
+install:
+	install -D -m 755 target/release/shardscale $(DESTDIR)$(PREFIX)/bin/shardscale
+	install -D -m 755 target/release/shardscale-client $(DESTDIR)$(PREFIX)/bin/shardscale-client
+	target/release/shardscale man $(DESTDIR)$(PREFIX)/share/man/man1
+	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/zsh/site-functions $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d $(DESTDIR)$(PREFIX)/share/doc/shardscale
+	target/release/shardscale completions bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/shardscale
+	target/release/shardscale completions zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_shardscale
+	target/release/shardscale completions fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/shardscale.fish
+	install -m 644 README.md CHANGELOG.md LICENSE docs/*.md $(DESTDIR)$(PREFIX)/share/doc/shardscale
 
 demo:
 	tests/setup.sh --demo

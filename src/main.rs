@@ -14,6 +14,7 @@ use shardscale::lint;
 
 mod cli;
 mod jobs;
+mod manual;
 mod sites;
 
 use sites::sites;
@@ -44,6 +45,8 @@ fn main() -> ExitCode {
         cli::Command::Status(args) => jobs::status(&args),
         cli::Command::Collect(args) => collect_runs(&args.into_options()),
         cli::Command::Sites(args) => sites(&args),
+        cli::Command::Completions(args) => manual::completions(&args).map(|()| Exit::Success),
+        cli::Command::Man(args) => manual::man(&args).map(|()| Exit::Success),
     };
     let exit = exit.unwrap_or_else(|error| {
         eprintln!("shardscale: {error:#}");

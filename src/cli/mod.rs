@@ -4,6 +4,7 @@ mod campaign;
 mod check;
 mod collect;
 mod generate;
+mod manual;
 mod sites;
 
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ pub use campaign::{StatusArgs, StatusFormat, SubmitArgs};
 pub use check::CheckArgs;
 pub use collect::CollectArgs;
 pub use generate::GenArgs;
+pub use manual::{CompletionsArgs, ManArgs};
 pub use sites::{SitesArgs, SitesCommand};
 
 /// Measure how an in-memory tensor store scales on a supercomputer.
@@ -51,6 +53,10 @@ pub enum Command {
     Collect(CollectArgs),
     /// List the machines that this program knows; show one, check or start a site file of your own.
     Sites(SitesArgs),
+    /// Print the script that makes a shell complete commands, flags and words, such as `source <(shardscale completions bash)`.
+    Completions(CompletionsArgs),
+    /// Write man pages, one for the program and one for each of its commands.
+    Man(ManArgs),
 }
 
 /// A folder for `--config`: what it does not have would be missed without a word.

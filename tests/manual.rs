@@ -1,0 +1,48 @@
+//! What `shardscale` says of itself to shells and to man.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::process::Command;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_shardscale");
+
+#[test]
+fn a_real_bash_completes_commands_flags_and_words() {
+    let complete = |words: &str| {
+        let line = format!(
+            "source <(\"$0\" completions bash); COMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); \
+             _shardscale shardscale \"${{COMP_WORDS[-1]}}\" \"${{COMP_WORDS[-2]}}\"; echo \"${{COMPREPLY[*]}}\""
+        );
+        let output = Command::new("bash").args(["--norc", "-c", &line, PROGRAM]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    assert_eq!(complete("shardscale col"), "collect");
+    assert_eq!(complete("shardscale gen --shards-per"), "--shards-per-node");
+    assert_eq!(complete("shardscale gen --file-cache d"), "direct drop");
+    for shell in ["zsh", "fish"] {
+        let script = Command::new(PROGRAM).args(["completions", shell]).output().unwrap();
+        assert!(String::from_utf8_lossy(&script.stdout).contains("servers-per-node"), "{shell}");
+    }
+}
+
+#[test]
+fn every_command_has_a_man_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let pages = folder.path().join("man1");
+    assert!(Command::new(PROGRAM).arg("man").arg(&pages).status().unwrap().success());
+    for (page, text) in [
+        ("shardscale.1", "scales on a supercomputer"),
+        ("shardscale-gen.1", "shards\\-per\\-node"),
+        ("shardscale-collect.1", "baseline"),
+        ("shardscale-sites-new.1", "site"),
+    ] {
+        let found = fs::read_to_string(pages.join(page)).unwrap_or_default();
+        assert!(found.contains(text), "{page}: {found}");
+    }
+    let file = folder.path().join("file");
+    fs::write(&file, "").unwrap();
+    let output = Command::new(PROGRAM).arg("man").arg(file.join("pages")).output().unwrap();
+    assert!(!output.status.success() && String::from_utf8_lossy(&output.stderr).contains("cannot make"));
+}
