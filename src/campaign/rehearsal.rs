@@ -28,6 +28,8 @@ const ITERATIONS: u32 = 3;
 const WALLTIME: &str = "00:05:00";
 /// Files of a server beside its clients, as `serve` keeps them.
 const FILES_BESIDE: u64 = 1024;
+/// Connections beside those of the ranks.
+const OBSERVERS: u64 = 8;
 /// Connections that wait to be accepted, where all ranks connect at once.
 const BACKLOG_WANTED: u32 = 4096;
 
@@ -144,12 +146,14 @@ fn judge(node: &HostFacts, runs: &[&Manifest]) -> Vec<Finding> {
     let most = |of: &dyn Fn(&Manifest) -> u64| served.iter().map(|run| (of(run), &run.name)).max();
     let mut findings = Vec::new();
     let Some((ranks, run)) = most(&|run| ranks_of_a_server(run)) else { return findings };
-    if let Some(hard) = node.open_files.and_then(|limit| limit.hard).filter(|hard| *hard < ranks + FILES_BESIDE) {
+    let hard = node.open_files.and_then(|limit| limit.hard);
+    // a small limit still leaves half of its files to clients, as `serve` has it
+    let clients = hard.map(|hard| hard - FILES_BESIDE.min(hard / 2));
+    if let (Some(hard), Some(clients)) = (hard, clients.filter(|clients| *clients < ranks + OBSERVERS)) {
         findings.push(Finding {
             what: "open files",
             found: format!(
-                "a server of {run} needs {} for {ranks} ranks, and the hard limit is {hard}",
-                ranks + FILES_BESIDE
+                "{ranks} ranks of {run} connect to a server, which takes {clients} where the hard limit is {hard}"
             ),
             remedy: "fewer ranks for each server, or ask for a higher LimitNOFILE of the job daemon".to_owned(),
         });
