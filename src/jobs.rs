@@ -8,11 +8,12 @@ use shardscale::campaign::limits::Turn;
 use shardscale::campaign::local::{self, Event};
 use shardscale::campaign::scheduler::{Scheduler, Submission};
 use shardscale::campaign::submit::{self, Plan, Planned, Request};
-use shardscale::campaign::{limits, status};
+use shardscale::campaign::{limits, rehearsal, status};
+use shardscale::generate;
 use shardscale::record::jobs::Half;
 
 use crate::Exit;
-use crate::cli::{StatusArgs, StatusFormat};
+use crate::cli::{RehearseArgs, StatusArgs, StatusFormat};
 
 /// Submits or runs.
 pub fn submit(request: &Request) -> Result<Exit> {
@@ -137,4 +138,18 @@ pub fn status(args: &StatusArgs) -> Result<Exit> {
     };
     std::io::stdout().lock().write_all(text.as_bytes())?;
     Ok(if status.needs_a_look() { Exit::Problems } else { Exit::Success })
+}
+
+/// Makes and submits the rehearsal of a folder, as far as that is not done, and says what is known of it.
+pub fn rehearse(args: &RehearseArgs) -> Result<Exit> {
+    let generated = rehearsal::prepare(&args.dir, args.client.clone(), args.config.clone())?;
+    generate::run(&generated)?;
+    submit(&Request { out: generated.out, again: args.again, config: args.config.clone(), ..Request::default() })?;
+    let report = rehearsal::report(&args.dir)?;
+    let text = match args.format {
+        StatusFormat::Table => report.table(),
+        StatusFormat::Json => report.json()?,
+    };
+    std::io::stdout().lock().write_all(text.as_bytes())?;
+    Ok(if report.findings.is_empty() { Exit::Success } else { Exit::Problems })
 }

@@ -42,6 +42,7 @@ fn main() -> ExitCode {
         cli::Command::Gen(args) => gen_scripts(&args.into_request()),
         cli::Command::Check(args) => check_scripts(&args.paths),
         cli::Command::Submit(args) => jobs::submit(&args.into_request()),
+        cli::Command::Rehearse(args) => jobs::rehearse(&args),
         cli::Command::Status(args) => jobs::status(&args),
         cli::Command::Collect(args) => collect_runs(&args.into_options()),
         cli::Command::Sites(args) => sites(&args),

@@ -1,4 +1,4 @@
-//! `shardscale submit` and `shardscale status`: hundreds of jobs, a queue with limits, nodes that fail.
+//! `shardscale submit`, `status` and `rehearse`: hundreds of jobs, a queue with limits, nodes that fail.
 //!
 //! Everything is found out anew each time, from the run directories, the [`ledger`] of submissions and, where there is one,
 //! the scheduler: no process of ours stays behind, and a folder that was copied elsewhere tells the same. In reading order:
@@ -10,6 +10,7 @@
 //! - [`standing`]: how each run stands
 //! - [`limits`]: which jobs may go to the queue, and behind which others
 //! - [`submit`], [`local`], [`status`]: the two commands
+//! - [`rehearsal`]: a first small run, and what it says of the large ones
 //!
 //! Nothing here knows what a script looks like inside, or reads samples.
 
@@ -19,6 +20,7 @@ pub mod limits;
 pub mod local;
 pub mod logs;
 pub mod queue;
+pub mod rehearsal;
 pub mod scheduler;
 pub mod standing;
 pub mod status;

@@ -68,3 +68,26 @@ pub enum StatusFormat {
     /// One JSON object.
     Json,
 }
+
+#[derive(Debug, Args)]
+pub struct RehearseArgs {
+    /// Folder that `shardscale gen` wrote.
+    #[arg(default_value = "out")]
+    pub dir: PathBuf,
+
+    /// Path of shardscale-client on the compute nodes. Default: beside this program, else from PATH.
+    #[arg(long, value_name = "PATH", default_value_os_t = super::generate::find_client())]
+    pub client: PathBuf,
+
+    /// Rehearse once more, even if the last rehearsal went well.
+    #[arg(long)]
+    pub again: bool,
+
+    /// What goes to stdout.
+    #[arg(long, value_enum, default_value_t = StatusFormat::Table)]
+    pub format: StatusFormat,
+
+    /// Folder whose site-configs/ wins over the sites that ship.
+    #[arg(long, value_name = "DIR", env = "SHARDSCALE_CONFIG", value_parser = super::parse_config)]
+    pub config: Option<PathBuf>,
+}

@@ -98,6 +98,7 @@ impl GenArgs {
             },
             budget: self.budget,
             skip_refused: self.skip_refused,
+            only: Vec::new(),
         }
     }
 }
@@ -108,7 +109,7 @@ fn parse_answer(text: &str) -> Result<(String, String), String> {
 }
 
 /// The client beside this program, where a build or an installation puts both; else a name for PATH.
-fn find_client() -> PathBuf {
+pub fn find_client() -> PathBuf {
     let name = PathBuf::from("shardscale-client");
     let beside = std::env::current_exe().ok().map(|program| program.with_file_name(&name));
     beside.filter(|path| path.exists()).unwrap_or(name)

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-pub use campaign::{StatusArgs, StatusFormat, SubmitArgs};
+pub use campaign::{RehearseArgs, StatusArgs, StatusFormat, SubmitArgs};
 pub use check::CheckArgs;
 pub use collect::CollectArgs;
 pub use generate::GenArgs;
@@ -42,6 +42,11 @@ pub enum Command {
     /// It may be repeated at any time: what is queued, running or measured is left alone. Nothing of it stays behind. Ends with
     /// exit code 0 when all that is left was submitted, 3 when a limit keeps some of it for later or a run failed here.
     Submit(SubmitArgs),
+    /// Run the smallest job of each deployment for a few minutes, and say what would break, there and at scale.
+    ///
+    /// It goes to the queue like every other job, into the folder `rehearsal`, which no report reads; give the same command again when
+    /// it has ended. Ends with exit code 0 when nothing was found, 3 when something was or the job has not ended yet.
+    Rehearse(RehearseArgs),
     /// Say how each run stands: not submitted, queued, running and how far, done, failed and why.
     ///
     /// It asks the scheduler where one is, and works on a copied folder without. Ends with exit code 0, or 3 when a run failed or

@@ -10,7 +10,7 @@ use walkdir::{DirEntry, WalkDir};
 
 use super::model::{Problem, Source};
 use super::read::smartsim;
-use crate::record::{attempt, manifest, pack};
+use crate::record::{attempt, manifest, pack, rehearsal};
 
 /// What lies below a folder.
 #[derive(Debug, Default)]
@@ -35,6 +35,8 @@ pub fn find(root: &Path, report: &Path) -> Result<Found> {
     while let Some(entry) = walk.next() {
         match entry {
             Ok(entry) if entry.path() == report && entry.file_type().is_dir() => walk.skip_current_dir(),
+            // a rehearsal measures nothing
+            Ok(entry) if entry.depth() > 0 && entry.file_name() == rehearsal::FOLDER => walk.skip_current_dir(),
             Ok(entry) if is_attempt(&entry) => {
                 walk.skip_current_dir();
                 note_orphan(root, &entry, &mut found.problems);
@@ -120,9 +122,15 @@ mod tests {
     #[test]
     fn runs_are_found_at_any_depth_and_not_in_reports_or_attempts() {
         let root = tempfile::tempdir().unwrap();
-        for path in
-            ["b/run.toml", "a/x/run.toml", "report/run.toml", "b/attempt-1/run.toml", "b/attempts/run.toml", "c.sh"]
-        {
+        for path in [
+            "b/run.toml",
+            "a/x/run.toml",
+            "report/run.toml",
+            "b/attempt-1/run.toml",
+            "b/attempts/run.toml",
+            "rehearsal/d/run.toml",
+            "c.sh",
+        ] {
             touch(root.path(), path);
         }
         assert_eq!(runs(root.path()), ["a/x", "b", "b/attempts"]);

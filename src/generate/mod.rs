@@ -50,6 +50,8 @@ pub struct Request {
     pub budget: Option<f64>,
     /// Generate the others where some permutations cannot run.
     pub skip_refused: bool,
+    /// Of all permutations only those with these names; empty: all.
+    pub only: Vec<String>,
 }
 
 /// What is to be done with a plan.
@@ -90,7 +92,10 @@ pub struct Outcome {
 /// nothing was written.
 pub fn run(request: &Request) -> Result<Outcome> {
     let planner = planner::Planner::new(request)?;
-    let plan = planner.plan()?;
+    let mut plan = planner.plan()?;
+    if !request.only.is_empty() {
+        plan.planned.retain(|planned| request.only.contains(&planned.manifest.name));
+    }
     let refused = match (plan.refuse(request), request.mode) {
         (Err(error), Mode::Write { .. }) => return Err(error),
         (refused, _) => refused.err(),

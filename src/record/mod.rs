@@ -8,6 +8,7 @@
 //! out/NAME/run.toml              manifest: what is to be measured                gen            -> [`manifest`]
 //! out/pack-ID.sh                 a job script that runs several permutations     gen
 //! out/pack-ID/pack.toml          which ones, and in which order                  gen            -> [`pack`]
+//! out/rehearsal/                 run directories that measure nothing             rehearse       -> [`rehearsal`]
 //! out/NAME/job.sh                script of a permutation inside a pack           gen
 //! out/NAME/db.sh                 script of the database's own job, where it has one gen            -> [`jobs`]
 //! out/NAME/job-*.log, *.OU       what the scheduler caught of stdout and stderr  scheduler      -> [`jobs`]
@@ -54,6 +55,7 @@ pub mod pack;
 pub mod placement;
 pub mod product;
 pub mod progress;
+pub mod rehearsal;
 pub mod samples;
 pub mod server;
 pub mod status;
