@@ -17,6 +17,11 @@ use crate::cli::{RehearseArgs, StatusArgs, StatusFormat};
 
 /// Submits or runs.
 pub fn submit(request: &Request) -> Result<Exit> {
+    submit_and_say(request, &mut std::io::stdout())
+}
+
+/// The same; `ids` gets the jobs that were submitted.
+fn submit_and_say(request: &Request, ids: &mut dyn Write) -> Result<Exit> {
     let _lock = if request.dry_run { None } else { Some(submit::lock(&request.out)?) };
     let mut ledger = Ledger::read(&request.out)?;
     let plan = submit::plan(request, &mut ledger)?;
@@ -25,17 +30,16 @@ pub fn submit(request: &Request) -> Result<Exit> {
     let exit = match (request.dry_run, plan.scheduler) {
         (true, _) => show(&plan, request.again)?,
         (false, Scheduler::Local) => run_here(&plan, request.again)?,
-        (false, _) => to_the_queue(request, &plan, &mut ledger)?,
+        (false, _) => to_the_queue(request, &plan, &mut ledger, ids)?,
     };
     Ok(exit)
 }
 
-fn to_the_queue(request: &Request, plan: &Plan, ledger: &mut Ledger) -> Result<Exit> {
-    let mut stdout = std::io::stdout().lock();
+fn to_the_queue(request: &Request, plan: &Plan, ledger: &mut Ledger, ids: &mut dyn Write) -> Result<Exit> {
     let count = submit::submit(request, plan, ledger, |job| {
         let behind = if job.behind.is_empty() { String::new() } else { format!("  behind {}", job.behind.join(", ")) };
         // the ledger has it: a closed pipe must not end the submission in the middle
-        let _ = writeln!(stdout, "{:<12} {}{behind}", job.id, job.name);
+        let _ = writeln!(ids, "{:<12} {}{behind}", job.id, job.name);
     })?;
     eprintln!("{count} jobs submitted");
     Ok(say_later(plan))
@@ -144,7 +148,9 @@ pub fn status(args: &StatusArgs) -> Result<Exit> {
 pub fn rehearse(args: &RehearseArgs) -> Result<Exit> {
     let generated = rehearsal::prepare(&args.dir, args.client.clone(), args.config.clone())?;
     generate::run(&generated)?;
-    submit(&Request { out: generated.out, again: args.again, config: args.config.clone(), ..Request::default() })?;
+    let request = Request { out: generated.out, again: args.again, config: args.config.clone(), ..Request::default() };
+    // stdout is for the report
+    submit_and_say(&request, &mut std::io::stderr())?;
     let report = rehearsal::report(&args.dir)?;
     let text = match args.format {
         StatusFormat::Table => report.table(),

@@ -12,13 +12,14 @@ use shardscale::record::cpus::CpuSet;
 use shardscale::record::samples::SamplesFile;
 
 mod slurm_support;
-use slurm_support::{Case, Cluster, assert_nothing_left, attempt, processes, processes_with, wait_for};
+use slurm_support::{CLIENT, Case, Cluster, assert_nothing_left, attempt, processes, processes_with, wait_for};
 
 const CASES: &[Case] = &[
     ("sbatch out/*.sh runs standard and colocated, and collect reports them", main_job),
     ("the database on named hosts, on nodes of a feature, in a job of its own, running already", database_elsewhere),
     ("several shards a node share two interfaces, several servers a node its ranks", several_a_node),
     ("files of nodes, and of all nodes, are measured and removed", files_of_nodes),
+    ("a rehearsal goes through the queue, and is no measurement", rehearsed),
     ("shardscale check asks Slurm once for each shape of job, and names what it would refuse", checked),
     ("scancel leaves a status, samples, and no server", cancelled),
     ("a rank killed with -9 ends the job and is named", killed_rank),
@@ -167,6 +168,20 @@ fn files_of_nodes(cluster: &Cluster) {
     }
     let table = cluster.shardscale(&folder, "collect out/", 0);
     assert!(table.contains("6 runs: 6 done"), "{table}");
+}
+
+fn rehearsed(cluster: &Cluster) {
+    let folder = cluster.folder("rehearsal");
+    cluster.generate(&folder, "");
+    let command = format!("rehearse out/ --client {CLIENT}");
+    let first = cluster.shardscale(&folder, &command, 3);
+    assert!(first.contains("give the same command again when it has ended"), "{first}");
+    cluster.wait_until_idle();
+    let second = cluster.shardscale(&folder, &command, 0);
+    assert!(second.contains("done") && second.contains("nothing was found"), "{second}");
+    let table = cluster.shardscale(&folder, "collect out/", 3);
+    assert!(table.contains("3 runs: 3 missing"), "{table}");
+    assert_nothing_left();
 }
 
 fn checked(cluster: &Cluster) {
