@@ -1,6 +1,7 @@
 //! `shardscale submit` and `shardscale status`: reads what they need, prints what became of it.
 
 use std::io::{IsTerminal, Write};
+use std::time::Duration;
 
 use anyhow::Result;
 use shardscale::campaign::ledger::Ledger;
@@ -135,7 +136,27 @@ fn run_here(plan: &Plan, again: bool) -> Result<Exit> {
 
 /// Says how everything stands.
 pub fn status(args: &StatusArgs) -> Result<Exit> {
-    let status = status::of(&args.dir)?;
+    let mut status = status::of(&args.dir)?;
+    if let Some(seconds) = args.watch {
+        let terminal = std::io::stdout().is_terminal();
+        while status.is_going_on() {
+            if terminal {
+                let mut stdout = std::io::stdout().lock();
+                // to the beginning, and nothing of the last look behind the end of this one
+                write!(
+                    stdout,
+                    "\x1b[H\x1b[2J{}\nevery {seconds} s until nothing waits or runs; ^C ends this look\n",
+                    status.table()
+                )?;
+                stdout.flush()?;
+            }
+            std::thread::sleep(Duration::from_secs(seconds));
+            status = status::of(&args.dir)?;
+        }
+        if terminal {
+            print!("\x1b[H\x1b[2J");
+        }
+    }
     let text = match args.format {
         StatusFormat::Table => status.table(),
         StatusFormat::Json => status.json()?,

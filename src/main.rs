@@ -38,7 +38,9 @@ enum Exit {
 }
 
 fn main() -> ExitCode {
-    let exit = match cli::Cli::parse().command {
+    let cli = cli::Cli::parse();
+    cli.colour.write_global();
+    let exit = match cli.command {
         cli::Command::Gen(args) => gen_scripts(&args.into_request()),
         cli::Command::Check(args) => check_scripts(&args.paths),
         cli::Command::Submit(args) => jobs::submit(&args.into_request()),
@@ -60,7 +62,7 @@ fn gen_scripts(request: &Request) -> Result<Exit> {
     let Outcome { plan, changes, arrangements, refused } = generate::run(request)?;
     let mut stdout = std::io::stdout().lock();
     match &changes {
-        None => stdout.write_all(generate::dry_run(&plan, &arrangements, stdout.is_terminal()).as_bytes())?,
+        None => stdout.write_all(generate::dry_run(&plan, &arrangements, coloured(&stdout)).as_bytes())?,
         Some(changes) => {
             for (name, change) in changes {
                 writeln!(stdout, "{:<9} {}", change.as_str(), plan.script_path(&request.out, name).display())?;
@@ -74,6 +76,11 @@ fn gen_scripts(request: &Request) -> Result<Exit> {
     // its other lines are the refusals, which were shown
     eprintln!("shardscale: without --dry-run and --diff: {}", refused.to_string().lines().next().unwrap_or_default());
     Ok(Exit::Problems)
+}
+
+/// As --color says, NO_COLOR and CLICOLOR_FORCE, or else whether it is a terminal.
+fn coloured(stdout: &std::io::StdoutLock<'_>) -> bool {
+    anstream::AutoStream::choice(stdout) != anstream::ColorChoice::Never
 }
 
 fn check_scripts(paths: &[PathBuf]) -> Result<Exit> {

@@ -46,3 +46,22 @@ fn every_command_has_a_man_page() {
     let output = Command::new(PROGRAM).arg("man").arg(file.join("pages")).output().unwrap();
     assert!(!output.status.success() && String::from_utf8_lossy(&output.stderr).contains("cannot make"));
 }
+
+#[test]
+fn colours_are_as_asked_whatever_stdout_is() {
+    let coloured = |args: &[&str], variable: Option<(&str, &str)>| {
+        let mut gen_ = Command::new(PROGRAM);
+        gen_.args(["gen", "--site=frontier", "--account=a", "--dry-run", "--client-nodes=2", "--out=/nowhere"])
+            .args(args);
+        for name in ["NO_COLOR", "CLICOLOR_FORCE", "CLICOLOR"] {
+            gen_.env_remove(name);
+        }
+        let output = gen_.envs(variable).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        output.stdout.contains(&0x1b)
+    };
+    assert!(!coloured(&[], None), "a pipe");
+    assert!(coloured(&["--color=always"], None) && coloured(&[], Some(("CLICOLOR_FORCE", "1"))));
+    assert!(coloured(&["--color=always"], Some(("NO_COLOR", "1"))), "a flag is nearer than a variable");
+    assert!(!coloured(&["--color=never"], Some(("CLICOLOR_FORCE", "1"))));
+}

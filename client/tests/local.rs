@@ -253,6 +253,25 @@ fn an_mpi_that_does_not_end_costs_a_stated_time_and_no_run() {
 }
 
 #[test]
+fn a_look_that_goes_on_ends_with_the_runs() {
+    let study = Study::standard(&["--db-nodes=1", "--tensor-bytes=1KiB,1MiB", "--iterations=2000", "--warmup=1"]);
+    let mut script = study.start();
+    let program = std::path::Path::new(CLIENT).with_file_name("shardscale");
+    let line = format!("{} status out --watch 1", program.display());
+    // a terminal of its own: each look replaces the one before
+    let mut terminal = Command::new("script");
+    terminal.args(["--quiet", "--return", "--command", &line, "/dev/null"]).stdin(std::process::Stdio::null());
+    let seen = terminal.current_dir(study.folder.path()).output().unwrap();
+    let piped = shardscale(study.folder.path(), &["status", "out", "--watch", "1"]);
+    script.wait().unwrap();
+    let seen = text(&seen);
+    let looks: Vec<&str> = seen.split("\x1b[H\x1b[2J").collect();
+    assert!(looks.len() >= 3 && looks[1].contains("1 running"), "{seen}");
+    assert!(looks.last().unwrap().contains("1 done"), "{seen}");
+    assert_eq!(text(&piped).matches("RUN ").count(), 1, "{}", text(&piped));
+}
+
+#[test]
 fn a_terminated_script_stops_everything() {
     let study = Study::standard(&LONG);
     let mut child = study.start();

@@ -54,6 +54,11 @@ impl Status {
         self.damaged.is_empty() && self.runs.iter().all(|run| run.state == State::Done)
     }
 
+    /// Something waits or runs.
+    pub fn is_going_on(&self) -> bool {
+        self.runs.iter().any(|run| matches!(run.state, State::Queued | State::Running))
+    }
+
     /// Something ended that should not have, or cannot be known: exit code 3.
     pub fn needs_a_look(&self) -> bool {
         let bad = |run: &Standing| matches!(run.state, State::Failed | State::NotRun | State::Unknown);

@@ -59,6 +59,11 @@ pub struct StatusArgs {
     /// What goes to stdout.
     #[arg(long, value_enum, default_value_t = StatusFormat::Table)]
     pub format: StatusFormat,
+
+    /// Look again every so many seconds (10) until nothing waits or runs any more. A terminal shows each look in the place of the one
+    /// before; a pipe gets the last one alone.
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "10", value_parser = clap::value_parser!(u64).range(1..))]
+    pub watch: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -24,6 +24,9 @@ pub use sites::{SitesArgs, SitesCommand};
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true, arg_required_else_help = true)]
 pub struct Cli {
+    #[command(flatten, next_help_heading = "Output")]
+    pub colour: colorchoice_clap::Color,
+
     #[command(subcommand)]
     pub command: Command,
 }
