@@ -1,6 +1,6 @@
 # What a person types first. `make demo` shows the whole thing on this machine, `make test` is what a change must pass.
 
-.PHONY: build demo install lint setup-test test
+.PHONY: build check demo install lint setup-test test
 
 # Open MPI refuses to start processes for root unless told that this is meant
 ifeq ($(shell id -u),0)
@@ -29,6 +29,13 @@ demo:
 	tests/setup.sh --demo
 	$(MAKE) build
 	tests/demo.sh
+
+# the inner loop: what needs no server, scheduler, browser or MPI launch, in about a minute once it is built
+check:
+	cargo fmt --all --check
+	cargo test --locked --workspace --lib
+	cargo test --locked --test application --test baseline --test cache --test check --test collect --test directives \
+	  --test gen_compute --test manual --test old_records --test schedulers --test smartsim --test statistics --test study
 
 setup-test:
 	tests/setup.sh --test

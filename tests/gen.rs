@@ -146,6 +146,17 @@ fn a_measured_run_is_never_overwritten() {
     let kept = cli.ok(&[&args[..], &["--client=/elsewhere/client"]].concat());
     assert!(kept.starts_with("measured "), "{kept}");
     assert_eq!(fs::read(&script).unwrap(), before);
+    // as a version wrote it that did not know these keys, whose usual values it measured with
+    let path = script.with_extension("").join("run.toml");
+    let manifest = fs::read_to_string(&path).unwrap();
+    let newer = |line: &&str| !line.starts_with("servers_per_node") && !line.starts_with("compute");
+    let old: String = manifest.lines().filter(newer).map(|line| format!("{line}\n")).collect();
+    assert!(old.len() < manifest.len());
+    fs::write(&path, &old).unwrap();
+    let kept = cli.ok(&[&args[..], &["--client=/elsewhere/client"]].concat());
+    assert!(kept.starts_with("measured ") && fs::read_to_string(&path).unwrap() == old, "{kept}");
+    let shown = cli.ok(&[&args[..], &["--diff"]].concat());
+    assert!(!shown.contains("conflict"), "{shown}");
 }
 
 #[test]

@@ -15,6 +15,7 @@ use super::plan::{Plan, Planned};
 use super::planner::{Files, Planner, script_path};
 use crate::record::attempt::{self, Attempt, Outcome};
 use crate::record::jobs::DB_SCRIPT;
+use crate::record::manifest::Manifest;
 use crate::record::{files, manifest, pack, samples};
 
 /// What became, or would become, of one permutation.
@@ -96,7 +97,7 @@ impl<'a> Folder<'a> {
         let is_there = self.runs.contains(name);
         let old = |path: &Path| if self.has(name, path) { files::read_bytes(path) } else { Ok(None) };
         let old_manifest = if same_manifest { None } else { old(&run_dir.join(manifest::FILE))? };
-        let same_manifest = same_manifest || old_manifest.as_deref() == Some(planned.manifest.as_bytes());
+        let same_manifest = same_manifest || agree(old_manifest.as_deref(), &planned.manifest);
         let old_script = old(&planned.script_path(self.out, name))?;
         let old_db_script = old(&run_dir.join(DB_SCRIPT))?;
         let moved = self.has(name, &planned.stale_script_path(self.out, name));
@@ -136,7 +137,7 @@ impl<'a> Folder<'a> {
     fn compare_manifest(&self, name: &str, planned: &str) -> Result<Standing> {
         let run_dir = self.out.join(name);
         let old = files::read_bytes(&run_dir.join(manifest::FILE))?;
-        Ok(match old.as_deref() == Some(planned.as_bytes()) {
+        Ok(match agree(old.as_deref(), planned) {
             true => Standing::Same,
             false if matches!(results(&run_dir)?, Results::None) => Standing::Other,
             false => Standing::Conflict,
@@ -161,6 +162,13 @@ impl<'a> Folder<'a> {
         orphans.sort_by(|a, b| a.0.cmp(&b.0));
         Ok(orphans)
     }
+}
+
+/// Whether two manifests say the same. An earlier version wrote fewer keys: those that it lacks have the values that they always had.
+fn agree(old: Option<&[u8]>, planned: &str) -> bool {
+    let means = |text: &str| Manifest::parse(text, manifest::FILE).ok();
+    let old = old.and_then(|bytes| std::str::from_utf8(bytes).ok());
+    old == Some(planned) || old.and_then(means).is_some_and(|old| Some(old) == means(planned))
 }
 
 /// A manifest beside that of the plan.
