@@ -4,6 +4,7 @@
 //! folder it keeps, and hears what ends the run as a server's supervisor does, the folder goes however the run ends.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
@@ -88,14 +89,32 @@ fn hold(args: &Args, task: launcher::Task, host: &str) -> Result<()> {
     while !stop.wanted() {
         thread::sleep(Duration::from_millis(100));
     }
-    let path = scratch.path().display().to_string();
-    scratch.close().with_context(|| format!("{path} cannot be removed: remove it by hand"))?;
+    remove(scratch)?;
     if ours {
         // another keeper on this node may still be in it
         let _ = fs::remove_dir(&args.folder);
     }
     let exit = ServerExit { asked: true, code: Some(0), signal: None, interface_bytes: None };
     Server { exit: Some(exit), ..server }.write(&args.attempt)
+}
+
+/// Removes the folder. Ranks that are being ended may still make files in it: then again, for a while that is shorter than the one for
+/// which `stop-store` waits.
+fn remove(scratch: TempDir) -> Result<()> {
+    let path = scratch.keep();
+    let deadline = Instant::now() + Duration::from_secs(15);
+    loop {
+        match fs::remove_dir_all(&path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                if Instant::now() > deadline {
+                    return Err(error)
+                        .with_context(|| format!("{} cannot be removed: remove it by hand", path.display()));
+                }
+                thread::sleep(Duration::from_millis(50));
+            }
+            _ => return Ok(()),
+        }
+    }
 }
 
 fn describe(args: &Args, scratch: &TempDir) -> Result<Folder> {
@@ -140,4 +159,32 @@ fn stripe(path: &Path) -> Option<String> {
     let output = tool.wait_with_output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
     (output.status.success() && !text.is_empty()).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsRawFd;
+
+    use super::*;
+
+    #[test]
+    fn a_folder_goes_although_somebody_still_writes_into_it() {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().to_owned();
+        fs::create_dir(path.join(subfolder(0))).unwrap();
+        // as ranks do until they are gone: by the open folder, one new name after another
+        let open = fs::File::open(path.join(subfolder(0))).unwrap();
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let begun = Instant::now();
+                while begun.elapsed() < Duration::from_millis(500) {
+                    let name = format!("/proc/self/fd/{}/{}", open.as_raw_fd(), begun.elapsed().as_nanos());
+                    let _ = fs::write(name, "x");
+                }
+            });
+            thread::sleep(Duration::from_millis(50));
+            remove(scratch).unwrap();
+        });
+        assert!(!path.exists());
+    }
 }
