@@ -8,7 +8,7 @@ use configparser::ini::Ini;
 use crate::collect::params::{Params, Value};
 use crate::record::binding::CpuBind;
 use crate::record::files;
-use crate::record::vocabulary::{Barrier, Deployment, Dtype, KeyPlacement, Store, Transport, Wire};
+use crate::record::vocabulary::{Barrier, Deployment, Dtype, KeyPlacement, Store, Transport, Wire, WorkloadKind};
 
 /// Name of the file in a session's folder.
 pub const FILE: &str = "run.cfg";
@@ -91,6 +91,7 @@ impl Config {
         params.set("warmup", Some(Value::Count(0)));
         // one barrier before the loop, none in it
         params.set("barrier", text(Barrier::Size.as_str()));
+        params.set("workload", text(WorkloadKind::Throughput.as_str()));
         params.set("dtype", text(DTYPE.as_str()));
         params.set("verify", Some(Value::Flag(false)));
         params.set("expected_ranks", count(self.ranks));
