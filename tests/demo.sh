@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 bin=${CARGO_TARGET_DIR:-target}/release
 
-"$bin/shardscale" gen --site local --store redis,files --out out/demo
+"$bin/shardscale" gen --site local --store redis,files --workload throughput,aggregation --out out/demo
 # measured again each time: earlier attempts stay beside the new one
 SHARDSCALE_RERUN=1 bash out/demo/*.sh
 "$bin/shardscale" collect out/demo

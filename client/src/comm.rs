@@ -3,7 +3,7 @@
 //! MPI ends the program by itself when one of its calls fails, so the methods return errors only for what it cannot see.
 
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use mpi::datatype::PartitionMut;
@@ -90,11 +90,15 @@ impl Comm {
     /// As [`Comm::barrier`], asleep between two looks: an MPI that waits keeps its core busy, even where it yields, and ranks that are
     /// still measuring, or a server, may be on it.
     pub fn wait_for_all(&self) {
-        const BETWEEN_LOOKS: Duration = Duration::from_micros(200);
+        const AT_FIRST: Duration = Duration::from_micros(200);
+        // a rank forwards the news of others when it looks
+        const AT_MOST: Duration = Duration::from_millis(2);
         let mut request = self.world.immediate_barrier();
+        let begun = Instant::now();
         while let Err(unfinished) = request.test() {
             request = unfinished;
-            thread::sleep(BETWEEN_LOOKS);
+            // many ranks that look often would take the cores of the few that work
+            thread::sleep((begun.elapsed() / 8).clamp(AT_FIRST, AT_MOST));
         }
     }
 

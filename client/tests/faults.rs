@@ -39,6 +39,8 @@ enum Stage {
 
 struct Fault {
     what: &'static str,
+    /// Flags of the run.
+    study: &'static str,
     stage: Stage,
     command: &'static str,
     inject: fn(&Cluster),
@@ -60,9 +62,28 @@ fn on_the_job(cluster: &Cluster, line: &str) {
     cluster.bash(&cluster.root, &line.replace("JOB", &job));
 }
 
+/// Two sizes that take some seconds.
+const THROUGHPUT: &str = "--iterations 12000";
+const AGGREGATION: &str = "--workload aggregation --iterations 400";
+/// Ranks 0 to 3 of it are producers, on two nodes; on the third one rank idles beside this one.
+const CONSUMER: u32 = 4;
+
+fn kill_rank(rank: u32) {
+    let wanted = format!("SLURM_PROCID={rank}");
+    let is_wanted = |pid: &i32| {
+        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        environment.split(|byte| *byte == 0).any(|one| one == wanted.as_bytes())
+    };
+    let find = || processes_with("shardscale-clie", "run\0--attempt").into_iter().find(is_wanted);
+    // some ranks are there before others
+    quickly(|| find().is_some());
+    kill(find().expect("the rank runs"), nix::sys::signal::Signal::SIGKILL);
+}
+
 const FAULTS: &[Fault] = &[
     Fault {
         what: "a shard",
+        study: THROUGHPUT,
         stage: Stage::Starting,
         command: "kill -9 (redis-server)",
         inject: |_| kill_first("redis-server", ""),
@@ -70,6 +91,7 @@ const FAULTS: &[Fault] = &[
     },
     Fault {
         what: "a shard",
+        study: THROUGHPUT,
         stage: Stage::Looping,
         command: "kill -9 (redis-server)",
         inject: |_| kill_first("redis-server", ""),
@@ -77,6 +99,7 @@ const FAULTS: &[Fault] = &[
     },
     Fault {
         what: "a server's supervisor",
+        study: THROUGHPUT,
         stage: Stage::Looping,
         command: "kill -9 (shardscale-client serve)",
         inject: |_| kill_first("shardscale-clie", "serve"),
@@ -84,6 +107,7 @@ const FAULTS: &[Fault] = &[
     },
     Fault {
         what: "a rank",
+        study: THROUGHPUT,
         stage: Stage::Connecting,
         command: "kill -9 (shardscale-client run)",
         inject: |_| kill_first("shardscale-clie", "run\0--attempt"),
@@ -91,6 +115,7 @@ const FAULTS: &[Fault] = &[
     },
     Fault {
         what: "a rank",
+        study: THROUGHPUT,
         stage: Stage::Looping,
         command: "kill -9 (shardscale-client run)",
         inject: |_| kill_first("shardscale-clie", "run\0--attempt"),
@@ -98,6 +123,7 @@ const FAULTS: &[Fault] = &[
     },
     Fault {
         what: "the batch script",
+        study: THROUGHPUT,
         stage: Stage::Looping,
         command: "kill -9 (slurm_script)",
         inject: |_| kill_first("slurm_script", ""),
@@ -105,6 +131,7 @@ const FAULTS: &[Fault] = &[
     },
     Fault {
         what: "the batch script",
+        study: THROUGHPUT,
         stage: Stage::Looping,
         command: "scancel --batch --signal=TERM JOB",
         inject: |cluster| on_the_job(cluster, "scancel --batch --signal=TERM JOB"),
@@ -112,6 +139,7 @@ const FAULTS: &[Fault] = &[
     },
     Fault {
         what: "the job",
+        study: THROUGHPUT,
         stage: Stage::Starting,
         command: "scancel JOB",
         inject: |cluster| on_the_job(cluster, "scancel JOB"),
@@ -119,6 +147,7 @@ const FAULTS: &[Fault] = &[
     },
     Fault {
         what: "the job",
+        study: THROUGHPUT,
         stage: Stage::Connecting,
         command: "scancel JOB",
         inject: |cluster| on_the_job(cluster, "scancel JOB"),
@@ -126,14 +155,55 @@ const FAULTS: &[Fault] = &[
     },
     Fault {
         what: "the job",
+        study: THROUGHPUT,
         stage: Stage::Looping,
         command: "scancel JOB",
         inject: |cluster| on_the_job(cluster, "scancel JOB"),
         reasons: &["cancelled"],
     },
+    Fault {
+        what: "a producer",
+        study: AGGREGATION,
+        stage: Stage::Connecting,
+        command: "kill -9 (rank 0)",
+        inject: |_| kill_rank(0),
+        reasons: &["rank died", "client error"],
+    },
+    Fault {
+        what: "a producer",
+        study: AGGREGATION,
+        stage: Stage::Looping,
+        command: "kill -9 (rank 0)",
+        inject: |_| kill_rank(0),
+        reasons: &["rank died", "client error"],
+    },
+    Fault {
+        what: "a consumer",
+        study: AGGREGATION,
+        stage: Stage::Connecting,
+        command: "kill -9 (rank 4)",
+        inject: |_| kill_rank(CONSUMER),
+        reasons: &["rank died", "client error"],
+    },
+    Fault {
+        what: "a consumer",
+        study: AGGREGATION,
+        stage: Stage::Looping,
+        command: "kill -9 (rank 4)",
+        inject: |_| kill_rank(CONSUMER),
+        reasons: &["rank died", "client error"],
+    },
+    Fault {
+        what: "a shard of an aggregation",
+        study: AGGREGATION,
+        stage: Stage::Looping,
+        command: "kill -9 (redis-server)",
+        inject: |_| kill_first("redis-server", ""),
+        reasons: &["store died", "client error"],
+    },
 ];
 
-/// A run of 3 shards and 4 ranks over two sizes that takes some seconds.
+/// A run of 3 shards over two sizes that takes some seconds.
 struct Subject<'a> {
     cluster: &'a Cluster,
     folder: PathBuf,
@@ -141,9 +211,9 @@ struct Subject<'a> {
 }
 
 impl<'a> Subject<'a> {
-    fn generate(cluster: &'a Cluster, name: &str) -> Subject<'a> {
+    fn generate(cluster: &'a Cluster, name: &str, study: &str) -> Subject<'a> {
         let folder = cluster.folder(name);
-        let scripts = cluster.generate(&folder, "--deployment standard --transport tcp --iterations 12000");
+        let scripts = cluster.generate(&folder, &format!("--deployment standard --transport tcp {study}"));
         let [script] = &scripts[..] else { panic!("one script is due: {scripts:?}") };
         Subject { cluster, run_dir: script.with_extension(""), folder }
     }
@@ -215,7 +285,7 @@ fn every_fault(cluster: &Cluster) {
         "| killed | when | with | status says | sizes kept | left on nodes | again |\n|---|---|---|---|---|---|---|"
     );
     for (number, fault) in FAULTS.iter().enumerate() {
-        let subject = Subject::generate(cluster, &format!("fault-{number}"));
+        let subject = Subject::generate(cluster, &format!("fault-{number}"), fault.study);
         cluster.shardscale(&subject.folder, "submit out", 0);
         subject.wait_until(fault.stage);
         (fault.inject)(cluster);
@@ -253,7 +323,7 @@ impl Subject<'_> {
 }
 
 fn node_failure(cluster: &Cluster) {
-    let subject = Subject::generate(cluster, "fault-node");
+    let subject = Subject::generate(cluster, "fault-node", THROUGHPUT);
     cluster.shardscale(&subject.folder, "submit out", 0);
     subject.wait_until(Stage::Looping);
     let host = subject.attempt(1).servers[0].host.clone();
