@@ -166,7 +166,8 @@ impl Comm {
         for first in (0..size).step_by(ranks_at_once) {
             let members = first..(first + ranks_at_once).min(size);
             // not `&[]`: its address may be the one that stands for MPI_IN_PLACE
-            let mine = if members.contains(&(self.rank() as usize)) { bytes } else { &NOTHING[..0] };
+            let is_mine = members.contains(&(self.rank() as usize)) && !bytes.is_empty();
+            let mine = if is_mine { bytes } else { &NOTHING[..0] };
             match &lengths {
                 None => self.world.process_at_rank(0).gather_varcount_into(mine),
                 Some(lengths) => {

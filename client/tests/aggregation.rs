@@ -161,3 +161,22 @@ fn what_an_aggregation_cannot_have_is_refused_with_the_remedy() {
         assert!(!output.status.success() && text(&output).contains(needle), "{args:?}: {}", text(&output));
     }
 }
+
+#[test]
+fn a_rank_without_a_role_sleeps_through_it() {
+    let (redis, attempt) = (common::Redis::start(&[]), tempfile::tempdir().unwrap());
+    common::Run::new(4, "1KiB,4KiB")
+        .attempt(attempt.path())
+        .arg("--address", redis.address())
+        .arg("--workload", "aggregation")
+        .arg("--producers", 2)
+        .arg("--consumer-nodes", 0)
+        .arg("--iterations", 10)
+        .flag("--verify")
+        .succeed();
+    let file = common::samples(attempt.path());
+    let contents = file.contents().unwrap();
+    let roles = contents.meta.unwrap().roles;
+    assert_eq!((roles.consumers, roles.idle), (vec![2], vec![3]));
+    assert!(contents.series.iter().all(|series| series.rank < 3));
+}

@@ -245,7 +245,8 @@ impl<'a> Subject<'a> {
     fn heals(&self) {
         self.cluster.shardscale(&self.folder, "submit out --failed", 0);
         self.cluster.wait_until_idle();
-        assert_eq!(self.status().0, "done");
+        let (state, reason) = self.status();
+        assert_eq!(state, "done", "{reason}: {:?}", self.attempt(2).outcome());
         self.cluster.shardscale(&self.folder, "collect out", 0);
         assert_clean(self.cluster);
     }

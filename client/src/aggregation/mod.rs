@@ -113,8 +113,11 @@ impl<B: Lists + Send> Aggregation<'_, B> {
     }
 
     fn iteration(&mut self, iteration: u32) -> Result<Ends, Failure> {
-        let (list, offset) = (&self.lists[iteration as usize], self.clock.offset_ns);
-        let columns = &mut self.samples.columns;
+        // a rank that idles uses no list
+        let Some(list) = self.lists.get(iteration as usize) else {
+            return Ok(Ends { append_ns: NEVER, read_ns: NEVER });
+        };
+        let (columns, offset) = (&mut self.samples.columns, self.clock.offset_ns);
         match &mut self.part {
             Part::Idle => Ok(Ends { append_ns: NEVER, read_ns: NEVER }),
             Part::Producer(producer) => {
