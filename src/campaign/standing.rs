@@ -10,12 +10,12 @@ use super::folder::{Folder, Job, Run};
 use super::ledger::Ledger;
 use super::logs;
 use super::queue::{Queue, jobs_of};
-use super::scheduler::{Ending, Queued};
 use crate::record::attempt::{self, Attempt, FailureKind, Outcome};
 use crate::record::jobs::{self, Half};
 use crate::record::pack::event;
 use crate::record::progress::Progress;
 use crate::record::{status, units};
+use crate::scheduler::{Ending, Queued};
 
 /// How a run stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]

@@ -13,6 +13,7 @@ use crate::placement::{self, Demand};
 use crate::record::manifest::{Job, Manifest, Sweep};
 use crate::record::placement::Placement;
 use crate::record::vocabulary::{DbFrom, Deployment, Store};
+use crate::scheduler;
 use crate::site::{Counts, Limit, Node, Site, Walltime};
 use crate::study::{Settings, Study};
 
@@ -159,13 +160,12 @@ pub fn memory(site: &Site, job: &Job, study: &Study) -> Result<()> {
 pub fn job(site: &Site, job: &Job) -> Result<()> {
     let (node, db_node) = nodes(site, job)?;
     ensure!(!node.single || job.client_nodes == 1, "site {} has one node, not {}", site.name, job.client_nodes);
-    let schedulers = ["slurm", "pbs"];
     ensure!(
-        job.db_from != DbFrom::Job || schedulers.contains(&site.scheduler.kind.as_str()),
+        job.db_from != DbFrom::Job || scheduler::find(&site.scheduler.kind).is_some(),
         "--db-from job needs a scheduler whose jobs can wait for each other, and {} has {:?}; possible with: {}",
         site.name,
         site.scheduler.kind,
-        schedulers.join(", ")
+        scheduler::all().map(|scheduler| scheduler.kind()).collect::<Vec<_>>().join(", ")
     );
     let between_nodes = job.store.has_servers()
         && job.deployment == Deployment::Standard
