@@ -2,13 +2,23 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::record::jobs::Half;
+use crate::record::jobs::{DB_JOB_VARIABLE, Half};
 
 /// What a job's token begins with where a scheduler has only one text for comments.
 pub const TOKEN: &str = "shardscale:";
 
 /// Variable by which a script knows that it is to measure again what is measured.
 pub const RERUN: &str = "SHARDSCALE_RERUN";
+
+/// Variable that tells a pack's script that it has another wall time than it asks for.
+pub const WALLTIME: &str = "SHARDSCALE_WALLTIME_S";
+
+/// What a script reads from its environment.
+pub fn variables(submission: Submission<'_>) -> Vec<(&'static str, String)> {
+    let again = submission.again.then(|| (RERUN, "1".to_owned()));
+    let database = submission.database.map(|id| (DB_JOB_VARIABLE, id.to_owned()));
+    again.into_iter().chain(database).collect()
+}
 
 /// A job that is in the queue. An array is as many of them as it has tasks there, a heterogeneous job as it has components:
 /// so limits count.
@@ -33,6 +43,8 @@ pub enum Ending {
     NodeFailure,
     Cancelled,
     Preempted,
+    /// It asked for what the machine does not have.
+    NeverFits,
     /// By itself, well or not: its own record knows more.
     Ended,
 }
@@ -46,6 +58,7 @@ impl Ending {
             Ending::NodeFailure => "node failure",
             Ending::Cancelled => "cancelled",
             Ending::Preempted => "preempted",
+            Ending::NeverFits => "asks for more than there is",
             Ending::Ended => "ended",
         }
     }

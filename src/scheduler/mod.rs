@@ -6,7 +6,8 @@
 //! - [`job`]: jobs, whoever runs them; [`ask`]: running a scheduler's programs
 //! - [`script`], [`directive`], [`finding`]: a script as schedulers read it, and what is wrong with it
 //! - [`surveyed`]: what a scheduler says of its machine
-//! - [`slurm`], [`pbs`]: in each `mod.rs` (who it is), `queue.rs`, `lint.rs`, `survey.rs`
+//! - [`trial`]: a scheduler's own judgement of scripts
+//! - [`slurm`], [`pbs`], [`flux`]: in each `mod.rs` (who it is), `queue.rs`, `lint.rs`, `survey.rs`
 //!
 //! What a scheduler's scripts look like is in `templates/scheduler/`. Nothing here knows studies, folders of runs, or which
 //! command asks.
@@ -14,11 +15,13 @@
 pub mod ask;
 pub mod directive;
 pub mod finding;
+mod flux;
 pub mod job;
 mod pbs;
 pub mod script;
 mod slurm;
 pub mod surveyed;
+mod trial;
 mod version;
 
 use std::collections::HashMap;
@@ -27,7 +30,6 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::record::jobs::DB_JOB_VARIABLE;
 use directive::{Directive, Words};
 use finding::Finding;
 pub use job::{Ending, Queued, RERUN, Smaller, Submission, TOKEN, Taken};
@@ -36,7 +38,7 @@ use surveyed::Surveyed;
 pub use version::Version;
 
 /// All that this program can speak with.
-const ALL: &[&dyn Scheduler] = &[&slurm::Slurm, &pbs::Pbs];
+const ALL: &[&dyn Scheduler] = &[&slurm::Slurm, &pbs::Pbs, &flux::Flux];
 
 /// A scheduler.
 pub trait Scheduler: Sync {
@@ -67,9 +69,12 @@ pub trait Scheduler: Sync {
 
     /// Variables of that command.
     fn variables(&self, submission: Submission<'_>) -> Vec<(&'static str, String)> {
-        let again = submission.again.then(|| (RERUN, "1".to_owned()));
-        let database = submission.database.map(|id| (DB_JOB_VARIABLE, id.to_owned()));
-        again.into_iter().chain(database).collect()
+        job::variables(submission)
+    }
+
+    /// The job that an answer of that command names.
+    fn taken(&self, answer: &str) -> Option<Taken> {
+        Taken::parse(answer)
     }
 
     /// Takes from a command's environment what the scheduler would take for options.
@@ -164,6 +169,7 @@ pub fn submit(scheduler: &dyn Scheduler, submission: Submission<'_>) -> Result<T
     let mut command = Command::new(&words[0]);
     scheduler.clean(&mut command);
     let answer = ask::output(command.args(&words[1..]).envs(scheduler.variables(submission)))?;
-    Taken::parse(answer.trim())
+    scheduler
+        .taken(answer.trim())
         .with_context(|| format!("{} answered {:?}, which is no job's identifier", words[0], answer.trim()))
 }

@@ -27,7 +27,7 @@ use crate::site::{Node, Site};
 use step::Step;
 
 /// Parts of a scheduler's template that are the same for all scripts of a site.
-const SCHEDULER_PARTS: &[&str] = &["others", "submit", "queue", "job_id", "stop_seconds", "nodes"];
+const SCHEDULER_PARTS: &[&str] = &["others", "submit", "queue", "job_id", "stop_seconds", "signals", "traps", "nodes"];
 
 /// Everything that a permutation's scripts depend on.
 pub struct JobScript<'a> {

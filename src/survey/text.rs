@@ -264,7 +264,8 @@ fn inside(node: &Node, key: &str, sections: &mut Sections) {
 }
 
 fn queue(row: &Row, sections: &mut Sections) {
-    sections.line(format!("\n[[queue]]\nname = {}\nsubmit_as = [{}]", quoted(&row.name), quoted(&row.submit_as)));
+    let submit_as = if row.submit_as.is_empty() { String::new() } else { quoted(&row.submit_as) };
+    sections.line(format!("\n[[queue]]\nname = {}\nsubmit_as = [{submit_as}]", quoted(&row.name)));
     sections.measured(&format!("queue.{}", row.name));
     if row.min_nodes > 1 {
         sections.line(format!("min_nodes = {}", row.min_nodes));

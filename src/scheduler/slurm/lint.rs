@@ -44,6 +44,11 @@ const MIXED: Rule = Rule {
     why: "sbatch reads #PBS lines as well: select becomes nodes and tasks, its further chunks, place and -v are lost.",
     remedy: "Keep one script for each scheduler.",
 };
+pub const REFUSED: Rule = Rule {
+    name: "sbatch",
+    why: "sbatch --test-only says that this Slurm would refuse the job, and all others of the same resources.",
+    remedy: "",
+};
 
 /// Whether srun takes the job's --cpus-per-task: not from 22.05 to 23.02 (RELEASE_NOTES of 22.05 and 23.11).
 fn srun_inherits_cpus(version: Version) -> bool {

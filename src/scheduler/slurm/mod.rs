@@ -3,7 +3,6 @@
 mod lint;
 mod queue;
 mod survey;
-mod trial;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -16,6 +15,7 @@ use super::directive::Words;
 use super::finding::Finding;
 use super::script::Script;
 use super::surveyed::Surveyed;
+use super::trial::{Trial, try_each};
 use super::{Ending, Queued, Scheduler, Submission, Taken, Version};
 
 pub struct Slurm;
@@ -94,7 +94,14 @@ impl Scheduler for Slurm {
     }
 
     fn try_out(&self, scripts: &[(&Path, Script<'_>)]) -> (Vec<(usize, Finding)>, String) {
-        trial::try_out(scripts)
+        const TRIAL: Trial = Trial { name: "sbatch --test-only", rule: &lint::REFUSED, noise: "sbatch: error: " };
+        let command = || {
+            let mut command = Command::new("sbatch");
+            queue::clean(&mut command); // inside a job its variables would be taken for options
+            command.arg("--test-only");
+            command
+        };
+        try_each(self, scripts, &TRIAL, ask("sinfo", &["--noheader"]).is_ok(), command)
     }
 
     fn job_variable(&self) -> &'static str {

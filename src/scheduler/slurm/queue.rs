@@ -10,6 +10,7 @@ use anyhow::Result;
 use crate::record::jobs::Half;
 use crate::record::walltime::Walltime;
 use crate::scheduler::ask::{output, words};
+use crate::scheduler::job::WALLTIME;
 use crate::scheduler::{Ending, Queued, Smaller, Submission, TOKEN, Taken};
 
 /// Standard output of a program of Slurm's.
@@ -92,7 +93,7 @@ pub fn command(submission: Submission<'_>) -> Vec<String> {
     if let Some(Smaller { nodes, walltime_s }) = submission.smaller {
         let walltime = Walltime { seconds: walltime_s };
         command.extend([format!("--nodes={nodes}"), format!("--time={walltime}")]);
-        command.push(format!("--export=ALL,SHARDSCALE_WALLTIME_S={walltime_s}"));
+        command.push(format!("--export=ALL,{WALLTIME}={walltime_s}"));
     }
     command.push(submission.script.display().to_string());
     command
