@@ -107,7 +107,7 @@ pub fn plan(request: &Request, ledger: &mut Ledger) -> Result<Plan> {
     notes.extend(folder.damaged.iter().map(|what| format!("left alone: {what}")));
     let queue = Queue::ask(&folder, ledger);
     let standings = standing::of_folder(&folder, ledger, &queue);
-    let (wanted, left) = choose(request, &folder, &standings);
+    let (wanted, left) = choose(request, &folder, &standings, |job| !queue.alive(job, ledger).is_empty());
     let rules = match scheduler {
         None => Vec::new(),
         Some(_) => rules(request, &folder, &queued, &mut notes)?,
@@ -169,7 +169,7 @@ fn take_back_halves(
 type Chosen = (Vec<(Job, usize)>, Vec<(String, usize)>);
 
 /// The jobs to submit, each with the number of its runs that are to be measured, and how many runs are left out and why.
-fn choose(request: &Request, folder: &Folder, standings: &[Standing]) -> Chosen {
+fn choose(request: &Request, folder: &Folder, standings: &[Standing], is_alive: impl Fn(&Job) -> bool) -> Chosen {
     let by_run: HashMap<&str, &Standing> = standings.iter().map(|one| (one.run.as_str(), one)).collect();
     let mut wanted = Vec::new();
     let mut left: Vec<(String, usize)> = Vec::new();
@@ -178,13 +178,15 @@ fn choose(request: &Request, folder: &Folder, standings: &[Standing]) -> Chosen 
         None => left.push((why.to_owned(), 1)),
     };
     for job in &folder.jobs {
-        let mut runs = 0;
+        let (mut runs, is_alive) = (0, is_alive(job));
         for run in &job.runs {
             let Some(standing) = by_run.get(run.name.as_str()) else { continue };
             match standing.state {
                 _ if request.only.as_ref().is_some_and(|only| !only.matches(&run.name)) => leave("not asked for"),
                 State::Done if !request.again => leave("measured"),
+                // one that is measured may be there again
                 State::Queued | State::Running => leave("in the queue or running"),
+                State::Done if is_alive => leave("in the queue or running"),
                 State::Unknown => leave("in a state that nobody here can tell"),
                 State::NotSubmitted | State::NotRun if request.failed => leave("not failed"),
                 _ if job.script.is_none() => leave("without a script: `shardscale gen` makes it again"),

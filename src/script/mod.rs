@@ -151,11 +151,13 @@ impl JobScript<'_> {
     }
 
     fn finish(&self, library: &Library, context: &tera::Context) -> Result<tera::Value> {
-        let case = match self.manifest.job.db_from {
+        let case = match (self.manifest.job.db_from, self.packed) {
             _ if self.keeps => "keeps",
-            DbFrom::Job => "pair",
-            DbFrom::Running => "running",
-            DbFrom::Allocation | DbFrom::Hosts => "own",
+            (DbFrom::Job, _) => "pair",
+            (DbFrom::Running, false) => "running",
+            (DbFrom::Running, true) => "packed-running",
+            (DbFrom::Allocation | DbFrom::Hosts, false) => "own",
+            (DbFrom::Allocation | DbFrom::Hosts, true) => "packed-own",
         };
         library.fixed("parts/finish.sh.tera", case, context)
     }
