@@ -103,7 +103,9 @@ fn command_line(scheduler: Option<&dyn Scheduler>, submission: Submission<'_>) -
     let variables = scheduler.variables(submission).into_iter();
     let variables = variables.map(|(name, value)| format!("{name}={}", shardscale::script::shell_word(&value)));
     let words = scheduler.command(submission).into_iter().map(|word| shardscale::script::shell_word(&word));
-    variables.chain(words).collect::<Vec<_>>().join(" ")
+    let script = shardscale::script::shell_word(&submission.script.display().to_string());
+    let input = scheduler.reads_stdin().then(|| format!("< {script}"));
+    variables.chain(words).chain(input).collect::<Vec<_>>().join(" ")
 }
 
 fn names_of(before: &limits::Before, jobs: &[Planned]) -> Vec<String> {

@@ -60,6 +60,7 @@ mod tests {
         assert_eq!(sets("pbs", "-W depend=afterok:7"), ["dependency"]);
         assert_eq!(sets("pbs", "-l place=scatter"), ["-l place"]);
         assert_eq!(sets("flux", "-t 5m -o cpu-affinity=off"), ["wall time"]);
+        assert_eq!(sets("lsf", "-nnodes 4"), ["nodes"]);
         assert_eq!(sets("none", "--time=5"), [] as [&str; 0]);
     }
 

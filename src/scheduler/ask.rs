@@ -18,8 +18,16 @@ pub fn ask(program: &str, args: &[impl AsRef<OsStr>]) -> Result<String> {
 /// # Errors
 /// As [`ask`].
 pub fn output(command: &mut Command) -> Result<String> {
+    output_of(command, Stdio::null())
+}
+
+/// The same with something to read.
+///
+/// # Errors
+/// As [`ask`].
+pub fn output_of(command: &mut Command, input: Stdio) -> Result<String> {
     // the C locale: the parsers read English
-    let output = command.env("LC_ALL", "C").stdin(Stdio::null()).output();
+    let output = command.env("LC_ALL", "C").stdin(input).output();
     let program = command.get_program().to_string_lossy();
     let output = output.with_context(|| format!("cannot run {program}: is this a login node of the machine?"))?;
     let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();

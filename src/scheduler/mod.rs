@@ -7,7 +7,7 @@
 //! - [`script`], [`directive`], [`finding`]: a script as schedulers read it, and what is wrong with it
 //! - [`surveyed`]: what a scheduler says of its machine
 //! - [`trial`]: a scheduler's own judgement of scripts
-//! - [`slurm`], [`pbs`], [`flux`]: in each `mod.rs` (who it is), `queue.rs`, `lint.rs`, `survey.rs`
+//! - [`slurm`], [`pbs`], [`flux`], [`lsf`]: in each `mod.rs` (who it is), `queue.rs`, `lint.rs`, `survey.rs`
 //!
 //! What a scheduler's scripts look like is in `templates/scheduler/`. Nothing here knows studies, folders of runs, or which
 //! command asks.
@@ -17,6 +17,7 @@ pub mod directive;
 pub mod finding;
 mod flux;
 pub mod job;
+mod lsf;
 mod pbs;
 pub mod script;
 mod slurm;
@@ -25,6 +26,7 @@ mod trial;
 mod version;
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::path::Path;
 use std::process::Command;
 
@@ -38,7 +40,7 @@ use surveyed::Surveyed;
 pub use version::Version;
 
 /// All that this program can speak with.
-const ALL: &[&dyn Scheduler] = &[&slurm::Slurm, &pbs::Pbs, &flux::Flux];
+const ALL: &[&dyn Scheduler] = &[&slurm::Slurm, &pbs::Pbs, &flux::Flux, &lsf::Lsf];
 
 /// A scheduler.
 pub trait Scheduler: Sync {
@@ -66,6 +68,11 @@ pub trait Scheduler: Sync {
 
     /// The command that submits a job, as words.
     fn command(&self, submission: Submission<'_>) -> Vec<String>;
+
+    /// That command reads the script from its standard input; else the script is one of its words.
+    fn reads_stdin(&self) -> bool {
+        false
+    }
 
     /// Variables of that command.
     fn variables(&self, submission: Submission<'_>) -> Vec<(&'static str, String)> {
@@ -168,7 +175,14 @@ pub fn submit(scheduler: &dyn Scheduler, submission: Submission<'_>) -> Result<T
     let words = scheduler.command(submission);
     let mut command = Command::new(&words[0]);
     scheduler.clean(&mut command);
-    let answer = ask::output(command.args(&words[1..]).envs(scheduler.variables(submission)))?;
+    command.args(&words[1..]).envs(scheduler.variables(submission));
+    let answer = if scheduler.reads_stdin() {
+        let script = File::open(submission.script);
+        let script = script.with_context(|| format!("cannot read {}", submission.script.display()))?;
+        ask::output_of(&mut command, script.into())?
+    } else {
+        ask::output(&mut command)?
+    };
     scheduler
         .taken(answer.trim())
         .with_context(|| format!("{} answered {:?}, which is no job's identifier", words[0], answer.trim()))
