@@ -196,6 +196,20 @@ fn what_cannot_be_is_refused_with_the_remedy() {
     }
 }
 
+#[test]
+fn a_job_that_flux_cannot_be_asked_for_is_refused() {
+    for (args, needle) in [
+        (&["--db-nodes=3", "--db-hosts=n1,n2,n3"][..], "gives named hosts among others"),
+        (
+            &["--client-constraint=a", "--db-constraint=b"],
+            "want different nodes, which one job cannot ask \"flux\" for",
+        ),
+    ] {
+        let error = Cli::new().fails(1, &[&["--site=tuolumne", "--deployment=standard"][..], args].concat());
+        assert!(error.contains(needle), "{args:?} should say {needle:?}: {error}");
+    }
+}
+
 /// GPU nodes for the client beside CPU nodes for the database: each job has its own kind of node and its own queue.
 #[test]
 fn the_jobs_of_a_pair_go_to_the_queues_of_their_nodes() {

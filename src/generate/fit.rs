@@ -156,6 +156,11 @@ pub fn memory(site: &Site, job: &Job, study: &Study) -> Result<()> {
     )
 }
 
+/// Whether a job may ask for nodes of several kinds; a scheduler that only a template knows may.
+pub fn picks_nodes(site: &Site) -> bool {
+    scheduler::find(&site.scheduler.kind).is_none_or(|scheduler| scheduler.picks_nodes())
+}
+
 /// Refuses a job that the site's nodes, interfaces or launcher cannot run.
 pub fn job(site: &Site, job: &Job) -> Result<()> {
     let (node, db_node) = nodes(site, job)?;
@@ -166,6 +171,12 @@ pub fn job(site: &Site, job: &Job) -> Result<()> {
         site.name,
         site.scheduler.kind,
         scheduler::all().map(|scheduler| scheduler.kind()).collect::<Vec<_>>().join(", ")
+    );
+    ensure!(
+        job.db_from != DbFrom::Hosts || picks_nodes(site),
+        "--db-hosts needs a scheduler that gives named hosts among others, and {} has {:?}; give --db-from job, or --db-address",
+        site.name,
+        site.scheduler.kind
     );
     let between_nodes = job.store.has_servers()
         && job.deployment == Deployment::Standard

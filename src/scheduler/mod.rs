@@ -129,6 +129,11 @@ pub trait Scheduler: Sync {
     /// Lets its programs judge scripts without submitting them: by index what they find, and a note for people.
     fn try_out(&self, scripts: &[(&Path, Script<'_>)]) -> (Vec<(usize, Finding)>, String);
 
+    /// A job may ask for nodes of several kinds, and for hosts by name among others.
+    fn picks_nodes(&self) -> bool {
+        false
+    }
+
     // --- its machine
 
     /// Variable that every job has.

@@ -96,6 +96,10 @@ impl Scheduler for Pbs {
         (Vec::new(), "PBS has no dry run: whether a queue admits the jobs, qsub alone can say".into())
     }
 
+    fn picks_nodes(&self) -> bool {
+        true
+    }
+
     fn job_variable(&self) -> &'static str {
         "PBS_JOBID"
     }

@@ -104,6 +104,10 @@ impl Scheduler for Slurm {
         try_each(self, scripts, &TRIAL, ask("sinfo", &["--noheader"]).is_ok(), command)
     }
 
+    fn picks_nodes(&self) -> bool {
+        true
+    }
+
     fn job_variable(&self) -> &'static str {
         "SLURM_JOB_ID"
     }
