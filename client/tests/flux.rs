@@ -30,6 +30,7 @@ const CASES: &[Case] = &[
     ("submit makes waves, finds a lost answer in the queue, and status tells what Flux does", campaign),
     ("flux cancel leaves a status, samples, and no server", cancelled),
     ("so does the time limit", time_limit),
+    ("a rank that is killed ends the run within seconds", killed_rank),
     ("a pack runs its permutations one after another, and a smaller one the rest", packed),
     ("masks are applied", masked),
     ("a host that dies is told", lost_host),
@@ -275,6 +276,17 @@ fn time_limit(lab: &Lab) {
     assert_eq!(series(&scripts[0]), 4 * 2, "ranks x ops of the size that was finished");
     let status = lab.status(&folder, "--format json");
     assert!(status.contains("\"reason\": \"time limit\""), "{status}");
+}
+
+fn killed_rank(lab: &Lab) {
+    let (folder, scripts) = lab.generate("killed", LONG);
+    lab.bash(&folder, "flux batch out/*.sh");
+    wait_for("the first size", || attempt(&scripts[0], 3).progress.is_some_and(|progress| progress.sizes_done == 1));
+    lab.bash(&folder, &format!("kill -KILL $(pgrep -n -f '[s]hardscale-client run.*{}/')", folder.display()));
+    let begun = Instant::now();
+    lab.wait_until_idle();
+    assert!(begun.elapsed() < Duration::from_secs(20), "Flux itself gives the others 30 s: {:?}", begun.elapsed());
+    assert_eq!(failure(&scripts[0], 3).0, FailureKind::RankDied, "{}", logs(&scripts[0]));
 }
 
 fn packed(lab: &Lab) {
