@@ -97,7 +97,7 @@ fn write_run(folder: &Path, repeat: u32, shape: (u32, u32, u32)) -> Result<()> {
             to.write_all(&blocks)?;
             blocks.clear();
         }
-        let cost = RankEffort { cpu_us: 12_345, page_faults: 3, preempted: 17, waited: 204 };
+        let cost = RankEffort { cpu_us: 12_345, page_faults: 3, preempted: 17, waited: 204, polls: 0 };
         samples::push_effort(&mut blocks, &Effort { size_index, ranks: vec![cost; shape.0 as usize] })?;
     }
     samples::push_end(&mut blocks);

@@ -107,13 +107,13 @@ fn missing_ranks_torn_lines_and_junk_are_told_and_give_no_sum_over_all_ranks() {
 }
 
 #[test]
-fn sessions_without_timings_and_other_tests_are_named() {
+fn sessions_without_timings_and_odd_ones_are_named() {
     let root = tempfile::tempdir().unwrap();
     let empty = standard(root.path(), "a-empty", 1024);
     (0..RANKS).for_each(|rank| fs::remove_file(timing(&empty, rank)).unwrap());
     let junk = standard(root.path(), "b-junk", 1024);
     (0..RANKS).for_each(|rank| fs::write(timing(&junk, rank), b"\xff\xfe\n").unwrap());
-    session(root.path(), "c-inference", "tensor_bytes = 1024\nbatch_size = 96\n");
+    session(root.path(), "c-odd", "tensor_bytes = 1024\nbatch_size = 96\nnum_devices = 99999999999\n");
     session(root.path(), "d-odd", "tensor_bytes = lots\n");
     let collection = gather(root.path());
     let states: Vec<_> = collection.runs.iter().map(|run| (run.name.as_str(), run.state)).collect();
@@ -121,7 +121,7 @@ fn sessions_without_timings_and_other_tests_are_named() {
     assert!(collection.runs[1].reason.starts_with("no put_tensor or unpack_tensor in 6 files"));
     let problems: Vec<_> = collection.problems.iter().map(|p| p.what.as_str()).collect();
     assert_eq!(problems.len(), 2, "{problems:?}");
-    assert!(problems[0].contains("it has batch_size, which is another of its tests"), "{problems:?}");
+    assert!(problems[0].contains("num_devices = 99999999999 is out of range"), "{problems:?}");
     assert!(problems[1].contains("tensor_bytes = \"lots\" is not a whole number"), "{problems:?}");
 }
 
@@ -159,4 +159,60 @@ fn old_and_new_stand_in_one_report_which_is_the_same_twice() {
     for name in ["throughput-sess-cpp-1k", "throughput-sess-cpp-64k", "throughput-sess-colo-cpp", "standard-n2x4"] {
         assert!(page.contains(name) && csv.contains(name), "{name}");
     }
+}
+
+#[test]
+fn the_other_two_families_stand_under_our_names() {
+    let root = tempfile::tempdir().unwrap();
+    let write = |name: &str, attributes: &str, files: &[(u32, String)]| {
+        let dir = root.path().join("results/run-2023").join(name);
+        fs::create_dir_all(&dir).unwrap();
+        let run = "[run]\nname = x\nsmartsim_version = 0.4.2\ndb = redis\n\n[attributes]\nclient_total = 4\nclient_per_node = 2\n\
+                   client_nodes = 2\ndatabase_nodes = 3\ndatabase_cpus = 8\niterations = 2\nlanguage = cpp\n";
+        fs::write(dir.join("run.cfg"), format!("{run}{attributes}")).unwrap();
+        files.iter().for_each(|(rank, text)| fs::write(timing(&dir, *rank), text).unwrap());
+    };
+    let lists = "0,client(),0.1\n0,get_list,0.002\n0,poll_list,1.0\n0,get_list,0.004\n0,poll_list,1.5\n0,loop_time,5\n0,main(),6\n";
+    let attributes = "tensor_bytes = 1024\nt_per_dataset = 2\n";
+    write("aggregate-sess-prod-cpp-N2-T2", attributes, &[]);
+    write("aggregate-sess-cons-cpp-N2-T2", &format!("{attributes}client_threads = 8\n"), &[(0, lists.into())]);
+    let images = |rank: u32| {
+        let one = format!(
+            "{rank},put_tensor,0.001\n{rank},run_script,0.002\n{rank},run_model,0.03\n{rank},unpack_tensor,0.0005\n"
+        );
+        format!("{}{rank},loop_time,0.067\n", one.repeat(2))
+    };
+    let gpu = "colocated = 0\nbatch_size = 1000\ndevice = GPU\nnum_devices = 2\ndatabase_threads_per_queue = 4\n";
+    write("infer-sess-cpp-N2-T2", gpu, &[0, 1, 2, 3].map(|rank| (rank, images(rank))));
+    // the folder of all sessions has a run.cfg of lists
+    fs::write(
+        root.path().join("results/run-2023/run.cfg"),
+        "[attributes]\nclient_nodes = [2, 4]\nbatch_size = [1000]\n",
+    )
+    .unwrap();
+
+    let collection = gather(root.path());
+    assert!(collection.problems.is_empty(), "{:?}", collection.problems);
+    let of = |name: &str| collection.runs.iter().find(|run| run.name.starts_with(name)).unwrap();
+    assert_eq!(collection.runs.len(), 2, "producers leave no timings");
+    let consumer = of("aggregate-sess-cons");
+    assert_eq!((consumer.state, consumer.reason.as_str()), (State::Done, ""));
+    let params = ["workload", "producers", "consumer_threads", "tensors"].map(|column| consumer.params.text(column));
+    assert_eq!(params, ["aggregation", "4", "8", "2"]);
+    let size = &consumer.sizes()[0];
+    let ops: Vec<_> = size.ops.iter().map(|op| (op.op.as_str(), op.latency.median / 1e6)).collect();
+    assert_eq!(ops, [("poll_list_length", 1250.0), ("get_datasets_from_list", 3.0)]);
+    // 4 producers x 2 tensors x 1024 bytes in 3 ms
+    assert!((size.ops[1].median_gb_per_s.unwrap() - 8.0 * 1024.0 / 3e6).abs() < 1e-9);
+    assert_eq!((size.classic_gb_per_s, size.overlap_gb_per_s), (None, None));
+    let infer = of("infer-sess");
+    assert_eq!((infer.state, infer.sizes()[0].payload_bytes), (State::Done, 224 * 224 * 3 * 4));
+    let params = ["workload", "model", "device", "devices", "batch_size", "queue_threads"]
+        .map(|column| infer.params.text(column));
+    assert_eq!(params, ["inference", "resnet50.pt", "gpu", "2", "1000", "4"]);
+    let ops: Vec<_> = infer.sizes()[0].ops.iter().map(|op| (op.op.as_str(), op.latency.median / 1e3)).collect();
+    assert_eq!(
+        ops,
+        [("put_tensor", 1000.0), ("run_script", 2000.0), ("run_model", 30_000.0), ("unpack_tensor", 500.0)]
+    );
 }

@@ -6,8 +6,9 @@
 use std::hint::black_box;
 
 use anyhow::{Context, Result};
-use shardscale::record::compute::{Calibration, Compute};
+use shardscale::record::compute::Calibration;
 use shardscale::record::cpus::CpuSet;
+use shardscale::record::time::Time;
 use shardscale::record::vocabulary::ComputeKernel;
 
 use crate::clock::{self, CommonClock, now_ns};
@@ -97,7 +98,7 @@ impl Kernel {
 
 impl Application {
     /// Finds out what takes the asked time while all ranks compute; every rank must call it. `None` where nothing is asked.
-    pub fn prepare(comm: &Comm, compute: Compute, kind: ComputeKernel) -> Result<Option<Application>> {
+    pub fn prepare(comm: &Comm, compute: Time, kind: ComputeKernel) -> Result<Option<Application>> {
         let Some(asked_ns) = compute.asked_ns() else { return Ok(None) };
         let mut kernel = Kernel::new(kind, array_bytes(&Root::real(), &node::affinity(std::process::id())?));
         comm.barrier();
@@ -229,7 +230,7 @@ mod tests {
     #[test]
     fn as_many_calls_alone_as_are_sensible() {
         let calls = ["10us", "1ms", "50ms", "2s", "10s"].map(|text| {
-            let compute: Compute = text.parse().unwrap();
+            let compute: Time = text.parse().unwrap();
             alone_calls(compute.asked_ns().unwrap())
         });
         assert_eq!(calls, [10_000, 1000, 30, 15, 10]);

@@ -41,7 +41,7 @@ pub enum Command {
     /// Looks at this node and says what will hinder a run, and what to change
     Doctor(Box<doctor::Args>),
     /// Measures put_tensor and unpack_tensor; an MPI program, started by the site's launcher
-    Run(RunArgs),
+    Run(Box<RunArgs>),
 }
 
 /// Reads the command line.

@@ -29,5 +29,6 @@ fn now() -> Result<RankEffort> {
         page_faults: usage.minor_page_faults().cast_unsigned(),
         preempted: usage.involuntary_context_switches().cast_unsigned(),
         waited: usage.voluntary_context_switches().cast_unsigned(),
+        polls: 0,
     })
 }

@@ -5,9 +5,10 @@ use std::sync::LazyLock;
 use anyhow::{Context, Result, ensure};
 use crc::{CRC_16_XMODEM, Crc};
 use serde::{Deserialize, Serialize};
-use shardscale::record::vocabulary::KeyPlacement;
+use shardscale::record::vocabulary::{KeyPlacement, WorkloadKind};
 
 use crate::address::Address;
+use crate::wire::{dataset, models};
 
 /// Hash slots of a cluster.
 pub const SLOTS: u16 = 16384;
@@ -45,13 +46,83 @@ pub struct KeyMap {
     pub prefix: String,
 }
 
+/// SmartSim-Scaling's names of a dataset and of a list.
+const DATASET: &str = "aggregation_rank_";
+const LIST: &str = "iteration_";
+
 impl KeyMap {
-    /// Where tensor number `tensor` of rank `owner` is.
-    pub fn place(&self, owner: u32, tensor: u32) -> Result<Place> {
-        let key = self.topology.key(self.placement, &self.prefix, owner, tensor);
+    /// The dataset of producer number `producer`: what its keys begin with, and a list's entry for it. SmartRedis puts the name
+    /// between braces, so that all keys of a dataset lie on one shard.
+    pub fn dataset(&self, producer: u32) -> Result<Place> {
+        let shards = self.topology.shards.len();
+        let name = |number: u32| match number {
+            0 => format!("{DATASET}{producer}"),
+            more => format!("{DATASET}{producer}.{more}"),
+        };
+        let is_balanced =
+            |name: &String| self.topology.owner(name).is_ok_and(|owner| owner == producer as usize % shards);
+        let name = match self.placement {
+            KeyPlacement::Hash => name(0),
+            KeyPlacement::Balanced => (0..).map(name).find(is_balanced).unwrap_or_default(),
+        };
+        self.at(format!("{}{{{name}}}", self.prefix))
+    }
+
+    /// All keys of a rank, or of a producer, with so many tensors; of an inference so many devices have the model, which several ranks
+    /// share.
+    pub fn all(&self, kind: WorkloadKind, owner: u32, tensors: u32) -> Result<Vec<Place>> {
+        match kind {
+            WorkloadKind::Throughput => (0..tensors).map(|tensor| self.place(owner, tensor)).collect(),
+            WorkloadKind::Aggregation => {
+                let Place { key, shard } = self.dataset(owner)?;
+                Ok(dataset::keys(&key, tensors).map(|key| Place { key, shard }).collect())
+            }
+            WorkloadKind::Inference => {
+                let devices = (0..tensors).map(|device| (tensors > 1).then(|| format!("GPU:{device}")));
+                let mut places = Vec::new();
+                for device in devices {
+                    let (keys, shard) = self.inference(owner, device.as_deref())?;
+                    places.extend(keys.all().map(|key| Place { key, shard }));
+                }
+                Ok(places)
+            }
+        }
+    }
+
+    /// The keys of a rank whose tensors a model runs on, and their shard: that of SmartSim-Scaling's name of its input, or in turn.
+    pub fn inference(&self, rank: u32, device: Option<&str>) -> Result<(models::Keys, u32)> {
+        let shard = match self.placement {
+            KeyPlacement::Hash => self.topology.owner(&format!("resnet_input_rank_{rank}"))?,
+            KeyPlacement::Balanced => rank as usize % self.topology.shards.len(),
+        };
+        let tag = self.topology.tag_of_shard(shard).to_string();
+        Ok((models::Keys::new(&self.prefix, &tag, rank, device), self.first_shard + shard as u32))
+    }
+
+    /// The list of an iteration.
+    pub fn list(&self, iteration: u32) -> Result<Place> {
+        self.at(match self.prefix.as_str() {
+            "" => format!("{LIST}{iteration}"),
+            prefix => format!("{prefix}{{{LIST}{iteration}}}"),
+        })
+    }
+
+    fn at(&self, key: String) -> Result<Place> {
         let shard = self.first_shard + self.topology.owner(&key)? as u32;
         Ok(Place { key, shard })
     }
+
+    /// Where tensor number `tensor` of rank `owner` is.
+    pub fn place(&self, owner: u32, tensor: u32) -> Result<Place> {
+        self.at(self.topology.key(self.placement, &self.prefix, owner, tensor))
+    }
+}
+
+/// Number of the producer whose dataset a list's entry is.
+pub fn producer_of(entry: &[u8]) -> Option<u32> {
+    let entry = std::str::from_utf8(entry).ok()?;
+    let (_, name) = entry.split_once('{')?;
+    name.strip_suffix('}')?.strip_prefix(DATASET)?.split('.').next()?.parse().ok()
 }
 
 /// Slot of `key`: CRC16 (XMODEM) modulo 16384 of what stands between the first `{` and the next `}`, or of the whole key
@@ -190,6 +261,25 @@ mod tests {
                 assert!(ours.starts_with("shardscale:0a1b:{"), "{ours}");
                 assert_eq!(slot(&ours), slot(&bare), "{ours}");
             }
+        }
+    }
+
+    #[test]
+    fn a_dataset_has_the_name_that_smartredis_gives_it_or_one_that_spreads() {
+        for (placement, prefix) in [(KeyPlacement::Hash, ""), (KeyPlacement::Balanced, "shardscale:0a1b:")] {
+            let map = KeyMap { topology: even(3), placement, first_shard: 0, prefix: prefix.into() };
+            for producer in 0..50 {
+                let place = map.dataset(producer).unwrap();
+                assert_eq!(producer_of(place.key.as_bytes()), Some(producer), "{}", place.key);
+                assert!(place.key.starts_with(&format!("{prefix}{{aggregation_rank_{producer}")), "{}", place.key);
+                assert!(placement == KeyPlacement::Hash || place.shard == producer % 3);
+                let tensor = format!("{}.tensor_0", place.key);
+                assert_eq!(map.topology.owner(&tensor).unwrap() as u32, place.shard);
+            }
+            assert_eq!(map.list(4).unwrap().shard as usize, map.topology.owner("iteration_4").unwrap());
+        }
+        for wrong in ["", "{", "aggregation_rank_1", "{aggregation_rank_}", "{other_1}", "{aggregation_rank_-1}"] {
+            assert_eq!(producer_of(wrong.as_bytes()), None, "{wrong}");
         }
     }
 

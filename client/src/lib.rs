@@ -15,6 +15,7 @@
 
 pub mod address;
 pub mod affinity;
+pub mod aggregation;
 pub mod application;
 pub mod args;
 pub mod backend;

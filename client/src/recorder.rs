@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail};
 use shardscale::record::op::{Described, Op};
 use shardscale::record::progress::{self, Progress};
 use shardscale::record::samples::{self, Effort, HostClock, Meta, RankEffort, RankInfo, SamplesFile, Series};
-use shardscale::record::vocabulary::Side;
+use shardscale::record::vocabulary::{Role, Side};
 use shardscale::record::workload::Workload;
 use shardscale::record::{SCHEMA, files, units};
 
@@ -53,6 +53,7 @@ pub struct Row {
 #[derive(Debug, Clone, Copy)]
 pub struct Origin {
     pub rank: u32,
+    pub role: Role,
     pub shard: u32,
     /// Added to the host's clock to get the common one.
     pub clock_offset_ns: i64,
@@ -168,7 +169,7 @@ pub fn encode(samples: &mut Samples, plan: &Plan<'_>, origin: Origin, effort: Ra
             payload_bytes: plan.payload_bytes,
             size_index: plan.size_index,
             shard: origin.shard,
-            warmup: plan.workload.samples(op, origin.rank, plan.warmup) as u32,
+            warmup: plan.workload.samples(op, (origin.rank, origin.role), plan.warmup) as u32,
             loop_ns,
             starts_ns: column.starts_ns(),
             durations_ns: column.durations_ns(),

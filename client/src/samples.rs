@@ -1,5 +1,6 @@
 //! Room for the samples of one rank and size, made before the loop that fills it.
 
+use shardscale::record::vocabulary::Role;
 use shardscale::record::workload::Workload;
 
 /// Samples of all ops, warm-up first; in ns on the host's clock.
@@ -18,9 +19,9 @@ pub struct Column {
 }
 
 impl Samples {
-    /// Room for what `rank` samples in `iterations` iterations, warm-up included.
-    pub fn new(workload: &Workload, rank: u32, iterations: u32) -> Samples {
-        let column = |op| Column::new(workload.samples(op, rank, iterations) as usize);
+    /// Room for what a rank with that role samples in `iterations` iterations, warm-up included.
+    pub fn new(workload: &Workload, actor: (u32, Role), iterations: u32) -> Samples {
+        let column = |op| Column::new(workload.samples(op, actor, iterations) as usize);
         Samples { columns: (0..workload.ops().len()).map(column).collect(), loop_ns: 0 }
     }
 

@@ -50,6 +50,14 @@ impl Identity {
     fn subject(&self, tensor: u32) -> Subject {
         Subject { kind: self.payload, size_index: self.size_index, tensor }
     }
+
+    /// Compares every byte of tensor number `tensor` of `owner` with what it put in `iteration`.
+    ///
+    /// # Errors
+    /// The first byte that is wrong.
+    pub fn check(&self, owner: u32, tensor: u32, iteration: u32, payload: &[u8]) -> Result<()> {
+        Pattern::new(self.subject(tensor), Origin { rank: owner, iteration }).check(payload)
+    }
 }
 
 impl<Put, Get> Tensors<Put, Get> {

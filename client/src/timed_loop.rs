@@ -1,4 +1,5 @@
-//! The loop that is measured: put tensors, read them back, note the times; one tensor size at a time.
+//! The loop that is measured: put tensors, have models run on them where that is asked for, read them back, note the times; one
+//! tensor size at a time.
 //!
 //! Between the readings of the clock there is nothing but the call. Inside the loop nothing is allocated, printed or
 //! logged by this module; what verification needs, and what [`Around`] does, happens between timed calls and is taken out of
@@ -10,13 +11,15 @@ use shardscale::record::op::Op;
 use shardscale::record::vocabulary::Order;
 use shardscale::record::workload::{OPS, PUT, Rate, UNPACK, Workload};
 
-use crate::backend::{Backend, Ticks, Trouble, Untimed};
+use crate::backend::models::Models;
+use crate::backend::{Ticks, Trouble, Untimed};
 use crate::clock::now_ns;
 use crate::failure::Failure;
 use crate::pace::Pace;
 use crate::samples::{Column, Samples};
 use crate::tensors::Tensors;
 use crate::wire::BATCH;
+use crate::wire::call::Call;
 
 /// What one pass over a size is to do.
 pub struct Plan<'a> {
@@ -44,7 +47,7 @@ pub trait Around {
 }
 
 /// One rank at one size.
-pub struct Measurement<'a, B: Backend> {
+pub struct Measurement<'a, B: Models> {
     pub plan: &'a Plan<'a>,
     pub backend: &'a mut B,
     pub tensors: &'a mut Tensors<B::Put, B::Get>,
@@ -57,9 +60,11 @@ pub struct Measurement<'a, B: Backend> {
     pub last_end_ns: i64,
     /// Iteration whose pattern this rank put last.
     pub last_put: u32,
+    /// What the store runs between putting and unpacking, through the connection of the first tensor.
+    pub calls: Vec<Call>,
 }
 
-impl<B: Backend> Measurement<'_, B> {
+impl<B: Models> Measurement<'_, B> {
     /// Stores all of this rank's tensors once, untimed: for readers that come before the first timed put.
     pub fn store_once(&mut self) -> Result<(), Failure> {
         for one in self.tensors.written.chunks_mut(1) {
@@ -114,6 +119,9 @@ impl<B: Backend> Measurement<'_, B> {
                     PUT => self.puts(iteration)?,
                     _ => self.unpacks(iteration)?,
                 }
+                if *op == PUT {
+                    self.run_calls(iteration)?;
+                }
             }
             let took = self.around.after_iteration(OPS[ops[ops.len() - 1]], iteration, self.last_end_ns);
             self.exclude(took);
@@ -130,6 +138,20 @@ impl<B: Backend> Measurement<'_, B> {
             if self.plan.verify {
                 self.last_put = iteration;
             }
+        }
+        Ok(())
+    }
+
+    fn run_calls(&mut self, iteration: u32) -> Result<(), Failure> {
+        for at in 0..self.calls.len() {
+            let Measurement { plan, backend, samples, pace, last_end_ns, calls, tensors, .. } = self;
+            let connection = tensors.written.first().map_or(0, |one| one.stream);
+            let mut ticks = Timed::new(pace, &mut samples.columns[PUT + 1 + at], last_end_ns);
+            let called = backend.call(connection, &mut calls[at], &mut ticks);
+            called.map_err(|(stream, error)| Failure {
+                op: plan.workload.calls()[at].as_str(),
+                ..plan.failed_check(iteration, stream, error.cause)
+            })?;
         }
         Ok(())
     }
@@ -172,7 +194,7 @@ impl<B: Backend> Measurement<'_, B> {
         }
         let Measurement { plan, backend, tensors, samples, pace, last_end_ns, .. } = self;
         let Tensors { lists, targets, .. } = &mut **tensors;
-        let mut ticks = Timed::new(pace, &mut samples.columns[UNPACK], last_end_ns);
+        let mut ticks = Timed::new(pace, &mut samples.columns[plan.workload.unpack()], last_end_ns);
         let read = backend.get(&mut lists[list][batch.clone()], &mut targets[batch], &mut ticks);
         read.map_err(|trouble| plan.failure(UNPACK, iteration, trouble))
     }

@@ -14,12 +14,13 @@ use common::stand_in::{Mischief, StandIn};
 use common::{CLIENT, Redis, require, text};
 use shardscale::record::folder::{FileSettings, FileSystem, Folder};
 use shardscale::record::op::Op;
-use shardscale::record::vocabulary::{ComputeKernel, Durability, FileCache, Payload, Wire};
+use shardscale::record::vocabulary::{ComputeKernel, Durability, FileCache, Payload, Role, Wire};
 use shardscale::record::workload::{Rate, Workload};
 use shardscale_client::address::AddressList;
 use shardscale_client::application::Kernel;
 use shardscale_client::backend::Backend;
 use shardscale_client::backend::files::{self, Files};
+use shardscale_client::backend::models::Models;
 use shardscale_client::backend::resp::Resp;
 use shardscale_client::connection::{self, Dial, Stream, Timeouts};
 use shardscale_client::effort::Meter;
@@ -156,9 +157,9 @@ fn tensors<B: Backend>(backend: &B, payload_bytes: usize, count: u32) -> Tensors
 }
 
 /// Allocations and page faults of the loop, once it is warm.
-fn waste<B: Backend>(backend: &mut B, payload_bytes: usize, workload: &Workload) -> (u64, u64) {
+fn waste<B: Models>(backend: &mut B, payload_bytes: usize, workload: &Workload) -> (u64, u64) {
     let mut tensors = tensors(backend, payload_bytes, workload.tensors);
-    let mut samples = Samples::new(workload, 0, WARMUP + ITERATIONS);
+    let mut samples = Samples::new(workload, (0, Role::Application), WARMUP + ITERATIONS);
     let plan = Plan {
         payload_bytes: payload_bytes as u64,
         size_index: 0,
@@ -179,6 +180,7 @@ fn waste<B: Backend>(backend: &mut B, payload_bytes: usize, workload: &Workload)
         excluded_ns: 0,
         last_end_ns: 0,
         last_put: 0,
+        calls: Vec::new(),
     };
     measurement.run().unwrap();
     let allocations = COUNTED.with(Cell::take).unwrap();

@@ -19,6 +19,7 @@ const CASES: &[Case] = &[
     ("the database on named hosts, on nodes of a feature, in a job of its own, running already", database_elsewhere),
     ("several shards a node share two interfaces, several servers a node its ranks", several_a_node),
     ("files of nodes, and of all nodes, are measured and removed", files_of_nodes),
+    ("an aggregation has its consumers on a node of their own, or beside the producers", aggregated),
     ("a rehearsal goes through the queue, and is no measurement", rehearsed),
     ("shardscale check asks Slurm once for each shape of job, and names what it would refuse", checked),
     ("scancel leaves a status, samples, and no server", cancelled),
@@ -168,6 +169,33 @@ fn files_of_nodes(cluster: &Cluster) {
     }
     let table = cluster.shardscale(&folder, "collect out/", 0);
     assert!(table.contains("6 runs: 6 done"), "{table}");
+}
+
+fn aggregated(cluster: &Cluster) {
+    let folder = cluster.folder("aggregation");
+    let study =
+        "--workload aggregation --deployment standard --tensors 2 --iterations 10 --verify --tensor-bytes 1KiB,64KiB";
+    let axes =
+        "--client-nodes 2 --clients-per-node 2 --db-nodes 3 --consumer-nodes 0,1 --consumers 2 --consumer-threads 2";
+    let scripts = cluster.generate(&folder, &format!("{study} {axes}"));
+    assert_eq!(scripts.len(), 2);
+    cluster.bash(&folder, "sbatch out/*.sh");
+    cluster.wait_until_idle();
+    assert_nothing_left();
+    for script in &scripts {
+        let own = !script.to_string_lossy().contains("-cn0-");
+        let file = SamplesFile::open(&attempt(script, 3).samples()).unwrap().unwrap();
+        let contents = file.contents().unwrap();
+        let meta = contents.meta.unwrap();
+        assert_eq!((meta.world_size, meta.hosts.len()), (6, if own { 3 } else { 2 }));
+        let hosts: Vec<u32> = meta.roles.consumers.iter().map(|rank| contents.ranks[*rank as usize].host).collect();
+        assert_eq!(hosts, if own { [2, 2] } else { [0, 1] });
+        let cpus = |rank: &u32| contents.ranks[*rank as usize].threads_cpus.clone();
+        let widened: Vec<_> = meta.roles.consumers.iter().filter_map(cpus).collect();
+        assert_eq!(widened.len(), if own { 2 } else { 0 }, "{widened:?}");
+    }
+    let table = cluster.shardscale(&folder, "collect out/", 0);
+    assert!(table.contains("2 runs: 2 done"), "{table}");
 }
 
 fn rehearsed(cluster: &Cluster) {

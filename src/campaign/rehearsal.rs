@@ -187,7 +187,7 @@ fn judge(node: &HostFacts, runs: &[&Manifest]) -> Vec<Finding> {
 fn ranks_of_a_server(run: &Manifest) -> u64 {
     match run.job.deployment {
         Deployment::Standard => run.expect.ranks.into(),
-        Deployment::Colocated => run.job.clients_per_node.into(),
+        Deployment::Colocated => run.job.ranks_per_node().into(),
     }
 }
 

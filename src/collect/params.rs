@@ -41,6 +41,22 @@ pub const COLUMNS: &[(&str, &str)] = &[
     ("db_address", "job.db_address"),
     ("client_node_type", "job.client_node_type"),
     ("db_node_type", "job.db_node_type"),
+    ("workload", "job.workload.workload"),
+    ("model", "job.workload.inference.model"),
+    ("model_backend", "job.workload.inference.model_backend"),
+    ("model_input", "job.workload.inference.model_input"),
+    ("model_output", "job.workload.inference.model_output"),
+    ("script", "job.workload.inference.script"),
+    ("function", "job.workload.inference.function"),
+    ("device", "job.workload.inference.device"),
+    ("devices", "job.workload.inference.devices"),
+    ("batch_size", "job.workload.inference.batch_size"),
+    ("queue_threads", "job.workload.inference.queue_threads"),
+    ("producers", "job.workload.aggregation.producers"),
+    ("consumers", "job.workload.aggregation.consumers"),
+    ("consumer_nodes", "job.workload.aggregation.consumer_nodes"),
+    ("consumer_threads", "job.workload.aggregation.consumer_threads"),
+    ("poll_interval", "job.workload.aggregation.poll_interval"),
     ("dtype", "job.workload.dtype"),
     ("shape", "job.workload.shape"),
     ("payload", "job.workload.payload"),
@@ -67,7 +83,7 @@ pub const COLUMNS: &[(&str, &str)] = &[
 
 /// Columns that follow from others, or that make no other measurement: no reason to tell runs apart.
 pub const FOLLOWS: &[&str] =
-    &["sweep_tensor_bytes", "expected_nodes", "expected_ranks", "expected_servers", "walltime_s", "queue"];
+    &["sweep_tensor_bytes", "expected_nodes", "expected_ranks", "expected_servers", "walltime_s", "queue", "producers"];
 
 /// Columns that are empty for a store that has no servers.
 pub const OF_SERVERS: &[&str] = &[
@@ -126,7 +142,11 @@ impl Params {
         let table = toml::Table::try_from(manifest).context("cannot list the manifest's values")?;
         let has = |column| manifest.job.store.has_servers() || !OF_SERVERS.contains(column);
         let columns = COLUMNS.iter().filter(|(column, _)| has(column));
-        Ok(Params(columns.filter_map(|(column, key)| Some((*column, value(lookup(&table, key)?)))).collect()))
+        let mut params =
+            Params(columns.filter_map(|(column, key)| Some((*column, value(lookup(&table, key)?)))).collect());
+        // a manifest says nothing of the usual one
+        params.set("workload", Some(Value::Text(manifest.job.workload.kind.to_string())));
+        Ok(params)
     }
 
     pub fn get(&self, column: &str) -> Option<&Value> {
@@ -170,6 +190,7 @@ fn value(from: &toml::Value) -> Value {
 mod tests {
     use super::*;
     use crate::record::manifest::example;
+    use crate::record::vocabulary::WorkloadKind;
 
     fn leaves(table: &toml::Table, prefix: &str, to: &mut Vec<String>) {
         for (key, value) in table {
@@ -189,6 +210,9 @@ mod tests {
         manifest.job.db_hosts = vec!["n1".into()];
         manifest.job.load_module = vec!["redisai.so".into()];
         manifest.job.db_address = vec!["n1:6780".into()];
+        manifest.job.workload.kind = WorkloadKind::Aggregation;
+        manifest.job.workload.aggregation = Some(Default::default());
+        manifest.job.workload.inference = Some(Default::default());
         manifest.job.files = Some(crate::record::folder::FileSettings::default());
         leaves(&toml::Table::try_from(manifest).unwrap(), "", &mut keys);
         keys.retain(|key| key != "schema" && key != "name");

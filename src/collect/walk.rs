@@ -88,6 +88,7 @@ fn is_session(entry: &DirEntry) -> bool {
     entry.file_type().is_dir()
         && entry.path().join(smartsim::FILE).is_file()
         && !entry.path().join(manifest::FILE).exists()
+        && smartsim::has_timings(entry.path())
 }
 
 fn note_orphan(root: &Path, attempt: &DirEntry, problems: &mut Vec<Problem>) {

@@ -33,6 +33,9 @@ pub fn with_settings(mut job: Job, settings: &Settings) -> Result<Job> {
         return Ok(job);
     }
     job.load_module.clone_from(&settings.load_module);
+    if let Some(inference) = &job.workload.inference {
+        job.load_module = inference.modules(&job.load_module).map_err(anyhow::Error::msg)?;
+    }
     if job.deployment == Deployment::Colocated {
         return Ok(job);
     }
@@ -146,14 +149,23 @@ pub fn names(settings: &Settings) -> Result<()> {
 pub fn memory(site: &Site, job: &Job, study: &Study) -> Result<()> {
     let (client_node, db_node) = nodes(site, job)?;
     let largest = study.tensor_bytes.iter().copied().max().unwrap_or(0);
+    let (demand, tensors) =
+        (Demand { job, client_node, db_node, oversubscribe: false }, u64::from(job.workload.tensors));
+    placement::check_consumers(&demand, largest, tensors)?;
     if !job.store.has_servers() {
         return Ok(());
     }
-    placement::check_memory(
-        &Demand { job, client_node, db_node, oversubscribe: false },
-        largest,
-        u64::from(job.workload.tensors),
-    )
+    placement::check_memory(&demand, largest, tensors)
+}
+
+/// Why an aggregation needs a node more.
+fn own_node(job: &Job) -> &'static str {
+    match &job.workload.aggregation {
+        Some(aggregation) if aggregation.consumer_nodes > 0 => {
+            ": consumers have nodes of their own (--consumer-nodes), 0 lets them share those of the producers"
+        }
+        _ => "",
+    }
 }
 
 /// Whether a job may ask for nodes of several kinds; a scheduler that only a template knows may.
@@ -164,7 +176,13 @@ pub fn picks_nodes(site: &Site) -> bool {
 /// Refuses a job that the site's nodes, interfaces or launcher cannot run.
 pub fn job(site: &Site, job: &Job) -> Result<()> {
     let (node, db_node) = nodes(site, job)?;
-    ensure!(!node.single || job.client_nodes == 1, "site {} has one node, not {}", site.name, job.client_nodes);
+    ensure!(
+        !node.single || job.launch_nodes() == 1,
+        "site {} has one node, not {}{}",
+        site.name,
+        job.launch_nodes(),
+        own_node(job)
+    );
     ensure!(
         job.db_from != DbFrom::Job || scheduler::find(&site.scheduler.kind).is_some(),
         "--db-from job needs a scheduler whose jobs can wait for each other, and {} has {:?}; possible with: {}",
@@ -192,10 +210,10 @@ pub fn job(site: &Site, job: &Job) -> Result<()> {
         job.net_ifname
     );
     ensure!(
-        site.launch.launcher != "ibrun" || job.servers_per_node <= job.clients_per_node,
+        site.launch.launcher != "ibrun" || job.servers_per_node <= job.ranks_per_node(),
         "ibrun starts no more processes on a node than the job asked for, {} (--clients-per-node), and {} servers are to run on one: fewer \
          of these, or more ranks",
-        job.clients_per_node,
+        job.ranks_per_node(),
         job.servers_per_node
     );
     ensure!(
@@ -203,6 +221,21 @@ pub fn job(site: &Site, job: &Job) -> Result<()> {
         "--servers-per-node {} leaves servers without a rank: a node has {} (--clients-per-node)",
         job.servers_per_node,
         job.clients_per_node
+    );
+    if let Some(aggregation) = &job.workload.aggregation {
+        let here = aggregation.consumers_per_node(job.client_nodes);
+        ensure!(
+            aggregation.consumer_nodes == 0 || here <= job.clients_per_node,
+            "--consumers {} on --consumer-nodes {} are {here} a node, and the launch has {} ranks on each (--clients-per-node): more \
+             consumer nodes, or fewer consumers",
+            aggregation.consumers,
+            aggregation.consumer_nodes,
+            job.clients_per_node
+        );
+    }
+    ensure!(
+        job.workload.inference.is_none() || job.store.has_servers(),
+        "--workload inference needs a store that runs models, and --store files runs nothing: name a server with RedisAI (--load-module)"
     );
     let allowed = &site.launch.cpu_bind;
     ensure!(
@@ -235,7 +268,7 @@ pub fn products<'a>(site: &Site, settings: &Settings, jobs: impl Iterator<Item =
 
 /// Cores that a job needs on a node of the client.
 pub fn cores_of_client_node(job: &Job) -> u32 {
-    let ranks = job.clients_per_node * job.client_cpus;
+    let ranks = job.ranks_per_node() * job.client_cpus;
     match job.deployment {
         Deployment::Colocated => ranks + job.servers_per_node * job.db_cpus,
         Deployment::Standard if matches!(job.db_from, DbFrom::Allocation | DbFrom::Hosts) => {
@@ -248,6 +281,16 @@ pub fn cores_of_client_node(job: &Job) -> u32 {
 /// Refuses a workload that the client would refuse.
 pub fn workload(job: &Job, sweep: &Sweep) -> Result<()> {
     let workload = &job.workload;
+    for (flag, file) in workload.inference.iter().flat_map(|it| [("--model", &it.model), ("--script", &it.script)]) {
+        ensure!(
+            file.is_empty() || file.starts_with('/'),
+            "{flag} {file:?} is a path from the folder that a job happens to start in: give it from the root, as the compute nodes see it"
+        );
+    }
+    ensure!(
+        workload.inference.is_none() || !sweep.verify,
+        "--verify knows what was put and not what a model makes of it: leave it out where --workload has inference"
+    );
     let checked = workload
         .check()
         .and_then(|()| workload.check_in(job.deployment == Deployment::Colocated, sweep.barrier))

@@ -75,7 +75,10 @@ fn series(plan: &Plan, kind: &[usize]) -> Vec<Vec<usize>> {
     let mut found: Vec<Vec<usize>> = Vec::new();
     let mut places: HashMap<Job, usize> = HashMap::new();
     for at in kind {
-        let series = Job { client_nodes: 0, ..plan.planned[*at].manifest.job.clone() };
+        let mut series = Job { client_nodes: 0, ..plan.planned[*at].manifest.job.clone() };
+        if let Some(aggregation) = &mut series.workload.aggregation {
+            aggregation.producers = 0; // follows from the nodes
+        }
         let place = *places.entry(series).or_insert_with(|| {
             found.push(Vec::new());
             found.len() - 1
@@ -227,7 +230,7 @@ fn runs(planner: &Planner<'_>, plan: &Plan, members: &[usize]) -> Vec<PackedRun>
     let own = |planned: &Planned| {
         let (all, job) = (planned.manifest.expect.nodes, &planned.manifest.job);
         // on one machine both sides share the only node
-        let db = if all == job.client_nodes + job.db_nodes.unwrap_or(0) { job.db_nodes.unwrap_or(0) } else { 0 };
+        let db = if all == job.launch_nodes() + job.db_nodes.unwrap_or(0) { job.db_nodes.unwrap_or(0) } else { 0 };
         (all - db, db)
     };
     let largest =

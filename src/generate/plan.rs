@@ -68,7 +68,7 @@ impl Plan {
     pub fn cost_of_db_nodes(&self) -> f64 {
         let of_store = |planned: &Planned| {
             let (job, nodes) = (&planned.manifest.job, planned.manifest.expect.nodes);
-            let own = if nodes > job.client_nodes { job.db_nodes.unwrap_or(0) } else { 0 };
+            let own = if nodes > job.launch_nodes() { job.db_nodes.unwrap_or(0) } else { 0 };
             planned.cost.unwrap_or(0.0) * f64::from(own) / f64::from(nodes.max(1))
         };
         // a pack's nodes serve permutations of several sizes in turn: no share of them is the store's

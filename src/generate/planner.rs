@@ -254,6 +254,7 @@ impl<'a> Planner<'a> {
         // what placement looks at: the other axes are set to one value
         let key = Job {
             client_nodes: 1,
+            clients_per_node: job.ranks_per_node(),
             // on one machine all servers share the node
             db_nodes: if fit::nodes(&self.site, job)?.0.single { job.db_nodes } else { job.db_nodes.map(|_| 1) },
             repeat: 1,
@@ -287,7 +288,7 @@ impl<'a> Planner<'a> {
         let servers = job.servers();
         let own_nodes = matches!(job.db_from, DbFrom::Allocation | DbFrom::Hosts);
         let db_nodes = if own_nodes { job.db_nodes.unwrap_or(0) } else { 0 };
-        let nodes = if node.single { 1 } else { job.client_nodes + db_nodes };
+        let nodes = if node.single { 1 } else { job.launch_nodes() + db_nodes };
         // each job of a pair is checked against its own nodes
         let kinds = if own_nodes { vec![node.name.as_str(), &db_node.name] } else { vec![node.name.as_str()] };
         let queue = self.choose_queue(self.settings.queue.as_deref(), nodes, &kinds)?;
@@ -307,7 +308,7 @@ impl<'a> Planner<'a> {
             launcher: self.site.launch.launcher.clone(),
             expect: Expect {
                 nodes,
-                ranks: job.client_nodes * job.clients_per_node,
+                ranks: job.ranks(),
                 servers,
                 walltime_s: self.walltime.map(|walltime| walltime.seconds),
                 queue: queue.map(|queue| queue.name.clone()),

@@ -34,5 +34,5 @@ pub fn ranks(mut free: Free, shape: &NodeShape, demand: &Demand<'_>) -> Vec<CpuS
             Distribution::Spread => free.take_spread(cores),
         }
     };
-    (0..demand.job.clients_per_node).map(rank).collect()
+    (0..demand.job.ranks_per_node()).map(rank).collect()
 }

@@ -45,7 +45,7 @@ pub fn draw(placement: &Placement, job: &Job) -> Drawing {
     let mut drawing = Drawing::default();
     let Placement { servers, ranks, client_node, db_node } = placement;
     let free_ranks = ranks.is_empty().then(|| {
-        let (ranks, cores) = (job.clients_per_node as usize, job.client_cpus as usize);
+        let (ranks, cores) = (job.ranks_per_node() as usize, job.client_cpus as usize);
         format!("{} x {}", count(ranks, "rank"), count(cores, "core"))
     });
     let ours = job.db_from != DbFrom::Running || job.deployment == Deployment::Colocated;

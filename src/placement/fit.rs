@@ -11,12 +11,17 @@ use crate::site::Node;
 /// Refuses more processes than cores, whoever binds them; silent where the cores of the nodes are not known.
 pub fn check(demand: &Demand<'_>) -> Result<()> {
     let job = demand.job;
-    let ranks = Part::new(job.clients_per_node, "rank", job.client_cpus, "core");
+    let ranks = Part::new(job.ranks_per_node(), "rank", job.client_cpus, "core");
     let servers = match demand.servers_per_node() {
         0 => None,
         1 => Some(Part { cores: job.db_cpus.into(), text: count(job.db_cpus, "DB core"), largest: job.db_cpus }),
         several => Some(Part::new(several, "server", job.db_cpus, "DB core")),
     };
+    if let Some(aggregation) = &job.workload.aggregation {
+        let here = aggregation.consumers_per_node(job.client_nodes);
+        let threads = Part::new(here, "consumer", aggregation.consumer_threads, "thread");
+        check_node(demand, demand.client_node, &[threads], "each consumer node")?;
+    }
     if demand.shares_node() {
         let parts: Vec<Part> = [Some(ranks), servers].into_iter().flatten().collect();
         return check_node(demand, demand.client_node, &parts, "each node");
@@ -90,7 +95,7 @@ pub fn check_memory(demand: &Demand<'_>, tensor_bytes: u64, tensors: u64) -> Res
     let job = demand.job;
     check_maxmemory(job, tensor_bytes, tensors)?;
     let Some(memory_gib) = demand.server_node().memory_gib else { return Ok(()) };
-    let all_ranks = u64::from(job.client_nodes) * u64::from(job.clients_per_node);
+    let all_ranks = u64::from(job.writers());
     let (ranks, which) = match job.deployment {
         Deployment::Colocated if job.servers_per_node == 1 => {
             (u64::from(job.clients_per_node), "the server of each node")
@@ -117,10 +122,29 @@ pub fn check_memory(demand: &Demand<'_>, tensor_bytes: u64, tensors: u64) -> Res
     Ok(())
 }
 
+/// Refuses a list that the memory of a consumer's node does not hold; silent where it is not known. A lower bound, too.
+pub fn check_consumers(demand: &Demand<'_>, tensor_bytes: u64, tensors: u64) -> Result<()> {
+    let (Some(aggregation), Some(memory_gib)) = (&demand.job.workload.aggregation, demand.client_node.memory_gib)
+    else {
+        return Ok(());
+    };
+    let here = aggregation.consumers_per_node(demand.job.client_nodes);
+    let datasets = u64::from(here) * u64::from(aggregation.share());
+    let bytes = datasets.saturating_mul(tensors).saturating_mul(tensor_bytes);
+    ensure!(
+        bytes <= memory_gib.saturating_mul(1 << 30),
+        "the {} of a node would hold {datasets} datasets x {tensors} tensors x {} = {:.1} GiB, but a node has {memory_gib} GiB of memory: \
+         smaller tensors, fewer producers, or consumers on more nodes (--consumer-nodes, --consumers)",
+        count(here, "consumer"),
+        show_bytes(tensor_bytes),
+        bytes as f64 / f64::from(1 << 30),
+    );
+    Ok(())
+}
+
 /// Refuses a limit of the server's own that its ranks' tensors do not keep: it would refuse them in the middle of the run.
 fn check_maxmemory(job: &Job, tensor_bytes: u64, tensors: u64) -> Result<()> {
-    let ranks =
-        (u64::from(job.client_nodes) * u64::from(job.clients_per_node)).div_ceil(u64::from(job.servers()).max(1));
+    let ranks = u64::from(job.writers().div_ceil(job.servers().max(1)));
     let bytes = ranks.saturating_mul(tensors).saturating_mul(tensor_bytes);
     ensure!(
         job.maxmemory.0 == 0 || bytes <= job.maxmemory.0,

@@ -48,7 +48,7 @@ pub fn place(demand: &Demand<'_>, placement: &mut Placement, db: Option<&CpuSet>
 
 /// With oversubscription the masks start anew, as Slurm's do; else there must be one for each rank.
 fn one_for_each_rank(demand: &Demand<'_>, given: &[CpuSet]) -> Result<Vec<CpuSet>> {
-    let (masks, ranks) = (given.len(), demand.job.clients_per_node as usize);
+    let (masks, ranks) = (given.len(), demand.job.ranks_per_node() as usize);
     ensure!(
         masks == ranks || (demand.oversubscribe && masks < ranks),
         "--cpu-bind has the CPUs of {masks} ranks, and a node has {ranks} (--clients-per-node): give one for each rank{}",

@@ -18,7 +18,7 @@ mod properties;
 mod topology;
 
 pub use draw::{Drawing, draw};
-pub use fit::check_memory;
+pub use fit::{check_consumers, check_memory};
 
 use anyhow::{Result, ensure};
 

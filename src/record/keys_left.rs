@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
 use super::files;
-use super::vocabulary::KeyPlacement;
+use super::vocabulary::{KeyPlacement, WorkloadKind};
 
 /// Which keys may be there, and where. Their names follow from it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,8 +19,18 @@ pub struct KeysLeft {
     pub addresses: Vec<String>,
     pub keys: KeyPlacement,
     pub ranks: u32,
-    /// Tensors of each rank.
+    /// Tensors of each rank; of an inference the devices that have its model.
     pub tensors: u32,
+    /// What the names follow from.
+    #[serde(default = "throughput")]
+    pub workload: WorkloadKind,
+    /// Lists of an aggregation, one for each iteration.
+    #[serde(default)]
+    pub lists: u32,
+}
+
+fn throughput() -> WorkloadKind {
+    WorkloadKind::Throughput
 }
 
 impl KeysLeft {

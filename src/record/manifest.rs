@@ -8,12 +8,15 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
+use super::aggregation::Aggregation;
 use super::binding::CpuBind;
 use super::folder::FileSettings;
 use super::malloc_conf::MallocConf;
 use super::placement::Placement;
 use super::units::ByteCount;
-use super::vocabulary::{Barrier, DbFrom, Deployment, Distribution, KeyPlacement, Store, Transport, Wire};
+use super::vocabulary::{
+    Barrier, DbFrom, Deployment, Distribution, KeyPlacement, Store, Transport, Wire, WorkloadKind,
+};
 use super::workload::Workload;
 use super::{files, interfaces, parse_toml};
 
@@ -187,6 +190,27 @@ impl Job {
         }
     }
 
+    /// Nodes of the launch: those of the client, and of its consumers where they have some for themselves.
+    pub fn launch_nodes(&self) -> u32 {
+        self.workload.aggregation.as_ref().map_or(self.client_nodes, |it| it.nodes(self.client_nodes))
+    }
+
+    /// Ranks that the launch has on each node.
+    pub fn ranks_per_node(&self) -> u32 {
+        let each = self.clients_per_node;
+        self.workload.aggregation.as_ref().map_or(each, |it| it.ranks_per_node(self.client_nodes, each))
+    }
+
+    /// Ranks of the launch.
+    pub fn ranks(&self) -> u32 {
+        self.launch_nodes().saturating_mul(self.ranks_per_node())
+    }
+
+    /// Ranks that put tensors.
+    pub fn writers(&self) -> u32 {
+        self.client_nodes.saturating_mul(self.clients_per_node)
+    }
+
     /// All servers of the run: the shards of a standard deployment; of files the folders, one for all nodes or one on each.
     pub fn servers(&self) -> u32 {
         if !self.store.has_servers() {
@@ -195,9 +219,20 @@ impl Job {
         self.db_nodes.unwrap_or(self.client_nodes).saturating_mul(self.servers_per_node)
     }
 
-    /// The same job with one value for what has no effect beside its store: files have no servers, nodes, cores, interfaces or commands in
-    /// flight, servers have no files.
-    pub fn without_idle_axes(self) -> Job {
+    /// The same job with one value for what has no effect beside its store and workload: files have no servers, nodes, cores, interfaces or
+    /// commands in flight, servers have no files, roles are an aggregation's.
+    pub fn without_idle_axes(mut self) -> Job {
+        let producers = self.writers();
+        self.workload.aggregation = match self.workload.kind {
+            WorkloadKind::Aggregation => {
+                Some(Aggregation { producers, ..self.workload.aggregation.unwrap_or_default() })
+            }
+            _ => None,
+        };
+        self.workload.inference = match self.workload.kind {
+            WorkloadKind::Inference => Some(self.workload.inference.unwrap_or_default()),
+            _ => None,
+        };
         if self.store.has_servers() {
             return Job { files: None, ..self };
         }

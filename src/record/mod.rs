@@ -34,6 +34,7 @@
 //!
 //! A reader accepts its own [`SCHEMA`] and every earlier one, and says so when a file is newer than itself.
 
+pub mod aggregation;
 pub mod attempt;
 pub mod binding;
 pub mod bus;
@@ -44,6 +45,7 @@ pub mod environment;
 pub mod files;
 pub mod folder;
 pub mod host;
+pub mod inference;
 pub mod interfaces;
 pub mod jobs;
 pub mod keys_left;
@@ -60,6 +62,7 @@ pub mod samples;
 pub mod server;
 pub mod status;
 pub mod store;
+pub mod time;
 pub mod units;
 pub mod vocabulary;
 pub mod walltime;

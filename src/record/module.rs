@@ -24,6 +24,11 @@ fn as_listed(asked: &str) -> String {
     file.into_iter().chain(words).collect::<Vec<_>>().join(" ")
 }
 
+/// Name of the file of a module that is asked for.
+pub fn file(asked: &str) -> &str {
+    file_name(asked.split_whitespace().next().unwrap_or_default())
+}
+
 fn file_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }

@@ -243,6 +243,51 @@ vocabulary! {
 }
 
 vocabulary! {
+    /// What the ranks are there for.
+    WorkloadKind, "workload" {
+        /// Each puts tensors and unpacks tensors.
+        Throughput = "throughput",
+        /// Producers put datasets and append them to a list; consumers fetch all of the list.
+        Aggregation = "aggregation",
+        /// Each has a model in the store run on a tensor of its own.
+        Inference = "inference",
+    }
+}
+
+vocabulary! {
+    /// What runs a model inside the server, as RedisAI names it in small letters.
+    ModelBackend, "model backend" {
+        Torch = "torch",
+        Onnx = "onnx",
+        Tf = "tf",
+    }
+}
+
+vocabulary! {
+    /// On what a model runs.
+    Device, "device" {
+        Cpu = "cpu",
+        Gpu = "gpu",
+    }
+}
+
+vocabulary! {
+    /// What a rank is.
+    Role, "role" {
+        /// It does all that its workload has.
+        Application = "application",
+        /// Of an aggregation: it puts datasets and appends them to a list.
+        Producer = "producer",
+        /// Of an aggregation: it fetches its part of the list.
+        Consumer = "consumer",
+        /// The first consumer: it deletes the list, too, when all have read.
+        Leader = "leader",
+        /// A launch has equally many ranks on each node; this one is too many there, and sleeps.
+        Idle = "idle",
+    }
+}
+
+vocabulary! {
     /// Who puts and who unpacks which tensors.
     Access, "access pattern" {
         /// Each rank puts and unpacks its own.
@@ -285,6 +330,21 @@ vocabulary! {
         Application = "application",
         /// The application's before the store had traffic: what the former is held against.
         Alone = "alone",
+        /// Nobody's own: it spans ops of several ranks, which have their own times.
+        Span = "span",
+    }
+}
+
+impl WorkloadKind {
+    /// Whether each host can do it with a store of its own.
+    pub fn can_be_colocated(self) -> bool {
+        self != WorkloadKind::Aggregation
+    }
+}
+
+impl Role {
+    pub fn consumes(self) -> bool {
+        matches!(self, Role::Consumer | Role::Leader)
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the ranks do with their tensors in an iteration. The default is what SmartSim-Scaling's throughput test does: each
-//! rank puts one float32 tensor of shape {1, n} and unpacks it, one call after the other.
+//! rank puts one float32 tensor of shape {1, n} and unpacks it, one call after the other. Where ranks have roles, see
+//! [`super::aggregation`].
 //!
 //! Pure: sizes and counts follow from here for the client, which does it, and for `collect`, which checks it.
 
@@ -8,13 +9,33 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::compute::Compute;
+use super::aggregation::Aggregation;
+use super::inference::Inference;
 use super::op::{Described, Op};
-use super::vocabulary::{Access, Barrier, ComputeKernel, Dtype, Order, Payload, Side, schema_of_text};
+use super::time::Time;
+use super::vocabulary::{
+    Access, Barrier, ComputeKernel, Dtype, Order, Payload, Role, Side, WorkloadKind, schema_of_text,
+};
 
-/// Numbers of the ops in [`Workload::ops`], and in `samples.bin`.
+/// Numbers of the ops in [`Workload::ops`], and in `samples.bin`; an inference's calls stand between the two.
 pub const PUT: usize = 0;
 pub const UNPACK: usize = 1;
+/// Numbers of an aggregation's.
+pub const PUT_DATASET: usize = 0;
+pub const APPEND: usize = 1;
+pub const POLL: usize = 2;
+pub const GET_DATASETS: usize = 3;
+pub const DELETE: usize = 4;
+pub const HAND_OVER: usize = 5;
+/// Their names.
+pub const AGGREGATION: [Op; 6] = [
+    Op::new("put_dataset"),
+    Op::new("append_to_list"),
+    Op::new("poll_list_length"),
+    Op::new("get_datasets_from_list"),
+    Op::new("delete_list"),
+    Op::new("hand_over"),
+];
 /// Their names.
 pub const OPS: [Op; 2] = [Op::new("put_tensor"), Op::new("unpack_tensor")];
 /// What ranks compute between iterations; in phases each phase has an op of its own. Their numbers follow those of the tensors.
@@ -36,6 +57,9 @@ const MOST_DIMENSIONS: usize = 8;
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Workload {
+    /// Named as its axis is (since schema 2).
+    #[serde(rename = "workload", skip_serializing_if = "is_throughput")]
+    pub kind: WorkloadKind,
     pub dtype: Dtype,
     pub shape: Shape,
     pub payload: Payload,
@@ -48,8 +72,18 @@ pub struct Workload {
     pub pipeline: u32,
     pub rate: Rate,
     /// How long a rank computes after each iteration.
-    pub compute: Compute,
+    pub compute: Time,
     pub compute_kernel: ComputeKernel,
+    /// Roles; absent where all ranks do the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub aggregation: Option<Aggregation>,
+    /// Absent where no model runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inference: Option<Inference>,
+}
+
+fn is_throughput(kind: &WorkloadKind) -> bool {
+    *kind == WorkloadKind::Throughput
 }
 
 /// Dimensions, of which one is free and takes what the tensor's size leaves: written `1xN`, `N`, `64x64xN`.
@@ -73,6 +107,7 @@ pub enum Rate {
 impl Default for Workload {
     fn default() -> Self {
         Workload {
+            kind: WorkloadKind::Throughput,
             dtype: Dtype::Float32,
             shape: Shape(vec![Some(1), None]),
             payload: Payload::Ramp,
@@ -82,8 +117,10 @@ impl Default for Workload {
             order: Order::Interleaved,
             pipeline: 1,
             rate: Rate::Closed,
-            compute: Compute::default(),
+            compute: Time::default(),
             compute_kernel: ComputeKernel::Spin,
+            aggregation: None,
+            inference: None,
         }
     }
 }
@@ -94,6 +131,21 @@ impl Workload {
     /// # Errors
     /// Axes that contradict each other, with the flags that say otherwise.
     pub fn check(&self) -> Result<(), String> {
+        if let Some(aggregation) = &self.aggregation {
+            return self.check_aggregation(aggregation);
+        }
+        if let Some(inference) = &self.inference {
+            inference.check()?;
+            let usual = Workload::default();
+            let without_effect = [
+                (self.access != usual.access, "--access"),
+                (self.order != usual.order, "--order"),
+                (self.pipeline != usual.pipeline, "--pipeline"),
+                (self.mix != usual.mix, "--mix"),
+                (self.tensors != usual.tensors, "--tensors"),
+            ];
+            refuse_idle(&without_effect, "an inference")?;
+        }
         let ahead = self.tensors; // ops of an iteration are sent ahead, not those of the next
         if self.pipeline > ahead {
             return Err(format!(
@@ -107,8 +159,36 @@ impl Workload {
         Ok(())
     }
 
+    fn check_aggregation(&self, aggregation: &Aggregation) -> Result<(), String> {
+        let usual = Workload::default();
+        let without_effect = [
+            (self.access != usual.access, "--access"),
+            (self.order != usual.order, "--order"),
+            (self.pipeline != usual.pipeline, "--pipeline"),
+            (self.rate != usual.rate, "--rate"),
+            (self.compute.is_on(), "--compute"),
+            (
+                self.mix.puts > 1 || self.mix.unpacks != 1,
+                "--mix other than 1:1 (datasets are put in each iteration) and 0:1 (once)",
+            ),
+        ];
+        refuse_idle(&without_effect, "an aggregation")?;
+        let Aggregation { producers, consumers, .. } = aggregation;
+        if !producers.is_multiple_of(*consumers) {
+            return Err(format!(
+                "--consumers {consumers} cannot divide the datasets of {producers} producers evenly: use a divisor of {producers}"
+            ));
+        }
+        Ok(())
+    }
+
     /// Checks what depends on the rest of the job.
     pub fn check_in(&self, colocated: bool, barrier: Barrier) -> Result<(), String> {
+        if colocated && self.aggregation.is_some() {
+            return Err("--workload aggregation needs one store for producers and consumers, a colocated one is another on each host: \
+                        use --deployment standard"
+                .to_owned());
+        }
         if colocated && self.access != Access::Own {
             return Err(format!(
                 "--access {} needs one store for all ranks, a colocated one is another on each host",
@@ -194,9 +274,15 @@ impl Workload {
 
     /// The timed steps, in the order of their numbers.
     pub fn ops(&self) -> Vec<Described> {
+        if let Some(aggregation) = &self.aggregation {
+            return self.ops_of_aggregation(aggregation);
+        }
         let window = |number| if self.order == Order::Phases { number } else { 0 };
-        let of_store = |(number, name)| Described { name, tensors: 1, window: window(number), side: Side::Store };
-        let mut ops: Vec<Described> = (0..).zip(OPS).map(of_store).collect();
+        let of_store = |name, tensors, number| Described { name, tensors, window: window(number), side: Side::Store };
+        let mut ops = vec![of_store(OPS[PUT], 1, 0)];
+        ops.extend(self.calls().iter().map(|call| of_store(*call, 0, 0)));
+        // what comes out of a model has another size
+        ops.push(of_store(OPS[UNPACK], u32::from(self.inference.is_none()), 1));
         if self.compute.is_on() {
             let names = if self.order == Order::Phases { &COMPUTE_IN_PHASES[..] } else { &COMPUTE };
             let of_application = |(window, name)| Described { name, tensors: 0, window, side: Side::Application };
@@ -206,24 +292,69 @@ impl Workload {
         ops
     }
 
+    /// Ops between putting and unpacking.
+    pub fn calls(&self) -> &'static [Op] {
+        self.inference.as_ref().map_or(&[], Inference::calls)
+    }
+
+    /// Number of the op that unpacks.
+    pub fn unpack(&self) -> usize {
+        UNPACK + self.calls().len()
+    }
+
+    /// Producers and consumers take turns: what an op moves is counted in the time of that op alone.
+    fn ops_of_aggregation(&self, aggregation: &Aggregation) -> Vec<Described> {
+        let datasets = |datasets: u32| datasets.saturating_mul(self.tensors);
+        let op = |number: usize, tensors, window, side| Described { name: AGGREGATION[number], tensors, window, side };
+        vec![
+            op(PUT_DATASET, datasets(1), 0, Side::Store),
+            op(APPEND, 0, 2, Side::Store),
+            op(POLL, 0, 1, Side::Span),
+            op(GET_DATASETS, datasets(aggregation.share()), 1, Side::Store),
+            op(DELETE, 0, 3, Side::Store),
+            op(HAND_OVER, datasets(aggregation.producers), 1, Side::Span),
+        ]
+    }
+
     /// Time that a rank is asked to compute in `iterations` iterations of a size.
     pub fn computing_ns(&self, iterations: u32) -> u64 {
-        let calls: u64 = (OPS.len()..self.ops().len()).map(|op| self.samples(op, 0, iterations)).sum();
+        let is_due = |op: &&Described| op.side == Side::Application;
+        let calls = u64::from(iterations) * self.ops().iter().filter(is_due).count() as u64;
         calls.saturating_mul(self.compute.asked_ns().unwrap_or(0))
     }
 
-    /// Samples of op number `op` that `rank` takes in `iterations` iterations; none of what belongs to no size.
-    pub fn samples(&self, op: usize, rank: u32, iterations: u32) -> u64 {
-        if op >= OPS.len() {
+    /// Samples of op number `op` that `rank`, which has that role, takes in `iterations` iterations; none of what belongs to no size.
+    pub fn samples(&self, op: usize, (rank, role): (u32, Role), iterations: u32) -> u64 {
+        if self.aggregation.is_some() {
+            let takes = match op {
+                PUT_DATASET => role == Role::Producer && self.mix.puts > 0,
+                APPEND => role == Role::Producer,
+                POLL | GET_DATASETS => role.consumes(),
+                DELETE | HAND_OVER => role == Role::Leader,
+                _ => false,
+            };
+            return if takes { u64::from(iterations) } else { 0 };
+        }
+        if op > PUT && op < self.unpack() {
+            return u64::from(iterations);
+        }
+        if op > self.unpack() {
             let is_due = self.ops().get(op).is_some_and(|op| op.side == Side::Application);
             return if is_due { u64::from(iterations) } else { 0 };
         }
         let a_tensor = match op {
             PUT if self.writes(rank) => self.mix.puts,
-            UNPACK if self.reads(rank) => self.mix.unpacks,
+            op if op == self.unpack() && self.reads(rank) => self.mix.unpacks,
             _ => 0,
         };
         u64::from(a_tensor) * u64::from(self.tensors) * u64::from(iterations)
+    }
+}
+
+fn refuse_idle(flags: &[(bool, &str)], who: &str) -> Result<(), String> {
+    match flags.iter().find(|(is_given, _)| *is_given) {
+        Some((_, flag)) => Err(format!("{flag} is nothing that {who} has: leave it out, or use --workload throughput")),
+        None => Ok(()),
     }
 }
 
@@ -369,6 +500,8 @@ impl schemars::JsonSchema for Rate {
 mod tests {
     use super::*;
 
+    const ALL: Role = Role::Application;
+
     #[test]
     fn words_read_back_and_wrong_ones_are_explained() {
         for text in ["1xN", "N", "64x64xN", "Nx3"] {
@@ -408,12 +541,12 @@ mod tests {
     #[test]
     fn who_takes_how_many_samples() {
         let mut workload = Workload { tensors: 3, mix: Mix { puts: 1, unpacks: 2 }, ..Workload::default() };
-        assert_eq!([0, 7].map(|rank| workload.samples(PUT, rank, 10)), [30, 30]);
-        assert_eq!([0, 7].map(|rank| workload.samples(UNPACK, rank, 10)), [60, 60]);
+        assert_eq!([0, 7].map(|rank| workload.samples(PUT, (rank, ALL), 10)), [30, 30]);
+        assert_eq!([0, 7].map(|rank| workload.samples(UNPACK, (rank, ALL), 10)), [60, 60]);
         workload.access = Access::ManyToOne;
-        assert_eq!([0, 7].map(|rank| workload.samples(UNPACK, rank, 10)), [60, 0]);
+        assert_eq!([0, 7].map(|rank| workload.samples(UNPACK, (rank, ALL), 10)), [60, 0]);
         workload.access = Access::OneToMany;
-        assert_eq!([0, 7].map(|rank| workload.samples(PUT, rank, 10)), [30, 0]);
+        assert_eq!([0, 7].map(|rank| workload.samples(PUT, (rank, ALL), 10)), [30, 0]);
     }
 
     #[test]
@@ -421,10 +554,10 @@ mod tests {
         let mut workload = Workload { compute: "50ms".parse().unwrap(), tensors: 3, ..Workload::default() };
         let names = |of: &Workload| of.ops().iter().map(|op| op.name.as_str()).collect::<Vec<_>>().join(" ");
         assert_eq!(names(&workload), "put_tensor unpack_tensor compute compute_alone");
-        assert_eq!([2, 3, 4].map(|op| workload.samples(op, 7, 10)), [10, 0, 0]);
+        assert_eq!([2, 3, 4].map(|op| workload.samples(op, (7, ALL), 10)), [10, 0, 0]);
         workload.order = Order::Phases;
         assert_eq!(names(&workload), "put_tensor unpack_tensor compute_puts compute_unpacks compute_alone");
-        assert_eq!([2, 3, 4].map(|op| workload.samples(op, 7, 10)), [10, 10, 0]);
+        assert_eq!([2, 3, 4].map(|op| workload.samples(op, (7, ALL), 10)), [10, 10, 0]);
         assert_eq!(workload.ops().iter().map(|op| op.window).collect::<Vec<_>>(), [0, 1, 0, 1, 0]);
         assert_eq!((workload.computing_ns(10), Workload::default().computing_ns(10)), (1_000_000_000, 0));
     }
@@ -436,5 +569,31 @@ mod tests {
         assert!(deep.check().unwrap_err().contains("add --tensors 4"));
         let open = Workload { pipeline: 4, tensors: 4, rate: Rate::OpsPerSecond(9), ..Workload::default() };
         assert!(open.check().unwrap_err().contains("use one of them"));
+    }
+
+    #[test]
+    fn an_aggregation_has_ops_by_role() {
+        let aggregation = Aggregation { producers: 6, consumers: 2, ..Aggregation::default() };
+        let workload = Workload { tensors: 4, aggregation: Some(aggregation), ..Workload::default() };
+        assert_eq!(workload.check(), Ok(()));
+        let ops = workload.ops();
+        assert_eq!(ops.iter().map(|op| op.tensors).collect::<Vec<_>>(), [4, 0, 0, 12, 0, 24]);
+        let of = |role| (0..ops.len()).map(|op| workload.samples(op, (0, role), 5)).collect::<Vec<_>>();
+        assert_eq!(of(Role::Producer), [5, 5, 0, 0, 0, 0]);
+        assert_eq!(of(Role::Leader), [0, 0, 5, 5, 5, 5]);
+        assert_eq!(of(Role::Consumer), [0, 0, 5, 5, 0, 0]);
+        assert_eq!(of(Role::Idle), [0; 6]);
+        let once = Workload { mix: "0:1".parse().unwrap(), ..workload.clone() };
+        assert_eq!((once.check(), once.samples(PUT_DATASET, (0, Role::Producer), 5)), (Ok(()), 0));
+        for (wrong, needle) in [
+            (Workload { rate: Rate::OpsPerSecond(1), ..workload.clone() }, "--rate is nothing"),
+            (Workload { mix: "2:1".parse().unwrap(), ..workload.clone() }, "--mix other than"),
+        ] {
+            assert!(wrong.check().unwrap_err().contains(needle));
+        }
+        let uneven = Aggregation { producers: 5, consumers: 2, ..Aggregation::default() };
+        let uneven = Workload { aggregation: Some(uneven), ..workload.clone() };
+        assert!(uneven.check().unwrap_err().contains("divisor of 5"));
+        assert!(workload.check_in(true, Barrier::Size).unwrap_err().contains("--deployment standard"));
     }
 }

@@ -6,6 +6,8 @@ use serde::Serialize;
 use super::JobScript;
 use super::nodes::{self, Chunk};
 use super::shell;
+use crate::record::aggregation::Aggregation;
+use crate::record::inference::Inference;
 use crate::record::jobs::Half;
 use crate::record::manifest::{Expect, Job, Manifest, Sweep};
 use crate::record::product;
@@ -31,6 +33,9 @@ struct Values<'a> {
     workload: Vec<String>,
     /// Nodes of this job.
     nodes: u32,
+    /// Of these, those of the client's launch, and its ranks on each.
+    launch_nodes: u32,
+    ranks_per_node: u32,
     run_dir: &'a str,
     client: &'a str,
     directives: &'a [&'a str],
@@ -100,6 +105,8 @@ impl JobScript<'_> {
             expect,
             workload: workload_words(&job.workload),
             nodes: if half == Half::Db { job.db_nodes.unwrap_or(0) } else { expect.nodes },
+            launch_nodes: job.launch_nodes(),
+            ranks_per_node: job.ranks_per_node(),
             run_dir: self.run_dir,
             client: self.client,
             directives: self.directives,
@@ -141,7 +148,7 @@ impl JobScript<'_> {
 
     fn summary(&self) -> String {
         let Manifest { job, expect, .. } = self.manifest;
-        let clients = format!("{} x {}", count(job.client_nodes, "client node"), count(job.clients_per_node, "rank"));
+        let clients = clients(job);
         let cpus = count(job.db_cpus, "CPU");
         let shards = || match job.servers_per_node {
             1 => count(expect.servers, "shard"),
@@ -170,12 +177,45 @@ impl JobScript<'_> {
     }
 }
 
+fn clients(job: &Job) -> String {
+    let (nodes, each) = (count(job.client_nodes, "client node"), job.clients_per_node);
+    let Some(roles) = &job.workload.aggregation else { return format!("{nodes} x {}", count(each, "rank")) };
+    let consumers = count(roles.consumers, "consumer");
+    let where_ = match roles.consumer_nodes {
+        0 => " beside them".to_owned(),
+        own => format!(" on {}", count(own, "node")),
+    };
+    format!("{nodes} x {}, {consumers} of {}{where_}", count(each, "producer"), count(roles.consumer_threads, "thread"))
+}
+
 /// Flags of the client for what is not its default, so that the usual script stays short.
 fn workload_words(workload: &Workload) -> Vec<String> {
     let usual = Workload::default();
-    let Workload { dtype, shape, payload, tensors, mix, access, order, pipeline, rate, compute, compute_kernel } =
-        workload;
+    let Workload { kind, dtype, shape, payload, tensors, mix, access, order, pipeline, rate, .. } = workload;
+    let Workload { compute, compute_kernel, aggregation, inference, .. } = workload;
+    let (usual_roles, usual_model) = (Aggregation::default(), Inference::default());
+    let model = inference.as_ref().unwrap_or(&usual_model);
+    let roles = aggregation.as_ref().unwrap_or(&usual_roles);
     let flags = [
+        (*kind != usual.kind, "--workload", kind.to_string()),
+        (!model.model.is_empty(), "--model", model.model.clone()),
+        (model.model_backend != usual_model.model_backend, "--model-backend", model.model_backend.to_string()),
+        (!model.model_input.is_empty(), "--model-input", model.model_input.clone()),
+        (!model.model_output.is_empty(), "--model-output", model.model_output.clone()),
+        (!model.script.is_empty(), "--script", model.script.clone()),
+        (model.function != usual_model.function, "--function", model.function.clone()),
+        (model.device != usual_model.device, "--device", model.device.to_string()),
+        (model.devices != usual_model.devices, "--devices", model.devices.to_string()),
+        (model.batch_size != usual_model.batch_size, "--batch-size", model.batch_size.to_string()),
+        (roles.producers != usual_roles.producers, "--producers", roles.producers.to_string()),
+        (roles.consumers != usual_roles.consumers, "--consumers", roles.consumers.to_string()),
+        (roles.consumer_nodes != usual_roles.consumer_nodes, "--consumer-nodes", roles.consumer_nodes.to_string()),
+        (
+            roles.consumer_threads != usual_roles.consumer_threads,
+            "--consumer-threads",
+            roles.consumer_threads.to_string(),
+        ),
+        (roles.poll_interval != usual_roles.poll_interval, "--poll-interval", roles.poll_interval.to_string()),
         (*dtype != usual.dtype, "--dtype", dtype.to_string()),
         (*shape != usual.shape, "--shape", shape.to_string()),
         (*payload != usual.payload, "--payload", payload.to_string()),

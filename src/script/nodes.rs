@@ -45,8 +45,8 @@ impl Wanted {
         }
         let db_nodes = job.db_nodes.unwrap_or(0);
         Ok(match (&self.client, &self.db) {
-            (Some(client), Some(db)) => Some(format!("[{client}*{}&{db}*{db_nodes}]", job.client_nodes)),
-            (Some(client), None) => Some(format!("{client}*{}", job.client_nodes)),
+            (Some(client), Some(db)) => Some(format!("[{client}*{}&{db}*{db_nodes}]", job.launch_nodes())),
+            (Some(client), None) => Some(format!("{client}*{}", job.launch_nodes())),
             (None, Some(db)) => Some(format!("{db}*{db_nodes}")),
             (None, None) => None,
         })
@@ -58,13 +58,13 @@ impl Wanted {
         let db_nodes = job.db_nodes.unwrap_or(0);
         match half {
             Half::Db => of(db_nodes, &self.db),
-            Half::Client if !has_both_sides(job) => of(job.client_nodes, &self.client),
+            Half::Client if !has_both_sides(job) => of(job.launch_nodes(), &self.client),
             Half::Client if !chunk.db_hosts.is_empty() => {
                 let hosts = chunk.db_hosts.iter().map(|host| format!("1{}:host={host}", chunk.text));
-                [of(job.client_nodes, &self.client)].into_iter().chain(hosts).collect::<Vec<_>>().join("+")
+                [of(job.launch_nodes(), &self.client)].into_iter().chain(hosts).collect::<Vec<_>>().join("+")
             }
-            Half::Client if self.client == self.db => of(job.client_nodes + db_nodes, &self.client),
-            Half::Client => format!("{}+{}", of(job.client_nodes, &self.client), of(db_nodes, &self.db)),
+            Half::Client if self.client == self.db => of(job.launch_nodes() + db_nodes, &self.client),
+            Half::Client => format!("{}+{}", of(job.launch_nodes(), &self.client), of(db_nodes, &self.db)),
         }
     }
 }

@@ -75,7 +75,7 @@ impl<'a> Step<'a> {
             job.deployment == Deployment::Standard && job.db_from != DbFrom::Job && !script.node.single;
         Step {
             nodes,
-            first_node: if behind_clients { job.client_nodes } else { 0 },
+            first_node: if behind_clients { job.launch_nodes() } else { 0 },
             ranks_per_node: servers / nodes,
             ranks: servers,
             cpus_per_rank: script.cpus_for(job.db_cpus, script.db_node),
@@ -88,8 +88,8 @@ impl<'a> Step<'a> {
     pub fn clients(script: &'a JobScript<'_>) -> Step<'a> {
         let job = &script.manifest.job;
         Step {
-            nodes: job.client_nodes,
-            ranks_per_node: job.clients_per_node,
+            nodes: job.launch_nodes(),
+            ranks_per_node: job.ranks_per_node(),
             ranks: script.manifest.expect.ranks,
             cpus_per_rank: script.cpus_for(job.client_cpus, script.node),
             args: &script.site.launch.client_args,

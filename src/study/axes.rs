@@ -9,14 +9,16 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::sizes;
+use crate::record::aggregation::{Aggregation, MOST_CONSUMERS, MOST_THREADS};
 use crate::record::binding::CpuBind;
-use crate::record::compute::Compute;
+use crate::record::inference::{Inference, USUAL_QUEUE_THREADS};
 use crate::record::interfaces;
 use crate::record::malloc_conf::MallocConf;
+use crate::record::time::Time;
 use crate::record::units::ByteCount;
 use crate::record::vocabulary::{
-    Access, Barrier, ComputeKernel, Deployment, Distribution, Dtype, Durability, FileCache, KeyPlacement, Order,
-    Payload, Store, Transport, Wire,
+    Access, Barrier, ComputeKernel, Deployment, Device, Distribution, Dtype, Durability, FileCache, KeyPlacement,
+    ModelBackend, Order, Payload, Store, Transport, Wire, WorkloadKind,
 };
 use crate::record::workload::{MOST_IN_FLIGHT, MOST_TENSORS, Mix, Rate, Shape, Workload};
 
@@ -86,6 +88,7 @@ const MOST_SERVERS_PER_NODE: u32 = 256;
 
 const AXES: &str = "Axes (comma-separated lists; their product is generated)";
 const WORKLOAD: &str = "What the ranks do with their tensors (axes, too; the defaults are SmartSim-Scaling's test)";
+const MODELS: &str = "The model of --workload inference (axes, too)";
 const SWEEP: &str = "What each launch of the client goes through";
 
 axes! {
@@ -184,6 +187,70 @@ axes! {
         #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = word!(KeyPlacement), help_heading = AXES)]
         keys: KeyPlacement,
 
+        /// What the ranks are there for: each puts tensors and unpacks tensors (throughput), producers put datasets and append them to a list,
+        /// of which consumers fetch all (aggregation; --client-nodes x --clients-per-node are the producers), or each has a model in the
+        /// store run on a tensor of its own (inference). Default: throughput.
+        #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = word!(WorkloadKind), help_heading = WORKLOAD)]
+        workload: WorkloadKind,
+
+        /// Ranks that fetch the list, each an equal part; aggregation only. Default: 1.
+        #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = WORKLOAD)]
+        consumers: u32,
+
+        /// Nodes that the consumers have for themselves; 0: they share those of the producers. Aggregation only. Default: 1, on a site of
+        /// one node 0.
+        #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = WORKLOAD)]
+        consumer_nodes: u32,
+
+        /// Threads of each consumer, which read from different shards at once; more than shards share these. Aggregation only. Default: 1.
+        #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = WORKLOAD)]
+        consumer_threads: u32,
+
+        /// Time between two looks of a consumer at the length of the list, such as 5ms; none is not to wait. Aggregation only. Default:
+        /// 1ms.
+        #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = WORKLOAD)]
+        poll_interval: Time,
+
+        /// Files of models that run in the store, as the ranks see them; inference only, and needed there.
+        #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = MODELS)]
+        model: String,
+
+        /// What runs them inside the server: torch, onnx or tf. Default: torch.
+        #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = word!(ModelBackend), help_heading = MODELS)]
+        model_backend: ModelBackend,
+
+        /// Name of a model's input, which tf wants.
+        #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = MODELS)]
+        model_input: String,
+
+        /// Name of a model's output, likewise.
+        #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = MODELS)]
+        model_output: String,
+
+        /// Files of TorchScript text that runs on a tensor before the model does. Default: no script.
+        #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = MODELS)]
+        script: String,
+
+        /// The script's function. Default: pre_process.
+        #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = MODELS)]
+        function: String,
+
+        /// On what a model runs: cpu or gpu. Default: cpu.
+        #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = word!(Device), help_heading = MODELS)]
+        device: Device,
+
+        /// GPUs of each server: each has the model, ranks take them in turn. Default: 1.
+        #[arg(long, value_name = "LIST", value_delimiter = ',', visible_alias = "num-devices", help_heading = MODELS)]
+        devices: u32,
+
+        /// Tensors that a server may put together into one run of the model; 0: none. Default: 0.
+        #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = MODELS)]
+        batch_size: u32,
+
+        /// Threads of a server for each device: the argument THREADS_PER_QUEUE of RedisAI. Default: 1.
+        #[arg(long, value_name = "LIST", value_delimiter = ',', visible_alias = "db-tpq", help_heading = MODELS)]
+        queue_threads: u32,
+
         /// Element type of the tensors. Default: float32.
         #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = word!(Dtype), help_heading = WORKLOAD)]
         dtype: Dtype,
@@ -196,11 +263,12 @@ axes! {
         #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = word!(Payload), help_heading = WORKLOAD)]
         payload: Payload,
 
-        /// Tensors of a rank, all of which an iteration puts and unpacks. Default: 1.
-        #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = WORKLOAD)]
+        /// Tensors of a rank, all of which an iteration puts and unpacks; of an aggregation those of a dataset. Default: 1.
+        #[arg(long, visible_alias = "tensors-per-dataset", value_name = "LIST", value_delimiter = ',', help_heading = WORKLOAD)]
         tensors: u32,
 
-        /// Puts and unpacks of each tensor in an iteration: 1:9, 1:0 (write only), 0:1 (read only). Default: 1:1.
+        /// Puts and unpacks of each tensor in an iteration: 1:9, 1:0 (write only), 0:1 (read only; of an aggregation: datasets are put
+        /// once, as SmartSim-Scaling does). Default: 1:1.
         #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = WORKLOAD)]
         mix: Mix,
 
@@ -226,7 +294,7 @@ axes! {
         /// Time that each rank computes after each iteration, such as 50ms: how much the store slows the application down is
         /// reported. Default: none.
         #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = WORKLOAD)]
-        compute: Compute,
+        compute: Time,
 
         /// What ranks compute: arithmetic in registers (spin), or a triad over arrays larger than the caches (stream).
         /// Default: spin.
@@ -291,6 +359,13 @@ impl Axes {
         if study.deployment.contains(&Deployment::Standard) && !study.transport.contains(&Transport::Tcp) {
             bail!("--deployment standard needs --transport tcp: a UNIX socket does not reach another node");
         }
+        let alone = study.deployment == [Deployment::Colocated];
+        if alone && !study.workload.iter().any(|kind| kind.can_be_colocated()) {
+            bail!(
+                "--workload aggregation needs --deployment standard: producers and consumers share one store, a colocated one is another \
+                 on each host"
+            );
+        }
         Ok(study)
     }
 
@@ -299,7 +374,7 @@ impl Axes {
     /// # Errors
     /// As [`Axes::resolve`].
     pub fn each(self) -> Result<Study> {
-        let usual = Workload::default();
+        let (usual, roles, model) = (Workload::default(), Aggregation::default(), Inference::default());
         Ok(Study {
             deployment: list("deployment", self.deployment, &[Deployment::Standard])?,
             client_nodes: counts("client-nodes", self.client_nodes, &[1], 1_000_000)?,
@@ -322,6 +397,21 @@ impl Axes {
             file_cache: list("file-cache", self.file_cache, &[FileCache::Any])?,
             fan_out: counts("fan-out", self.fan_out, &[1], 65_536)?,
             keys: list("keys", self.keys, &[KeyPlacement::Hash])?,
+            workload: list("workload", self.workload, &[usual.kind])?,
+            consumers: counts("consumers", self.consumers, &[roles.consumers], MOST_CONSUMERS)?,
+            consumer_nodes: numbers("consumer-nodes", self.consumer_nodes, &[roles.consumer_nodes], 0, 1000)?,
+            consumer_threads: counts("consumer-threads", self.consumer_threads, &[1], MOST_THREADS)?,
+            poll_interval: list("poll-interval", self.poll_interval, &[roles.poll_interval])?,
+            model: list("model", self.model, &[String::new()])?,
+            model_backend: list("model-backend", self.model_backend, &[model.model_backend])?,
+            model_input: list("model-input", self.model_input, &[String::new()])?,
+            model_output: list("model-output", self.model_output, &[String::new()])?,
+            script: list("script", self.script, &[String::new()])?,
+            function: list("function", self.function, &[model.function])?,
+            device: list("device", self.device, &[model.device])?,
+            devices: counts("devices", self.devices, &[1], 64)?,
+            batch_size: numbers("batch-size", self.batch_size, &[0], 0, 1_000_000)?,
+            queue_threads: counts("queue-threads", self.queue_threads, &[USUAL_QUEUE_THREADS], 1024)?,
             dtype: list("dtype", self.dtype, &[usual.dtype])?,
             shape: list("shape", self.shape, &[usual.shape])?,
             payload: list("payload", self.payload, &[usual.payload])?,
@@ -358,8 +448,12 @@ pub(super) fn list<T: Clone + PartialEq + std::fmt::Display>(
 }
 
 fn counts(flag: &str, given: Option<Vec<u32>>, default: &[u32], max: u32) -> Result<Vec<u32>> {
+    numbers(flag, given, default, 1, max)
+}
+
+fn numbers(flag: &str, given: Option<Vec<u32>>, default: &[u32], min: u32, max: u32) -> Result<Vec<u32>> {
     let values = list(flag, given, default)?;
-    values.iter().try_for_each(|value| count(flag, *value, 1, max).map(|_| ()))?;
+    values.iter().try_for_each(|value| count(flag, *value, min, max).map(|_| ()))?;
     Ok(values)
 }
 

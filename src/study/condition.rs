@@ -95,8 +95,8 @@ impl Scalar {
 pub fn table(job: &Job) -> toml::Table {
     // a job is a plain struct of numbers and words, which TOML can always hold
     let mut table = toml::Table::try_from(job).unwrap_or_default();
-    // the axes of the workload and of files are named like all others
-    for part in ["workload", "files"] {
+    // the axes of the workload, of its roles and of files are named like all others
+    for part in ["workload", "aggregation", "inference", "files"] {
         if let Some(toml::Value::Table(axes)) = table.remove(part) {
             table.extend(axes);
         }

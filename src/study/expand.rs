@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use super::rules::Rules;
 use super::{Axes, Study};
 use crate::record::manifest::{Job, Sweep};
-use crate::record::vocabulary::{Deployment, Transport};
+use crate::record::vocabulary::{Deployment, Transport, WorkloadKind};
 
 /// More than a person meant: a slip of the keyboard, not a study.
 pub const MAX_PERMUTATIONS: usize = 100_000;
@@ -64,6 +64,30 @@ macro_rules! file_axis {
     };
 }
 
+/// The axis `$list` of the study, which sets the field of the same name in an inference.
+macro_rules! model_axis {
+    ($study:ident.$list:ident) => {
+        Axis {
+            key: stringify!($list),
+            values: $study.$list.len(),
+            set: Box::new(|job, index| {
+                job.workload.inference.get_or_insert_default().$list = $study.$list[index].clone();
+            }),
+        }
+    };
+}
+
+/// The axis `$list` of the study, which sets the field of the same name in the roles of an aggregation.
+macro_rules! role_axis {
+    ($study:ident.$list:ident) => {
+        Axis {
+            key: stringify!($list),
+            values: $study.$list.len(),
+            set: Box::new(|job, index| job.workload.aggregation.get_or_insert_default().$list = $study.$list[index]),
+        }
+    };
+}
+
 impl Study {
     /// All permutations, in the order of the lists; what `rules` include comes last. No name stands in it twice.
     ///
@@ -104,6 +128,9 @@ impl Study {
 
     /// The axes of a deployment; the last varies fastest.
     fn axes(&self, deployment: Deployment) -> Vec<Axis<'_>> {
+        // as a socket in a list is for the colocated runs alone
+        let is_possible = |kind: &WorkloadKind| deployment == Deployment::Standard || kind.can_be_colocated();
+        let workloads: Vec<WorkloadKind> = self.workload.iter().copied().filter(is_possible).collect();
         let mut axes = match deployment {
             Deployment::Standard => vec![
                 Axis {
@@ -148,6 +175,25 @@ impl Study {
             file_axis!(self.file_cache),
             file_axis!(self.fan_out),
             axis!(self.keys),
+            Axis {
+                key: "workload",
+                values: workloads.len(),
+                set: Box::new(move |job, index| job.workload.kind = workloads[index]),
+            },
+            role_axis!(self.consumers),
+            role_axis!(self.consumer_nodes),
+            role_axis!(self.consumer_threads),
+            role_axis!(self.poll_interval),
+            model_axis!(self.model),
+            model_axis!(self.model_backend),
+            model_axis!(self.model_input),
+            model_axis!(self.model_output),
+            model_axis!(self.script),
+            model_axis!(self.function),
+            model_axis!(self.device),
+            model_axis!(self.devices),
+            model_axis!(self.batch_size),
+            model_axis!(self.queue_threads),
             axis!(self.dtype => workload),
             axis!(self.shape => workload),
             axis!(self.payload => workload),

@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 
 use super::{Axes, Settings, Study};
 use crate::record::binding::CpuBind;
-use crate::record::vocabulary::{DbFrom, Deployment, Packing, Store, Transport};
+use crate::record::vocabulary::{DbFrom, Deployment, Packing, Store, Transport, WorkloadKind};
 
 /// Something that was said, and what it needs.
 struct Needs {
@@ -120,7 +120,25 @@ impl Said<'_> {
         let interface = "--deployment standard; where a colocated server listens is --colocated-ifname";
         let listens = "colocated servers that listen for TCP (--deployment colocated, --transport tcp)";
         let computes = self.study.compute.iter().any(|compute| compute.is_on());
+        let aggregates = self.study.workload.contains(&WorkloadKind::Aggregation);
+        let role = |name, said| needs(name, said, aggregates, "--workload aggregation");
+        let infers = self.study.workload.contains(&WorkloadKind::Inference);
+        let model = |name, said| needs(name, said, infers, "--workload inference");
         vec![
+            model("model", axes.model.is_some()),
+            model("model-backend", axes.model_backend.is_some()),
+            model("model-input", axes.model_input.is_some()),
+            model("model-output", axes.model_output.is_some()),
+            model("script", axes.script.is_some()),
+            model("function", axes.function.is_some()),
+            model("device", axes.device.is_some()),
+            model("devices", axes.devices.is_some()),
+            model("batch-size", axes.batch_size.is_some()),
+            model("queue-threads", axes.queue_threads.is_some()),
+            role("consumers", axes.consumers.is_some()),
+            role("consumer-nodes", axes.consumer_nodes.is_some()),
+            role("consumer-threads", axes.consumer_threads.is_some()),
+            role("poll-interval", axes.poll_interval.is_some()),
             needs(
                 "compute-kernel",
                 axes.compute_kernel.is_some(),
@@ -178,6 +196,7 @@ mod tests {
             ("colocated_ifname = [\"ib0\"]", "", "", "--colocated-ifname has no effect"),
             ("distribution = [\"spread\"]", "", "", "--cpu-bind mask"),
             ("compute_kernel = [\"stream\"]", "", "", "such as --compute 50ms"),
+            ("consumer_threads = [4]", "", "", "it needs --workload aggregation"),
         ] {
             let told = told(axes, flags, file);
             assert!(told.contains(needle), "{axes} {flags} {file}: {told:?}");

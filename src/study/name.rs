@@ -1,5 +1,7 @@
 //! The name of a permutation: stable, short, readable, the same on every machine.
 
+use crate::record::aggregation::Aggregation;
+use crate::record::inference::Inference;
 use crate::record::manifest::Job;
 use crate::record::units::show_bytes;
 use crate::record::vocabulary::{DbFrom, Distribution, Durability, FileCache, KeyPlacement, Store};
@@ -65,9 +67,27 @@ pub fn name(job: &Job) -> String {
 /// What is not SmartSim-Scaling's test, each axis with a word of its own.
 fn workload(workload: &Workload) -> impl Iterator<Item = String> {
     let usual = Workload::default();
-    let Workload { dtype, shape, payload, tensors, mix, access, order, pipeline, rate, compute, compute_kernel } =
-        workload;
+    let Workload { kind, dtype, shape, payload, tensors, mix, access, order, pipeline, rate, .. } = workload;
+    let Workload { compute, compute_kernel, aggregation, inference, .. } = workload;
+    let (usual_roles, usual_model) = (Aggregation::default(), Inference::default());
+    let roles = aggregation.as_ref().unwrap_or(&usual_roles);
+    let model = inference.as_ref().unwrap_or(&usual_model);
     let words = [
+        (*kind != usual.kind, kind.to_string()),
+        (!model.model.is_empty(), stem(&model.model)),
+        (model.model_backend != usual_model.model_backend, model.model_backend.to_string()),
+        (!model.model_input.is_empty(), stem(&model.model_input)),
+        (!model.model_output.is_empty(), stem(&model.model_output)),
+        (!model.script.is_empty(), stem(&model.script)),
+        (model.function != usual_model.function, stem(&model.function)),
+        (model.device != usual_model.device, model.device.to_string()),
+        (model.devices != usual_model.devices, format!("gpus{}", model.devices)),
+        (model.batch_size != usual_model.batch_size, format!("batch{}", model.batch_size)),
+        (model.queue_threads != usual_model.queue_threads, format!("tpq{}", model.queue_threads)),
+        (roles.consumers != usual_roles.consumers, format!("c{}", roles.consumers)),
+        (roles.consumer_nodes != usual_roles.consumer_nodes, format!("cn{}", roles.consumer_nodes)),
+        (roles.consumer_threads != usual_roles.consumer_threads, format!("ct{}", roles.consumer_threads)),
+        (roles.poll_interval != usual_roles.poll_interval, format!("poll{}", roles.poll_interval)),
         (*dtype != usual.dtype, dtype.to_string()),
         (*shape != usual.shape, format!("shape{shape}")),
         (*payload != usual.payload, payload.to_string()),
@@ -81,6 +101,15 @@ fn workload(workload: &Workload) -> impl Iterator<Item = String> {
         (*compute_kernel != usual.compute_kernel, compute_kernel.to_string()),
     ];
     words.into_iter().filter_map(|(unusual, word)| unusual.then_some(word))
+}
+
+/// Name of a file without its folders and its ending, in characters that a job's name may have, with a checksum of the whole, so
+/// that two that differ have two names.
+fn stem(text: &str) -> String {
+    let file = text.rsplit('/').next().unwrap_or(text);
+    let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
+    let plain: String = stem.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').take(24).collect();
+    format!("{plain}_{:04x}", crc32fast::hash(text.as_bytes()) & 0xffff)
 }
 
 #[cfg(test)]

@@ -138,8 +138,10 @@ impl Model {
             warmup: sweep.warmup,
             tensor_bytes: sweep.tensor_bytes.clone(),
             workload: job.workload.clone(),
+            roles: Default::default(),
             ops: job.workload.ops(),
             compute: None,
+            model: None,
             source: None,
             server: self.server.clone(),
             server_settings: vec![
@@ -167,6 +169,7 @@ impl Model {
             connect_ns: 3_000_000 + u64::from(rank) * 1000,
             clock_offset_ns: 5,
             clock_error_ns: self.clock_error_ns,
+            threads_cpus: None,
         };
         (0..self.world_size).map(rank_info).collect()
     }

@@ -96,6 +96,11 @@ impl Files {
         files.remove(0, key)
     }
 
+    /// Path of a folder.
+    pub fn path(&self, place: usize) -> &Path {
+        Path::new(&self.places[place].path)
+    }
+
     fn file(&self, place: usize, key: &str, bytes: usize) -> Result<File> {
         ensure!(!key.contains('/'), "the key {key:?} cannot be the name of a file");
         let fan_out = self.places[place].subfolders.len();

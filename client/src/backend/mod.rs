@@ -4,6 +4,8 @@
 //! its own: it says when an op begins and ends ([`Ticks`]).
 
 pub mod files;
+pub mod lists;
+pub mod models;
 pub mod resp;
 
 use anyhow::Result;

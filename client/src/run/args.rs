@@ -5,9 +5,13 @@ use std::time::Duration;
 
 use clap::Args;
 use clap::value_parser;
-use shardscale::record::compute::Compute;
+use shardscale::record::aggregation::{Aggregation, MOST_CONSUMERS, MOST_THREADS};
+use shardscale::record::inference::{Inference, USUAL_QUEUE_THREADS};
+use shardscale::record::time::Time;
 use shardscale::record::units::parse_bytes;
-use shardscale::record::vocabulary::{Access, Barrier, ComputeKernel, Dtype, KeyPlacement, Order, Payload, Wire};
+use shardscale::record::vocabulary::{
+    Access, Barrier, ComputeKernel, Device, Dtype, KeyPlacement, ModelBackend, Order, Payload, Wire, WorkloadKind,
+};
 use shardscale::record::workload::{MOST_IN_FLIGHT, MOST_TENSORS, Mix, Rate, Shape, Workload};
 
 use crate::address::AddressList;
@@ -86,7 +90,7 @@ pub struct RunArgs {
     pub connect_timeout: u64,
 
     /// Seconds without a byte from the server after which a call has failed, up to twice as many in the middle of a large payload;
-    /// a slow reply is waited for, never asked for again
+    /// a slow reply is waited for, never asked for again. With --workload inference ten times as many: runs of a model queue up
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = value_parser!(u64).range(1..))]
     pub reply_timeout: u64,
 
@@ -99,6 +103,67 @@ pub struct RunArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Workload")]
 pub struct WorkloadArgs {
+    /// What the ranks are there for: throughput (each puts and unpacks tensors), aggregation (producers put datasets and append them
+    /// to a list, consumers fetch all of it) or inference (each has a model in the store run on a tensor)
+    #[arg(long, value_name = "KIND", default_value_t = WorkloadKind::Throughput)]
+    pub workload: WorkloadKind,
+
+    /// Ranks that put datasets, equally many on each host that has any; needed by --workload aggregation
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..))]
+    pub producers: Option<u32>,
+
+    /// Ranks that fetch the list, each an equal part
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = value_parser!(u32).range(1..=i64::from(MOST_CONSUMERS)))]
+    pub consumers: u32,
+
+    /// Hosts, the last ones, that have consumers and no producers; 0: consumers share the producers' hosts
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub consumer_nodes: u32,
+
+    /// Threads of each consumer, which read from different shards at once
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = value_parser!(u32).range(1..=i64::from(MOST_THREADS)))]
+    pub consumer_threads: u32,
+
+    /// Time between two looks at the length of the list, such as 5ms; none is not to wait
+    #[arg(long, value_name = "TIME", default_value_t = Aggregation::default().poll_interval)]
+    pub poll_interval: Time,
+
+    /// File of the model of --workload inference
+    #[arg(long, value_name = "FILE", default_value = "", hide_default_value = true)]
+    pub model: String,
+
+    /// What runs it inside the server: torch, onnx or tf
+    #[arg(long, value_name = "NAME", default_value_t = ModelBackend::Torch)]
+    pub model_backend: ModelBackend,
+
+    /// Name of the model's input, which tf wants
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
+    pub model_input: String,
+
+    /// Name of the model's output, likewise
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
+    pub model_output: String,
+
+    /// File of TorchScript text that runs on a tensor before the model does
+    #[arg(long, value_name = "FILE", default_value = "", hide_default_value = true)]
+    pub script: String,
+
+    /// The script's function
+    #[arg(long, value_name = "NAME", default_value = "pre_process")]
+    pub function: String,
+
+    /// On what the model runs: cpu or gpu
+    #[arg(long, value_name = "DEVICE", default_value_t = Device::Cpu)]
+    pub device: Device,
+
+    /// GPUs of each server, which ranks take in turn
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = value_parser!(u32).range(1..=64))]
+    pub devices: u32,
+
+    /// Tensors that the server may put together into one run of the model; 0: none
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub batch_size: u32,
+
     /// Element type: float64, float32, int64, int32, int16, int8, uint16 or uint8
     #[arg(long, value_name = "DTYPE", default_value_t = Dtype::Float32)]
     pub dtype: Dtype,
@@ -111,8 +176,8 @@ pub struct WorkloadArgs {
     #[arg(long, value_name = "KIND", default_value_t = Payload::Ramp)]
     pub payload: Payload,
 
-    /// Tensors of a rank, all of which an iteration puts and unpacks
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = value_parser!(u32).range(1..=i64::from(MOST_TENSORS)))]
+    /// Tensors of a rank, all of which an iteration puts and unpacks; of an aggregation those of a dataset
+    #[arg(long, visible_alias = "tensors-per-dataset", value_name = "N", default_value_t = 1, value_parser = value_parser!(u32).range(1..=i64::from(MOST_TENSORS)))]
     pub tensors: u32,
 
     /// Puts and unpacks of each tensor in an iteration: 1:1, 1:9, 1:0 (write only), 0:1 (read only)
@@ -137,8 +202,8 @@ pub struct WorkloadArgs {
     pub rate: Rate,
 
     /// Time that each rank computes after each iteration, such as 50ms; none is not to compute
-    #[arg(long, value_name = "TIME", default_value_t = Compute::default())]
-    pub compute: Compute,
+    #[arg(long, value_name = "TIME", default_value_t = Time::default())]
+    pub compute: Time,
 
     /// What ranks compute: spin (arithmetic in registers) or stream (a triad over arrays larger than the caches)
     #[arg(long, value_name = "KERNEL", default_value_t = ComputeKernel::Spin)]
@@ -146,8 +211,14 @@ pub struct WorkloadArgs {
 }
 
 impl WorkloadArgs {
+    /// What the names of a rank's keys count.
+    pub fn key_count(&self) -> u32 {
+        if self.workload == WorkloadKind::Inference { self.devices } else { self.tensors }
+    }
+
     pub fn workload(&self) -> Workload {
         Workload {
+            kind: self.workload,
             dtype: self.dtype,
             shape: self.shape.clone(),
             payload: self.payload,
@@ -159,6 +230,25 @@ impl WorkloadArgs {
             rate: self.rate,
             compute: self.compute,
             compute_kernel: self.compute_kernel,
+            inference: (self.workload == WorkloadKind::Inference).then(|| Inference {
+                model: self.model.clone(),
+                model_backend: self.model_backend,
+                model_input: self.model_input.clone(),
+                model_output: self.model_output.clone(),
+                script: self.script.clone(),
+                function: self.function.clone(),
+                device: self.device,
+                devices: self.devices,
+                batch_size: self.batch_size,
+                queue_threads: USUAL_QUEUE_THREADS,
+            }),
+            aggregation: (self.workload == WorkloadKind::Aggregation).then(|| Aggregation {
+                producers: self.producers.unwrap_or(0),
+                consumers: self.consumers,
+                consumer_nodes: self.consumer_nodes,
+                consumer_threads: self.consumer_threads,
+                poll_interval: self.poll_interval,
+            }),
         }
     }
 }
@@ -167,10 +257,16 @@ impl RunArgs {
     /// Checks what clap cannot see in one argument.
     pub fn check(&self) -> Result<(), String> {
         let workload = self.workload.workload();
+        if workload.kind == WorkloadKind::Aggregation && self.workload.producers.is_none() {
+            return Err("--workload aggregation needs --producers, the number of ranks that put datasets".into());
+        }
         workload.check()?;
         workload.check_in(self.colocated, self.barrier)?;
         workload.check_sizes(&self.tensor_bytes)?;
         self.check_access()?;
+        if workload.inference.is_some() && self.verify {
+            return Err("--verify knows what was put and not what a model makes of it: leave it out".into());
+        }
         let iterations = u64::from(self.iterations) + u64::from(self.warmup);
         let samples = iterations * u64::from(workload.tensors) * u64::from(workload.mix.puts.max(workload.mix.unpacks));
         if samples > MOST_ITERATIONS {
@@ -194,6 +290,9 @@ impl RunArgs {
     }
 
     pub fn timeouts(&self) -> Timeouts {
-        Timeouts { connect: Duration::from_secs(self.connect_timeout), reply: Duration::from_secs(self.reply_timeout) }
+        // a server that runs models is silent until those of all its ranks before this one have run
+        let patience = if self.workload.workload == WorkloadKind::Inference { 10 } else { 1 };
+        let reply = Duration::from_secs(self.reply_timeout) * patience;
+        Timeouts { connect: Duration::from_secs(self.connect_timeout), reply }
     }
 }

@@ -2,7 +2,7 @@
 
 use shardscale::record::op::{Described, Op};
 use shardscale::record::samples::RankEffort;
-use shardscale::record::vocabulary::{Barrier, Side};
+use shardscale::record::vocabulary::{Barrier, Role, Side};
 use shardscale::record::workload::Workload;
 
 use crate::application::Application;
@@ -48,11 +48,11 @@ impl Computing<'_> {
     }
 }
 
-/// Bytes that an iteration of each pass moves on `rank`, in the order of passes: a pass has the ops of one window.
-pub fn bytes_of_passes(workload: &Workload, rank: u32, payload_bytes: u64) -> Vec<u64> {
+/// Bytes that an iteration of each pass moves on a rank with that role, in the order of passes: a pass has the ops of one window.
+pub fn bytes_of_passes(workload: &Workload, actor: (u32, Role), payload_bytes: u64) -> Vec<u64> {
     let is_moved = |(_, op): &(usize, Described)| op.side == Side::Store;
     let ops: Vec<_> = workload.ops().into_iter().enumerate().filter(is_moved).collect();
-    let bytes = |(at, op): &(usize, Described)| workload.samples(*at, rank, 1) * u64::from(op.tensors) * payload_bytes;
+    let bytes = |(at, op): &(usize, Described)| workload.samples(*at, actor, 1) * u64::from(op.tensors) * payload_bytes;
     ops.chunk_by(|a, b| a.1.window == b.1.window).map(|pass| pass.iter().map(bytes).sum()).collect()
 }
 

@@ -75,9 +75,11 @@ fn measure(comm: &Comm, args: &RunArgs, host: &str, mut start_up: StartUp) -> Re
     start_up.mark("find the store");
     let clock = clock::agree(comm, &hosts).during("agree on a clock")?;
     start_up.mark("agree on a clock");
-    let (session, mut mover, reach) = Session::open(comm, args, &hosts, store, clock)?;
+    let (mut session, mut mover, reach) = Session::open(comm, args, &hosts, store, clock)?;
     let mut report = Report::start(comm, &hosts, &reach, args.timeouts()).during("describe the environment")?;
     start_up.mark("connect all ranks");
+    session.prepare_models(&mut mover)?;
+    start_up.mark("prepare the models");
     let mut recorder = describe(&session, &hosts).during("write samples")?;
     let mut watch =
         Watch::start(comm, &hosts, &session.store.target(args), args.attempt.clone()).during("ask the store")?;
@@ -112,8 +114,10 @@ fn describe(session: &Session<'_>, hosts: &Hosts) -> anyhow::Result<Option<Recor
         warmup: args.warmup,
         tensor_bytes: args.tensor_bytes.clone(),
         workload: session.workload.clone(),
+        roles: session.roles.clone(),
         ops: session.workload.ops(),
         compute: session.calibration(),
+        model: session.model.clone(),
         source: args.source.clone(),
         server: store.program.clone(),
         server_settings: store.settings.clone(),

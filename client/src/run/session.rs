@@ -1,13 +1,19 @@
 //! One rank with everything that it needs: its tensors' places, its connections, and the sweep over the sizes.
 
+mod aggregate;
+mod infer;
+
 use std::cell::RefCell;
 
+use shardscale::record::aggregation::Roles;
 use shardscale::record::compute::Calibration;
+use shardscale::record::folder::Folder;
+use shardscale::record::inference::ModelFacts;
 use shardscale::record::keys_left::KeysLeft;
 use shardscale::record::samples::{RankEffort, RankInfo};
 use shardscale::record::units::show_bytes;
-use shardscale::record::vocabulary::{Access, Barrier};
-use shardscale::record::workload::{OPS, Workload};
+use shardscale::record::vocabulary::{Access, Barrier, Role, WorkloadKind};
+use shardscale::record::workload::Workload;
 
 use super::args::RunArgs;
 use super::around::{Computing, Surroundings, bytes_of_passes};
@@ -16,6 +22,8 @@ use super::store::Store;
 use crate::application::Application;
 use crate::backend::Backend;
 use crate::backend::files::Files;
+use crate::backend::lists::Lists;
+use crate::backend::models::Models;
 use crate::backend::resp::Resp;
 use crate::clock::CommonClock;
 use crate::comm::Comm;
@@ -44,6 +52,12 @@ pub struct Session<'a> {
     pub store: Store,
     pub clock: CommonClock,
     pub own: RankInfo,
+    /// What runs in the store, when that is known.
+    pub model: Option<ModelFacts>,
+    pub roles: Roles,
+    role: Role,
+    /// Place among the ranks of its role.
+    number: u32,
     map: KeyMap,
     /// The ranks whose tensors this one unpacks, in turn.
     owners: Vec<u32>,
@@ -52,10 +66,18 @@ pub struct Session<'a> {
     application: RefCell<Option<Application>>,
 }
 
-/// What moves this rank's tensors: something for each shard that it uses, in the order of `own.shards`.
+/// What moves this rank's tensors.
 pub enum Mover {
-    Servers(Resp<Stream>),
-    Files(Files),
+    Servers(Movers<Resp<Stream>>),
+    Files(Movers<Files>),
+}
+
+/// A backend for each thread of a rank.
+pub struct Movers<B> {
+    /// Something for each shard that the rank uses, in the order of `own.shards`.
+    pub own: B,
+    /// Of a consumer: for each of its threads, and the shards that it has a connection to.
+    pub crew: Vec<(B, Vec<u32>)>,
 }
 
 /// A tensor's number, owner and place.
@@ -79,17 +101,38 @@ impl<'a> Session<'a> {
         let workload = args.workload.workload();
         let map = store.key_map(args.keys, hosts, rank);
         let owners = owners(&workload, rank, hosts);
-        let places = used_places(&workload, &map, rank, &owners).during("choose the keys")?;
+        let roles = workload.aggregation.as_ref().map(|it| it.roles(&hosts.of_rank)).transpose();
+        let roles = roles.map_err(anyhow::Error::msg).during("deal the roles")?.unwrap_or_default();
+        let (role, number) = (roles.of(rank), aggregate::number_of(&roles, rank));
+        let iterations = args.warmup + args.iterations;
+        let places = match workload.kind {
+            WorkloadKind::Throughput => used_places(&workload, &map, rank, &owners),
+            WorkloadKind::Aggregation => aggregate::used_places(&map, role, number, iterations),
+            WorkloadKind::Inference => map.all(workload.kind, rank, 1),
+        }
+        .during("choose the keys")?;
+        let crew = workload.aggregation.as_ref().filter(|_| role.consumes());
+        let crew =
+            crew.map_or(Ok(Vec::new()), |it| aggregate::shards_of_threads(&map, it)).during("choose the keys")?;
         let first = places.first().cloned().unwrap_or(Place { key: String::new(), shard: map.first_shard });
         let mut shards: Vec<u32> = places.iter().map(|place| place.shard).collect();
         shards.sort_unstable();
         shards.dedup();
         let endpoints: Vec<_> = shards.iter().map(|shard| store.shards[*shard as usize].address.to_string()).collect();
         let (mover, reach) = match store.folders(&shards) {
-            Some(folders) => (Mover::Files(Files::open(&folders).during("open the files' folder")?), Reach::default()),
+            Some(folders) => {
+                let open = |folders: &[&Folder]| Files::open(folders).during("open the files' folder");
+                let of_thread = |shards: Vec<u32>| Ok((open(&store.folders(&shards).unwrap_or_default())?, shards));
+                let crew = crew.into_iter().map(of_thread).collect::<Result<_, Failure>>()?;
+                (Mover::Files(Movers { own: open(&folders)?, crew }), Reach::default())
+            }
             None => {
-                let (streams, reach) = Connector { comm, args, hosts, store: &store }.connect(&shards)?;
-                (Mover::Servers(Resp { wire: store.wire, streams }), reach)
+                let connector = Connector { comm, args, hosts, store: &store };
+                let of_streams = |streams| Resp { wire: store.wire, streams };
+                let (own, reach) = connector.connect(&shards)?;
+                let of_thread = |shards: Vec<u32>| Ok((of_streams(connector.connect(&shards)?.0), shards));
+                let crew = crew.into_iter().map(of_thread).collect::<Result<_, Failure>>()?;
+                (Mover::Servers(Movers { own: of_streams(own), crew }), reach)
             }
         };
         let own = RankInfo {
@@ -104,7 +147,15 @@ impl<'a> Session<'a> {
             connect_ns: reach.connect_ns,
             clock_offset_ns: clock.offset_ns,
             clock_error_ns: clock.error_ns,
+            threads_cpus: None,
         };
+        let threads_cpus = match &workload.aggregation {
+            Some(it) if it.consumer_nodes > 0 => {
+                aggregate::widen(comm, hosts, &own, role).during("take the node's cores")?
+            }
+            _ => None,
+        };
+        let own = RankInfo { threads_cpus, ..own };
         let application = Application::prepare(comm, workload.compute, workload.compute_kernel)
             .during("calibrate what is computed")?;
         Ok((
@@ -115,6 +166,10 @@ impl<'a> Session<'a> {
                 store,
                 clock,
                 own,
+                model: None,
+                roles,
+                role,
+                number,
                 map,
                 owners,
                 endpoints,
@@ -145,12 +200,29 @@ impl<'a> Session<'a> {
     }
 
     fn origin(&self) -> Origin {
-        Origin { rank: self.own.rank, shard: self.own.shard, clock_offset_ns: self.clock.offset_ns }
+        Origin { rank: self.own.rank, role: self.role, shard: self.own.shard, clock_offset_ns: self.clock.offset_ns }
     }
 
     /// Goes through the sizes; the samples of each are recorded before the next begins.
     pub fn sweep(&self, mover: &mut Mover, recorder: &mut Option<Recorder>, watch: &mut Watch) -> Result<(), Failure> {
-        let mut samples = Samples::new(&self.workload, self.own.rank, self.args.warmup + self.args.iterations);
+        match mover {
+            Mover::Servers(servers) => self.sweep_with(servers, recorder, watch),
+            Mover::Files(files) => self.sweep_with(files, recorder, watch),
+        }
+    }
+
+    fn sweep_with<B: Lists + Models + Send>(
+        &self,
+        movers: &mut Movers<B>,
+        recorder: &mut Option<Recorder>,
+        watch: &mut Watch,
+    ) -> Result<(), Failure>
+    where
+        B::Get: Send,
+    {
+        let iterations = self.args.warmup + self.args.iterations;
+        let mut samples = Samples::new(&self.workload, (self.own.rank, self.role), iterations);
+        let team = self.team(std::mem::take(&mut movers.crew));
         for (size_index, payload_bytes) in self.args.tensor_bytes.iter().copied().enumerate() {
             let plan = Plan {
                 payload_bytes,
@@ -161,9 +233,9 @@ impl<'a> Session<'a> {
                 verify: self.args.verify,
                 endpoints: &self.endpoints,
             };
-            let part = match mover {
-                Mover::Servers(servers) => self.measure_size(&plan, servers, &mut samples)?,
-                Mover::Files(files) => self.measure_size(&plan, files, &mut samples)?,
+            let part = match &self.workload.aggregation {
+                None => self.measure_size(&plan, &mut movers.own, &mut samples)?,
+                Some(it) => self.aggregate_size((it, &plan), &mut movers.own, team.as_ref(), &mut samples)?,
             };
             self.comm.wait_for_all();
             recorder::gather(self.comm, recorder, &plan, &part)
@@ -186,7 +258,12 @@ impl<'a> Session<'a> {
             return Ok(());
         }
         self.comm.barrier();
-        let own = if self.workload.writes(self.own.rank) { self.tensors_of(self.own.rank)? } else { Vec::new() };
+        let own = match self.role {
+            Role::Application if !self.workload.writes(self.own.rank) => Vec::new(),
+            Role::Application => self.map.all(self.workload.kind, self.own.rank, self.args.workload.key_count())?,
+            Role::Producer => self.map.all(self.workload.kind, self.number, self.workload.tensors)?,
+            Role::Consumer | Role::Leader | Role::Idle => Vec::new(),
+        };
         let removed = own.iter().try_for_each(|one| self.remove(mover, one)).map_err(|error| format!("{error:#}"));
         let Some(all) = self.comm.collect(&removed)? else { return Ok(()) };
         let gone = match (all.into_iter().find_map(Result::err), self.args.attempt.as_deref()) {
@@ -200,28 +277,31 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    fn remove(&self, mover: &mut Mover, placed: &Placed) -> anyhow::Result<()> {
-        let (connection, key) = (self.connection(placed), &placed.place.key);
+    fn remove(&self, mover: &mut Mover, place: &Place) -> anyhow::Result<()> {
+        let connection = self.connection(place);
         match mover {
-            Mover::Servers(servers) => servers.remove(connection, key),
-            Mover::Files(files) => files.remove(connection, key),
+            Mover::Servers(servers) => servers.own.remove(connection, &place.key),
+            Mover::Files(files) => files.own.remove(connection, &place.key),
         }
     }
 
     /// Index into `own.shards` of the shard that has a tensor.
-    fn connection(&self, placed: &Placed) -> usize {
-        self.own.shards.iter().position(|shard| *shard == placed.place.shard).unwrap_or(0)
+    fn connection(&self, place: &Place) -> usize {
+        self.own.shards.iter().position(|shard| *shard == place.shard).unwrap_or(0)
     }
 
-    fn measure_size<B: Backend>(
+    fn measure_size<B: Models>(
         &self,
         plan: &Plan<'_>,
         backend: &mut B,
         samples: &mut Samples,
     ) -> Result<Part, Failure> {
-        let mut tensors = self.prepare(plan, backend).during("choose the keys")?;
+        let (mut tensors, calls) = match &self.workload.inference {
+            None => (self.prepare(plan, backend).during("choose the keys")?, Vec::new()),
+            Some(inference) => self.prepare_inference(inference, (plan.payload_bytes, plan.size_index), backend)?,
+        };
         // those of what is computed between the tensors' ops are filled around the loop
-        let mut computed = samples.columns.split_off(OPS.len());
+        let mut computed = samples.columns.split_off(plan.workload.unpack() + 1);
         computed.iter_mut().for_each(Column::clear);
         let origin = self.origin();
         let mut application = self.application.borrow_mut();
@@ -230,7 +310,7 @@ impl<'a> Session<'a> {
             barrier: self.args.barrier,
             clock: self.clock,
             reports: self.reports(plan),
-            bytes_of_pass: bytes_of_passes(plan.workload, self.own.rank, plan.payload_bytes).into_iter(),
+            bytes_of_pass: bytes_of_passes(plan.workload, (self.own.rank, self.role), plan.payload_bytes).into_iter(),
             waiting: RankEffort::default(),
             computing: application.as_mut().map(|application| Computing {
                 application,
@@ -249,6 +329,7 @@ impl<'a> Session<'a> {
             excluded_ns: 0,
             last_end_ns: 0,
             last_put: 0,
+            calls,
         };
         let ahead = plan.workload.pipeline > 1;
         if plan.workload.mix.puts == 0 || plan.workload.access != Access::Own || ahead {
@@ -276,7 +357,7 @@ impl<'a> Session<'a> {
         let mut written = Vec::new();
         if plan.workload.writes(rank) {
             for placed in self.tensors_of(rank)? {
-                let stream = self.connection(&placed);
+                let stream = self.connection(&placed.place);
                 let put = backend.prepare_put(stream, &placed.place.key, &tensor)?;
                 written.push(Written { stream, tensor: placed.tensor, put, source: backend.buffer(payload_bytes) });
             }
@@ -284,7 +365,7 @@ impl<'a> Session<'a> {
         let mut lists = Vec::new();
         for owner in &self.owners {
             let read = |placed: Placed| {
-                let stream = self.connection(&placed);
+                let stream = self.connection(&placed.place);
                 let get = backend.prepare_get(stream, &placed.place.key, &tensor)?;
                 Ok(Read { stream, owner: placed.owner, tensor: placed.tensor, get })
             };
@@ -333,7 +414,7 @@ impl<'a> Session<'a> {
         if self.comm.is_root() {
             let iterations = plan.warmup + plan.iterations;
             let moved: u64 = (0..self.comm.size())
-                .flat_map(|rank| bytes_of_passes(plan.workload, rank, plan.payload_bytes))
+                .flat_map(|rank| bytes_of_passes(plan.workload, (rank, self.roles.of(rank)), plan.payload_bytes))
                 .map(|bytes| bytes * u64::from(iterations))
                 .sum();
             let (done, all) = (plan.size_index + 1, self.args.tensor_bytes.len());

@@ -220,7 +220,9 @@ impl Store {
             addresses: self.shards.iter().map(|shard| shard.address.to_text()).collect(),
             keys: args.keys,
             ranks: args.ranks,
-            tensors: args.workload.tensors,
+            tensors: args.workload.key_count(),
+            workload: args.workload.workload,
+            lists: args.workload.producers.map_or(0, |_| args.warmup + args.iterations),
         };
         left.write(attempt)
     }

@@ -47,9 +47,10 @@ fn remove(left: &KeysLeft) -> Result<()> {
     let topology = survey::survey(&addresses, password.as_deref(), TIMEOUTS)?.topology;
     let map = KeyMap { topology, placement: left.keys, first_shard: 0, prefix: left.prefix.clone() };
     let mut of_shard: BTreeMap<u32, Vec<String>> = BTreeMap::new();
-    for owner in 0..left.ranks {
-        for tensor in 0..left.tensors {
-            let place = map.place(owner, tensor)?;
+    let of_ranks = (0..left.ranks).map(|rank| map.all(left.workload, rank, left.tensors));
+    let of_lists = (0..left.lists).map(|list| Ok(vec![map.list(list)?]));
+    for places in of_ranks.chain(of_lists) {
+        for place in places? {
             of_shard.entry(place.shard).or_default().push(place.key);
         }
     }

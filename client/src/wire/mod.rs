@@ -11,8 +11,11 @@
 //!
 //! This module knows streams and bytes; it must not know MPI, clocks or shards.
 
+pub mod call;
+pub mod dataset;
 pub mod get;
 mod landing;
+pub mod models;
 pub mod plain;
 pub mod put;
 pub mod redisai;
@@ -49,7 +52,7 @@ pub struct Tensor {
 }
 
 /// Dimensions as people write them: `1x16`.
-fn show_shape(dimensions: &[impl ToString]) -> String {
+pub(crate) fn show_shape(dimensions: &[impl ToString]) -> String {
     dimensions.iter().map(ToString::to_string).collect::<Vec<_>>().join("x")
 }
 

@@ -43,7 +43,7 @@ pub fn get(key: &str, tensor: &Tensor) -> Get {
 }
 
 /// RedisAI's name of a dtype.
-fn name(dtype: Dtype) -> &'static str {
+pub(super) fn name(dtype: Dtype) -> &'static str {
     match dtype {
         Dtype::Float64 => "DOUBLE",
         Dtype::Float32 => "FLOAT",

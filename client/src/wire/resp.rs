@@ -5,13 +5,13 @@ use std::fmt;
 use std::io::{ErrorKind, Read};
 use std::ops::Range;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 
 /// Longest line (a number, an error's text) that is read.
 const LONGEST_LINE: usize = 16 << 10;
 /// Deepest nesting of arrays, and most elements in one.
 const DEEPEST: usize = 4;
-const MOST_ELEMENTS: i64 = 1024;
+const MOST_ELEMENTS: i64 = 1 << 20;
 const CHUNK: usize = 64 << 10;
 
 /// A reply. A bulk string is given as its place in the bytes that were parsed.
@@ -75,6 +75,43 @@ pub fn read_reply<S: Read>(stream: &mut S, mut bytes: Vec<u8>, longest: usize) -
             Err(NoReply::Incomplete) if bytes.len() > longest => bail!("the server's reply exceeds {longest} bytes"),
             Err(NoReply::Incomplete) => read_more(stream, &mut bytes)?,
         }
+    }
+}
+
+/// Replies that come one after another, as those to a pipeline do.
+#[derive(Default)]
+pub struct Replies {
+    bytes: Vec<u8>,
+    /// Of the last reply.
+    range: Range<usize>,
+}
+
+impl Replies {
+    /// The next reply, and the bytes in which its strings have their places.
+    ///
+    /// # Errors
+    /// As [`read_reply`]; the server's error in its words.
+    pub fn next<S: Read>(&mut self, stream: &mut S, longest: usize) -> Result<(&[u8], Reply)> {
+        let start = self.range.end;
+        loop {
+            match parse(&self.bytes[start..], longest) {
+                Ok((Reply::Error(text), _)) => bail!(explain(&text)),
+                Ok((reply, length)) => {
+                    self.range = start..start + length;
+                    return Ok((&self.bytes[self.range.clone()], reply));
+                }
+                Err(NoReply::Malformed(what)) => bail!("the server's reply is not understood: {what}"),
+                Err(NoReply::Incomplete) => read_more(stream, &mut self.bytes)?,
+            }
+        }
+    }
+
+    /// # Errors
+    /// Bytes behind the last reply: somebody answers what nobody asked.
+    pub fn end(&self) -> Result<()> {
+        let more = self.bytes.len() - self.range.end;
+        ensure!(more == 0, "the server sent {more} bytes more than replies were due");
+        Ok(())
     }
 }
 

@@ -1,5 +1,5 @@
-//! A small server in the test's own process: it answers RedisAI's two commands and SET/GET as documented, and can be told
-//! to misbehave at a given command.
+//! A small server in the test's own process: it answers RedisAI's commands and SET/GET as documented, and can be told to misbehave at
+//! a given command. Its models and scripts are stand-ins too: texts, and answers that a real RedisAI 1.2.7 gave.
 
 use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader, Write};
@@ -41,6 +41,15 @@ pub enum Mischief {
         at: u32,
     },
 }
+
+/// The commands that are counted.
+const TIMED: [&str; 6] = ["SET", "GET", "AI.TENSORSET", "AI.TENSORGET", "AI.SCRIPTRUN", "AI.MODELEXECUTE"];
+
+/// What a file of a model must begin with here.
+pub const MODEL: &str = "model";
+/// Elements that the model wants at least, and what it gives.
+const LEAST: usize = 4;
+const OUTPUT: [usize; 2] = [1, 10];
 
 pub struct StandIn {
     pub port: u16,
@@ -107,7 +116,7 @@ impl State {
         loop {
             let command = read_command(&mut input)?;
             let name = String::from_utf8_lossy(&command[0]).to_uppercase();
-            if !["SET", "GET", "AI.TENSORSET", "AI.TENSORGET"].contains(&name.as_str()) {
+            if !TIMED.contains(&name.as_str()) {
                 self.small_talk(&name, &command, stream)?;
                 continue;
             }
@@ -136,6 +145,7 @@ impl State {
                 let there = self.values.lock().unwrap().remove(&command[1]).is_some();
                 stream.write_all(format!(":{}\r\n", u8::from(there)).as_bytes())
             }
+            "AI.MODELSTORE" | "AI.SCRIPTSET" => stream.write_all(&self.program(name, command)),
             "COMMAND" if self.tensors => stream.write_all(b"*1\r\n*3\r\n$12\r\nai.tensorset\r\n:-1\r\n*0\r\n"),
             "COMMAND" => stream.write_all(b"*1\r\n*-1\r\n"),
             _ => stream.write_all(format!("-ERR unknown command, with {} arguments\r\n", command.len() - 1).as_bytes()),
@@ -184,8 +194,57 @@ impl State {
                     reply
                 }
             },
+            ("AI.TENSORGET", [_, key, meta]) if meta == b"META" => match values.get(key) {
+                None => b"-ERR tensor key is empty or in a different shard\r\n".to_vec(),
+                Some(value) => {
+                    let mut reply = b"*4\r\n$5\r\ndtype\r\n".to_vec();
+                    reply.extend(bulk(value.dtype.as_bytes()));
+                    reply.extend(format!("$5\r\nshape\r\n*{}\r\n", value.dimensions.len()).bytes());
+                    value.dimensions.iter().for_each(|it| reply.extend(format!(":{it}\r\n").bytes()));
+                    reply
+                }
+            },
+            ("AI.SCRIPTRUN", [_, script, function, _, input, _, output]) => {
+                let Some(source) = values.get(script) else { return b"-ERR script key is empty\r\n".to_vec() };
+                let head = format!("def {}(", String::from_utf8_lossy(function));
+                if !String::from_utf8_lossy(&source.bytes).contains(&head) {
+                    return format!("-Function does not exist: {}\r\n", String::from_utf8_lossy(function)).into_bytes();
+                }
+                let Some(tensor) = values.get(input).cloned() else { return EMPTY.to_vec() };
+                values.insert(output.clone(), tensor);
+                b"+OK\r\n".to_vec()
+            }
+            ("AI.MODELEXECUTE", [_, model, _, _, input, _, _, output, _, _]) => {
+                if !values.contains_key(model) {
+                    return b"-ERR model key is empty\r\n".to_vec();
+                }
+                let Some(tensor) = values.get(input) else { return EMPTY.to_vec() };
+                if tensor.dimensions.iter().product::<usize>() < LEAST {
+                    return b"-The following operation failed in the TorchScript interpreter. Traceback of TorchScript\r\n".to_vec();
+                }
+                let bytes = vec![0; OUTPUT.iter().product::<usize>() * 4];
+                values.insert(output.clone(), Value { dtype: "FLOAT".into(), dimensions: OUTPUT.to_vec(), bytes });
+                b"+OK\r\n".to_vec()
+            }
             _ => b"-ERR wrong number of arguments\r\n".to_vec(),
         }
+    }
+
+    /// Stores a model or a script.
+    fn program(&self, name: &str, command: &[Vec<u8>]) -> Vec<u8> {
+        let text = |at: usize| String::from_utf8_lossy(&command[at]).into_owned();
+        let (device, bytes) = (text(if name == "AI.MODELSTORE" { 3 } else { 2 }), command.last().unwrap().clone());
+        match name {
+            "AI.MODELSTORE" if text(2) != "TORCH" => return b"-ERR Could not load backend\r\n".to_vec(),
+            _ if device.starts_with("GPU") => return b"-GPU requested but Torch couldn't find CUDA\r\n".to_vec(),
+            "AI.MODELSTORE" if !bytes.starts_with(MODEL.as_bytes()) => {
+                return b"-istream reader failed: getting the current position.\r\n".to_vec();
+            }
+            _ => {}
+        }
+        let value = Value { dtype: String::new(), dimensions: Vec::new(), bytes };
+        self.values.lock().unwrap().insert(command[1].clone(), value);
+        b"+OK\r\n".to_vec()
     }
 
     fn corrupted(&self, value: &[u8], number: u32) -> Vec<u8> {
@@ -198,6 +257,8 @@ impl State {
         value
     }
 }
+
+const EMPTY: &[u8] = b"-ERR tensor key is empty or in a different shard\r\n";
 
 /// Bytes of an element, by RedisAI's names.
 fn width(dtype: &str) -> Option<usize> {

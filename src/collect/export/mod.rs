@@ -20,7 +20,6 @@ use crate::record::attempt;
 use crate::record::files;
 use crate::record::op::Op;
 use crate::record::samples::{self, Block, SamplesStream, SeriesView};
-use crate::record::workload;
 use table::{Shared, Table};
 
 /// Name of their folder in the report's.
@@ -142,11 +141,8 @@ fn push_series(series: &SeriesView<'_>, op: Op, host: ByteArray, table: &mut Tab
 
 fn fill_from_session(folder: &Path, run: &Run, table: &mut Table) -> Result<()> {
     let payload_bytes = run.sizes().first().map_or(0, |size| size.payload_bytes);
-    smartsim::for_each_rank(folder, |rank, timings| {
-        for (op, timings) in workload::OPS.into_iter().zip(timings) {
-            let shared = Shared { payload_bytes, op, rank, warmup: 0, place: None };
-            table.push(&shared, timings.iter().map(|ns| (None, ns)))?;
-        }
-        Ok(())
+    smartsim::for_each_rank(folder, |rank, op, timings| {
+        let shared = Shared { payload_bytes, op, rank, warmup: 0, place: None };
+        table.push(&shared, timings.iter().map(|ns| (None, ns)))
     })
 }

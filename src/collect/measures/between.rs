@@ -1,6 +1,6 @@
-//! What ranks compute between their transfers, and what of an iteration the transfers take.
+//! What is between the transfers of ranks (they compute, or wait for ranks of another role), and what of an iteration the transfers take.
 //!
-//! Where ranks compute, the time from the first transfer to the last is mostly the application's. Bandwidths then count the time in
+//! There the time from the first transfer to the last is mostly not the store's. Bandwidths then count the time in
 //! which at least one rank transfers ([`Between::busy_ns`]), and starts have to be kept for that; elsewhere nothing is.
 
 use super::gather::BLOCKS;
@@ -27,9 +27,9 @@ pub struct Share {
 }
 
 impl Between {
-    /// Empty; `None` where `ops` have nothing of the application.
+    /// Empty; `None` where `ops` have nothing between the transfers.
     pub fn new(ops: &[Described], iterations: u32) -> Option<Between> {
-        let is_there = ops.iter().any(|op| op.side == Side::Application);
+        let is_there = ops.iter().any(|op| matches!(op.side, Side::Application | Side::Span));
         let iterations = (iterations as usize).max(1);
         is_there.then(|| Between { iterations, spent_ns: vec![[0; BLOCKS]; ops.len()], spans: Vec::new() })
     }

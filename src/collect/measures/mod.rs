@@ -13,8 +13,8 @@
 //!   as the median over the iterations: what the slowest rank of each leaves. Ranks that do not wait for each other drift
 //!   apart, which widens these windows. Absent where an iteration is not one of each op, one after the other.
 //!
-//! Where ranks compute between their transfers, a window is the time within it in which at least one rank transfers
-//! ([`between`]): what the application does is no time of the store. Shards then have no figure of their own.
+//! Where ranks compute between their transfers, or wait for ranks of another role, a window is the time within it in which at least one rank transfers
+//! ([`between`]): what else they do is no time of the store. Shards then have no figure of their own.
 //!
 //! [`gather`] takes in a series at a time and keeps durations and windows only, [`standing`] tells who was slow over the whole run.
 
@@ -125,7 +125,8 @@ fn reduce_op(payload_bytes: u64, window_ns: Option<u64>, mut pool: Pool) -> Opti
         block_medians_ns,
         latency,
     };
-    Some((moved, result))
+    // what an op spans has been counted where it was moved
+    Some((if pool.op.side == Side::Span { 0 } else { moved }, result))
 }
 
 /// What needs durations in order.

@@ -24,7 +24,7 @@ pub fn contradictions(manifest: &Manifest, meta: &Meta) -> Vec<String> {
         }
     };
     compare("ranks", &expect.ranks, &meta.world_size);
-    compare("client nodes", &job.client_nodes, &meta.hosts.len());
+    compare("client nodes", &job.launch_nodes(), &meta.hosts.len());
     compare("tensor sizes", &sizes(&sweep.tensor_bytes), &sizes(&meta.tensor_bytes));
     compare("iterations", &sweep.iterations, &meta.iterations);
     compare("warm-up iterations", &sweep.warmup, &meta.warmup);
@@ -43,6 +43,23 @@ pub fn contradictions(manifest: &Manifest, meta: &Meta) -> Vec<String> {
     compare("rate", &asked.rate, &measured.rate);
     compare("compute", &asked.compute, &measured.compute);
     compare("compute kernel", &asked.compute_kernel, &measured.compute_kernel);
+    compare("workload", &asked.kind, &measured.kind);
+    if let (Some(asked), Some(measured)) = (&asked.aggregation, &measured.aggregation) {
+        compare("producers", &asked.producers, &measured.producers);
+        compare("consumers", &asked.consumers, &meta.roles.consumers.len());
+        compare("consumer nodes", &asked.consumer_nodes, &measured.consumer_nodes);
+        compare("consumer threads", &asked.consumer_threads, &measured.consumer_threads);
+        compare("poll interval", &asked.poll_interval, &measured.poll_interval);
+    }
+    if let (Some(asked), Some(measured)) = (&asked.inference, &measured.inference) {
+        compare("model", &asked.model, &measured.model);
+        compare("model backend", &asked.model_backend, &measured.model_backend);
+        compare("script", &asked.script, &measured.script);
+        compare("function", &asked.function, &measured.function);
+        compare("device", &asked.device, &measured.device);
+        compare("devices", &asked.devices, &measured.devices);
+        compare("batch size", &asked.batch_size, &measured.batch_size);
+    }
     compare("ops", &names(&asked.ops()), &names(&meta.ops));
     if sweep.wire != Wire::Auto {
         compare("wire", &sweep.wire, &meta.wire);
@@ -109,7 +126,7 @@ pub fn is_due(meta: &Meta, size_index: u32, series: &SeriesHead) -> bool {
 }
 
 fn has_due_length(meta: &Meta, series: &SeriesHead) -> bool {
-    let due = |iterations| meta.workload.samples(series.op, series.rank, iterations);
+    let due = |iterations| meta.workload.samples(series.op, meta.actor(series.rank), iterations);
     series.samples as u64 == due(meta.iterations.saturating_add(meta.warmup))
         && u64::from(series.warmup) == due(meta.warmup)
 }
@@ -152,7 +169,7 @@ fn missing_or_double(meta: &Meta, series: &[SeriesHead]) -> Option<String> {
     }
     let pairs = || (0..meta.ops.len()).flat_map(|op| (0..meta.world_size).map(move |rank| (rank, op)));
     // the access pattern and the mix say which ranks take samples of which op
-    let due = || pairs().filter(|(rank, op)| meta.workload.samples(*op, *rank, 1) > 0);
+    let due = || pairs().filter(|(rank, op)| meta.workload.samples(*op, meta.actor(*rank), 1) > 0);
     let mut missing = due().filter(|pair| present.binary_search(pair).is_err());
     let (rank, first) = missing.next()?;
     let (absent, asked) = (1 + missing.count(), due().count());

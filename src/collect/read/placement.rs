@@ -88,7 +88,7 @@ pub fn contradictions(manifest: &Manifest, ranks: &[Seat], servers: &[Server]) -
 }
 
 fn ranks_per_node(manifest: &Manifest, ranks: &[Seat]) -> Option<String> {
-    let asked = manifest.job.clients_per_node;
+    let asked = manifest.job.ranks_per_node();
     let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
     for seat in ranks {
         *counts.entry(&seat.host).or_default() += 1;

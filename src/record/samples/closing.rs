@@ -24,6 +24,9 @@ pub struct RankEffort {
     pub preempted: u64,
     /// Times that the rank slept until something came.
     pub waited: u64,
+    /// Times that a consumer asked for the length of a list.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub polls: u64,
 }
 
 impl RankEffort {
@@ -43,8 +46,13 @@ impl RankEffort {
             page_faults: op(self.page_faults, other.page_faults),
             preempted: op(self.preempted, other.preempted),
             waited: op(self.waited, other.waited),
+            polls: op(self.polls, other.polls),
         }
     }
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// Where the clock of one host stood when the sweep had ended.

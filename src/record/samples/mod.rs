@@ -50,9 +50,11 @@ pub use write::{file_header, push_alone, push_clocks, push_effort, push_end, pus
 
 use serde::{Deserialize, Serialize};
 
+use super::aggregation::Roles;
 use super::compute::Calibration;
+use super::inference::ModelFacts;
 use super::op::Described;
-use super::vocabulary::{Barrier, KeyPlacement, Wire};
+use super::vocabulary::{Barrier, KeyPlacement, Role, Wire};
 use super::workload::Workload;
 
 /// Name of the file in an attempt directory.
@@ -92,12 +94,18 @@ pub struct Meta {
     pub tensor_bytes: Vec<u64>,
     #[serde(default)]
     pub workload: Workload,
+    /// Who consumes and who idles, where ranks have roles.
+    #[serde(default, flatten)]
+    pub roles: Roles,
     /// The timed steps: series name them by their place. Files that lack them have those of their workload.
     #[serde(default)]
     pub ops: Vec<Described>,
     /// What a call of the application's op is; absent where ranks do not compute.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compute: Option<Calibration>,
+    /// The model that ran; absent where none did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<ModelFacts>,
     /// Interface or address that the ranks' connections were bound to; absent where the kernel chose it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
@@ -115,6 +123,13 @@ pub struct Meta {
     pub clock_overhead_ns: u64,
     /// Wall clock of rank 0 at zero of the run's common clock, in ns since 1970.
     pub unix_ns_at_zero: u64,
+}
+
+impl Meta {
+    /// A rank with its role.
+    pub fn actor(&self, rank: u32) -> (u32, Role) {
+        (rank, self.roles.of(rank))
+    }
 }
 
 /// What is true of one rank.
@@ -141,6 +156,9 @@ pub struct RankInfo {
     pub clock_offset_ns: i64,
     /// Bound of the error of that offset: half the best round trip.
     pub clock_error_ns: u64,
+    /// CPUs of the threads of a consumer that has its node for itself: those of all ranks there; absent where they are `cpus`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threads_cpus: Option<String>,
 }
 
 /// The samples of one rank, op and tensor size.
@@ -176,6 +194,7 @@ pub fn example_rank() -> RankInfo {
         connect_ns: 3_000_000,
         clock_offset_ns: 5,
         clock_error_ns: 100,
+        threads_cpus: None,
     }
 }
 
@@ -194,8 +213,10 @@ pub fn example_meta() -> Meta {
         warmup: 2,
         tensor_bytes: vec![1024, 65536],
         workload: Workload::default(),
+        roles: Roles::default(),
         ops: Workload::default().ops(),
         compute: None,
+        model: None,
         source: None,
         server: "redis 7.0.15".into(),
         server_settings: vec![("io-threads".into(), "1".into())],

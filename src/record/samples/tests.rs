@@ -90,8 +90,10 @@ fn a_block_of_schema_1_counts_from_the_end_of_the_sample_before() {
 
 #[test]
 fn what_closes_a_size_and_a_run_reads_back() {
-    let effort =
-        Effort { size_index: 1, ranks: vec![RankEffort { cpu_us: 7, page_faults: 0, preempted: 2, waited: 9 }] };
+    let effort = Effort {
+        size_index: 1,
+        ranks: vec![RankEffort { cpu_us: 7, page_faults: 0, preempted: 2, waited: 9, polls: 0 }],
+    };
     let clocks = [HostClock { offset_ns: -3, error_ns: 40 }];
     let mut bytes = whole_file();
     push_effort(&mut bytes, &effort).unwrap();

@@ -2,19 +2,46 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use configparser::ini::Ini;
 
 use crate::collect::params::{Params, Value};
+use crate::record::aggregation::Aggregation;
 use crate::record::binding::CpuBind;
 use crate::record::files;
-use crate::record::vocabulary::{Barrier, Deployment, Dtype, KeyPlacement, Store, Transport, Wire};
+use crate::record::inference::{Inference, USUAL_QUEUE_THREADS};
+use crate::record::vocabulary::{
+    Barrier, Deployment, Device, Dtype, KeyPlacement, Store, Transport, Wire, WorkloadKind,
+};
+use crate::record::workload::{GET_DATASETS, POLL, PUT, UNPACK, Workload};
 
 /// Name of the file in a session's folder.
 pub const FILE: &str = "run.cfg";
 
 /// The only element that its client sends.
 const DTYPE: Dtype = Dtype::Float32;
+
+/// Keys of an aggregation, the second of its consumer alone.
+const PER_DATASET: &str = "t_per_dataset";
+const CONSUMER_THREADS: &str = "client_threads";
+
+/// What its inference test puts, {224, 224, 3} of float32, and what runs on it.
+const IMAGE_BYTES: u64 = 224 * 224 * 3 * 4;
+const MODEL: &str = "resnet50.pt";
+const SCRIPT: &str = "data_processing_script.txt";
+
+/// Whether the folder of a `run.cfg` is one in which ranks leave timings. The producers of an aggregation leave none, and a folder of
+/// several sessions has a `run.cfg` of lists.
+pub fn has_timings(dir: &Path) -> bool {
+    let Ok(Some(text)) = files::read_text(&dir.join(FILE)) else { return true };
+    let mut ini = Ini::new();
+    if ini.read(text).is_err() {
+        return true;
+    }
+    let has = |key: &str| ini.get("attributes", key).is_some_and(|value| !value.is_empty());
+    let is_list = ini.get("attributes", "client_nodes").is_some_and(|value| value.starts_with('['));
+    !is_list && (!has(PER_DATASET) || has(CONSUMER_THREADS))
+}
 
 /// More ranks than any machine has: a damaged number must not pass for a plan.
 const MOST_RANKS: u64 = 1 << 24;
@@ -35,6 +62,8 @@ pub struct Config {
     pub iterations: u64,
     /// What the user asked for; see [`Config::sent_bytes`].
     pub tensor_bytes: u64,
+    /// Which of its tests it is.
+    pub workload: Workload,
     /// (name, value) of the section `[run]` and the client's language, as far as they are there.
     pub run: Vec<(String, String)>,
 }
@@ -43,16 +72,30 @@ impl Config {
     /// Reads `run.cfg` of `dir`.
     ///
     /// # Errors
-    /// A file that cannot be read, is no INI, or lacks what a throughput session has; the message names the key.
+    /// A file that cannot be read, is no INI, or lacks what a session of its test has; the message names the key.
     pub fn read(dir: &Path) -> Result<Config> {
         let path = dir.join(FILE);
         let text = files::read_text(&path)?.with_context(|| format!("there is no {FILE}"))?;
-        parse(&text).with_context(|| format!("{FILE} describes no throughput session of SmartSim-Scaling"))
+        parse(&text).with_context(|| format!("{FILE} describes no session of SmartSim-Scaling"))
     }
 
     /// Bytes of a tensor as sent: the client makes float32 elements of the size, and drops the rest.
     pub fn sent_bytes(&self) -> u64 {
         self.tensor_bytes / DTYPE.bytes() * DTYPE.bytes()
+    }
+
+    /// Ranks that write timings: of an aggregation its consumer alone.
+    pub fn timed_ranks(&self) -> u64 {
+        self.workload.aggregation.as_ref().map_or(self.ranks, |it| it.consumers.into())
+    }
+
+    /// What its files call the ops of which they have timings, with their numbers here.
+    pub fn timers(&self) -> &'static [(&'static str, usize)] {
+        match self.workload.kind {
+            WorkloadKind::Throughput => &[("put_tensor", PUT), ("unpack_tensor", UNPACK)],
+            WorkloadKind::Aggregation => &[("get_list", GET_DATASETS), ("poll_list", POLL)],
+            WorkloadKind::Inference => &[("put_tensor", 0), ("run_script", 1), ("run_model", 2), ("unpack_tensor", 3)],
+        }
     }
 
     /// The store and what spoke to it.
@@ -91,9 +134,24 @@ impl Config {
         params.set("warmup", Some(Value::Count(0)));
         // one barrier before the loop, none in it
         params.set("barrier", text(Barrier::Size.as_str()));
+        params.set("workload", text(self.workload.kind.as_str()));
+        if let Some(aggregation) = &self.workload.aggregation {
+            params.set("tensors", count(self.workload.tensors.into()));
+            params.set("producers", count(aggregation.producers.into()));
+            params.set("consumers", count(aggregation.consumers.into()));
+            params.set("consumer_nodes", count(aggregation.consumer_nodes.into()));
+            params.set("consumer_threads", count(aggregation.consumer_threads.into()));
+        }
+        if let Some(inference) = &self.workload.inference {
+            params.set("model", text(&inference.model));
+            params.set("device", text(inference.device.as_str()));
+            params.set("devices", count(inference.devices.into()));
+            params.set("batch_size", count(inference.batch_size.into()));
+            params.set("queue_threads", count(inference.queue_threads.into()));
+        }
         params.set("dtype", text(DTYPE.as_str()));
         params.set("verify", Some(Value::Flag(false)));
-        params.set("expected_ranks", count(self.ranks));
+        params.set("expected_ranks", count(self.timed_ranks()));
         params
     }
 
@@ -112,9 +170,6 @@ fn parse(text: &str) -> Result<Config> {
     let mut ini = Ini::new();
     ini.read(text.to_owned()).map_err(|error| anyhow::anyhow!("it is no INI file: {error}"))?;
     let get = |key: &str| ini.get("attributes", key).filter(|value| !value.is_empty() && value != "None");
-    if let Some(other) = ["tensors_per_dataset", "batch_size", "model"].into_iter().find(|key| get(key).is_some()) {
-        bail!("it has {other}, which is another of its tests");
-    }
     let count = |key: &str| -> Result<Option<u64>> {
         let Some(value) = get(key) else { return Ok(None) };
         let number = value.parse().ok().with_context(|| format!("{key} = {value:?} is not a whole number"))?;
@@ -125,10 +180,36 @@ fn parse(text: &str) -> Result<Config> {
         ensure!((1..=1 << 50).contains(&number), "{key} = {number} is out of range");
         Ok(number)
     };
+    let small = |key: &str, usual: u32| -> Result<u32> {
+        let number = count(key)?.unwrap_or(usual.into());
+        u32::try_from(number).with_context(|| format!("{key} = {number} is out of range"))
+    };
     let colocated = flag(get("colocated").as_deref()).unwrap_or(false);
     let (client_nodes, clients_per_node) = (need("client_nodes")?, need("client_per_node")?);
     let ranks = count("client_total")?.unwrap_or(client_nodes.saturating_mul(clients_per_node));
     ensure!((1..=MOST_RANKS).contains(&ranks), "{ranks} ranks are out of range (1 to {MOST_RANKS})");
+    let mut workload = Workload::default();
+    if get(PER_DATASET).is_some() {
+        workload.kind = WorkloadKind::Aggregation;
+        workload.tensors = small(PER_DATASET, 1)?.max(1);
+        workload.aggregation = Some(Aggregation {
+            producers: u32::try_from(ranks).unwrap_or(u32::MAX),
+            consumer_threads: small(CONSUMER_THREADS, 1)?,
+            ..Aggregation::default()
+        });
+    } else if get("batch_size").is_some() || get("device").is_some() {
+        workload.kind = WorkloadKind::Inference;
+        let gpu = get("device").is_some_and(|device| device.to_ascii_uppercase().contains("GPU"));
+        workload.inference = Some(Inference {
+            model: MODEL.into(),
+            script: SCRIPT.into(),
+            device: if gpu { Device::Gpu } else { Device::Cpu },
+            devices: small("num_devices", 1)?,
+            batch_size: small("batch_size", 0)?,
+            queue_threads: small("database_threads_per_queue", USUAL_QUEUE_THREADS)?,
+            ..Inference::default()
+        });
+    }
     let mut run: Vec<(String, String)> = ["name", "smartsim_version", "smartredis_version", "db", "date", "language"]
         .into_iter()
         .filter_map(|key| Some((key.to_owned(), ini.get("run", key)?)))
@@ -146,7 +227,8 @@ fn parse(text: &str) -> Result<Config> {
         db_cpus: count("database_cpus")?,
         pinned: get("custom_pinning").map(|text| flag(Some(&text)).unwrap_or(true)),
         iterations: need("iterations")?,
-        tensor_bytes: need("tensor_bytes")?,
+        tensor_bytes: if workload.inference.is_some() { IMAGE_BYTES } else { need("tensor_bytes")? },
+        workload,
         run,
     })
 }
@@ -196,7 +278,11 @@ mod tests {
         for (from, to, what) in [
             ("iterations = 100", "iterations = many", "iterations = \"many\" is not a whole number"),
             ("tensor_bytes = 1026\n", "", "has no tensor_bytes"),
-            ("tensor_bytes = 1026", "tensor_bytes = 1026\nbatch_size = 4", "has batch_size"),
+            (
+                "tensor_bytes = 1026",
+                "tensor_bytes = 1026\nt_per_dataset = 99999999999",
+                "t_per_dataset = 99999999999 is out of range",
+            ),
             ("client_total = 192", "client_total = 99999999999", "out of range"),
             ("client_nodes = 4", "client_nodes = 0", "out of range"),
         ] {

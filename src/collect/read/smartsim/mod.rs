@@ -1,6 +1,6 @@
-//! Reads a session of SmartSim-Scaling's throughput tests, so that old measurements stand beside new ones.
+//! Reads a session of SmartSim-Scaling's tests (throughput, aggregation, inference), so that old measurements stand beside new ones.
 //!
-//! A session is a folder with `run.cfg` and a `rank_N_timing.csv` for each rank: one tensor size, both ops. It has no
+//! A session is a folder with `run.cfg` and a `rank_N_timing.csv` for each rank: one tensor size, all ops. It has no
 //! start times, no warm-up, and no record of how it ended: what is missing is told from the files alone. Every whole line
 //! counts, the first as well, which SmartSim-Scaling's own plots drop. A session in which ranks are missing or break off
 //! is partial: the latencies of the others are shown, a bandwidth of all ranks is not.
@@ -10,7 +10,7 @@ mod rank_file;
 mod repeats;
 mod shards;
 
-pub use config::FILE;
+pub use config::{FILE, has_timings};
 pub use repeats::number;
 
 use std::fs::File;
@@ -26,9 +26,9 @@ use crate::collect::measures::window::Window;
 use crate::collect::measures::{self, Gather, RankSeries};
 use crate::collect::model::{Measured, Run, SizeResult, Source, Standings, State};
 use crate::collect::walk::relative;
+use crate::record::op::Op;
 use crate::record::units::show_bytes;
-use crate::record::vocabulary::Wire;
-use crate::record::workload::Workload;
+use crate::record::vocabulary::{Wire, WorkloadKind};
 use config::Config;
 use rank_file::{RankFile, Timings};
 
@@ -44,7 +44,7 @@ const FILES_OF_A_THREAD: usize = 16;
 /// Reads the session in `dir`, which lies below `root`.
 ///
 /// # Errors
-/// A `run.cfg` that is unreadable or describes no throughput test, or a folder that cannot be listed.
+/// A `run.cfg` that is unreadable or describes none of its tests, or a folder that cannot be listed.
 pub fn read(root: &Path, dir: &Path) -> Result<Run> {
     let config = Config::read(dir)?;
     let mut run = Run {
@@ -66,10 +66,12 @@ pub fn read(root: &Path, dir: &Path) -> Result<Run> {
         return Ok(run);
     }
     let mut tally = Tally::default();
-    let mut gather = Gather::new(config.sent_bytes(), 0, ranks.len(), &Workload::default().ops());
+    let mut gather = Gather::new(config.sent_bytes(), 0, ranks.len(), &config.workload.ops());
     let folder = File::open(dir).with_context(|| format!("cannot open {}", dir.display()))?;
+    let functions = config.functions();
     for some in ranks.chunks(FILES_AT_ONCE) {
-        let read = |buffer: &mut Vec<u8>, rank: &u32| (*rank, rank_file::read(*rank, folder.as_fd(), buffer));
+        let read =
+            |buffer: &mut Vec<u8>, rank: &u32| (*rank, rank_file::read(*rank, &functions, folder.as_fd(), buffer));
         let parsed: Vec<_> =
             some.par_iter().with_min_len(FILES_OF_A_THREAD).map_init(|| Vec::with_capacity(USUAL_FILE), read).collect();
         for (rank, file) in parsed {
@@ -90,7 +92,8 @@ pub fn read(root: &Path, dir: &Path) -> Result<Run> {
         (false, false) => State::Partial,
     };
     if size.ops.is_empty() {
-        run.reason = format!("no put_tensor or unpack_tensor in {} files; {}", ranks.len(), run.reason);
+        let functions = functions.join(" or ");
+        run.reason = format!("no {functions} in {} files; {}", ranks.len(), run.reason);
         return Ok(run);
     }
     let mut ratios = Ratios::default();
@@ -100,16 +103,19 @@ pub fn read(root: &Path, dir: &Path) -> Result<Run> {
     Ok(run)
 }
 
-/// Gives `take` the durations of each rank whose file can be read: put_tensor, unpack_tensor.
+/// Gives `take` the durations of each rank whose file can be read, by op.
 ///
 /// # Errors
-/// A folder that cannot be listed, and those of `take`.
-pub fn for_each_rank(dir: &Path, mut take: impl FnMut(u32, &[Timings; 2]) -> Result<()>) -> Result<()> {
+/// A `run.cfg` or folder that cannot be read, and those of `take`.
+pub fn for_each_rank(dir: &Path, mut take: impl FnMut(u32, Op, &Timings) -> Result<()>) -> Result<()> {
+    let config = Config::read(dir)?;
+    let (functions, ops) = (config.functions(), config.workload.ops());
     let folder = File::open(dir).with_context(|| format!("cannot open {}", dir.display()))?;
     let mut buffer = Vec::with_capacity(USUAL_FILE);
     for rank in ranks(dir)? {
-        if let Ok(file) = rank_file::read(rank, folder.as_fd(), &mut buffer) {
-            take(rank, &file.ops)?;
+        if let Ok(file) = rank_file::read(rank, &functions, folder.as_fd(), &mut buffer) {
+            let mut timed = config.timers().iter().zip(&file.ops);
+            timed.try_for_each(|((_, op), timings)| take(rank, ops[*op].name, timings))?;
         }
     }
     Ok(())
@@ -183,8 +189,11 @@ impl Tally {
             return;
         }
         self.ranks += 1;
-        for (op, timings) in file.ops.iter_mut().enumerate() {
-            let series = RankSeries { rank, op, shard: None, warmup: 0, loop_ns: file.loop_ns };
+        for ((_, op), timings) in config.timers().iter().zip(&mut file.ops) {
+            let op = *op;
+            // a consumer's loop is mostly waiting, and moves more than a tensor an iteration
+            let loop_ns = if config.workload.aggregation.is_some() { 0 } else { file.loop_ns };
+            let series = RankSeries { rank, op, shard: None, warmup: 0, loop_ns };
             match timings {
                 timings if timings.len() == 0 => {}
                 Timings::Narrow(durations) => gather.push(&series, Window::EMPTY, durations),
@@ -195,7 +204,7 @@ impl Tally {
 
     /// Closes the account: which ranks have no file, and which stop short.
     fn missing(&mut self, config: &Config, ranks: &[u32]) {
-        let total = config.ranks;
+        let total = config.timed_ranks();
         let beyond = ranks.iter().filter(|rank| u64::from(**rank) >= total).count();
         let present = (ranks.len() - beyond) as u64;
         if present < total {
@@ -223,9 +232,15 @@ impl Tally {
 }
 
 impl Config {
+    /// The names of the timed functions.
+    fn functions(&self) -> Vec<&'static str> {
+        self.timers().iter().map(|(name, _)| *name).collect()
+    }
+
     /// By the names of the keys; empty where they are not known (another client than the C++ one), or each node had a store.
     fn ranks_per_shard(&self, ranks: impl Iterator<Item = u32>) -> Vec<u32> {
-        let is_cpp = self.of_run("language").is_none_or(|language| language == "cpp");
+        let is_throughput = self.workload.kind == WorkloadKind::Throughput;
+        let is_cpp = is_throughput && self.of_run("language").is_none_or(|language| language == "cpp");
         let shards = self.db_nodes.and_then(|count| u16::try_from(count).ok());
         let shards = shards.filter(|count| is_cpp && (1..=shards::SLOTS).contains(count));
         shards.map(|count| shards::ranks_per_shard(ranks, count)).unwrap_or_default()

@@ -17,8 +17,8 @@ const MOST_NS: f64 = 3.2e18;
 /// The timings of a rank.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct RankFile {
-    /// put_tensor, unpack_tensor.
-    pub ops: [Timings; 2],
+    /// Of each of the functions that were asked for, in their order.
+    pub ops: Vec<Timings>,
     /// 0 where there is none.
     pub loop_ns: u64,
     /// Lines that are no timings.
@@ -26,7 +26,7 @@ pub struct RankFile {
 }
 
 /// Durations in ns in the order of the file.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Timings {
     /// All are shorter than 4.29 s.
     Narrow(Vec<u32>),
@@ -76,22 +76,23 @@ pub fn name(rank: u32) -> String {
 ///
 /// A tree has thousands of files: they are opened from their folder, so that the kernel need not walk the whole path each
 /// time, and not asked for their length, since the buffer soon has room for any of a session.
-pub fn read(rank: u32, folder: BorrowedFd<'_>, buffer: &mut Vec<u8>) -> Result<RankFile> {
+pub fn read(rank: u32, functions: &[&str], folder: BorrowedFd<'_>, buffer: &mut Vec<u8>) -> Result<RankFile> {
     let file = openat(folder, name(rank).as_str(), OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty());
     buffer.clear();
     File::from(file.map_err(std::io::Error::from)?).take(u64::MAX).read_to_end(buffer)?;
-    Ok(parse(rank, buffer))
+    Ok(parse(rank, functions, buffer))
 }
 
-/// Reads the bytes of a rank's file.
-pub fn parse(rank: u32, bytes: &[u8]) -> RankFile {
+/// Reads the bytes of a rank's file: the timings of `functions`.
+pub fn parse(rank: u32, functions: &[&str], bytes: &[u8]) -> RankFile {
     let prefix = format!("{rank},");
-    // a line has about 27 bytes, every second one is of one op
-    let room = bytes.len() / 50;
-    let mut file = RankFile { ops: [(); 2].map(|()| Timings::Narrow(Vec::with_capacity(room))), ..RankFile::default() };
+    // a line has about 27 bytes
+    let room = bytes.len() / 25 / functions.len().max(1);
+    let timings = functions.iter().map(|_| Timings::Narrow(Vec::with_capacity(room)));
+    let mut file = RankFile { ops: timings.collect(), ..RankFile::default() };
     let mut rest = bytes;
     loop {
-        while let Some((op, ns, after)) = usual_line(rest, prefix.as_bytes()) {
+        while let Some((op, ns, after)) = usual_line(rest, functions, prefix.as_bytes()) {
             file.ops[op].push(ns);
             rest = after;
         }
@@ -99,7 +100,7 @@ pub fn parse(rank: u32, bytes: &[u8]) -> RankFile {
         let line = &rest[..end];
         rest = &rest[end + 1..];
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        if !line.is_empty() && file.take(line, prefix.as_bytes()).is_none() {
+        if !line.is_empty() && file.take(line, functions, prefix.as_bytes()).is_none() {
             file.odd_lines += 1;
         }
     }
@@ -109,12 +110,10 @@ pub fn parse(rank: u32, bytes: &[u8]) -> RankFile {
 
 /// (place of the op, ns, what follows) where `text` begins with a line as the C++ client writes nearly all of its lines; `None`
 /// for all others, which may be good as well. In one pass over the line, three times as fast as the general way.
-fn usual_line<'a>(text: &'a [u8], prefix: &[u8]) -> Option<(usize, u64, &'a [u8])> {
+fn usual_line<'a>(text: &'a [u8], functions: &[&str], prefix: &[u8]) -> Option<(usize, u64, &'a [u8])> {
     let (start, rest) = text.split_at_checked(prefix.len())?;
-    let (op, rest) = match (rest.strip_prefix(b"put_tensor,"), rest.strip_prefix(b"unpack_tensor,")) {
-        (Some(rest), _) => (0, rest),
-        (None, rest) => (1, rest?),
-    };
+    let of = |function: &&str| rest.strip_prefix(function.as_bytes())?.strip_prefix(b",");
+    let (op, rest) = functions.iter().enumerate().find_map(|(op, function)| Some((op, of(function)?)))?;
     // a call of memcmp for so few bytes would take longer
     if !start.iter().eq(prefix) {
         return None;
@@ -135,13 +134,16 @@ fn usual_line<'a>(text: &'a [u8], prefix: &[u8]) -> Option<(usize, u64, &'a [u8]
 }
 
 impl RankFile {
-    fn take(&mut self, line: &[u8], prefix: &[u8]) -> Option<()> {
+    fn take(&mut self, line: &[u8], functions: &[&str], prefix: &[u8]) -> Option<()> {
         let rest = line.strip_prefix(prefix)?;
         let comma = memchr::memchr(b',', rest)?;
         let ns = nanoseconds(&rest[comma + 1..])?;
-        match &rest[..comma] {
-            b"put_tensor" => self.ops[0].push(ns),
-            b"unpack_tensor" => self.ops[1].push(ns),
+        let name = &rest[..comma];
+        if let Some(op) = functions.iter().position(|function| function.as_bytes() == name) {
+            self.ops[op].push(ns);
+            return Some(());
+        }
+        match name {
             b"loop_time" => self.loop_ns = ns,
             b"client()" | b"main()" => {}
             _ => return None,
@@ -186,16 +188,18 @@ fn fixed_point(value: u64, decimals: u32) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const BOTH: [&str; 2] = ["put_tensor", "unpack_tensor"];
     use proptest::prelude::*;
 
     #[test]
     fn every_whole_line_counts_the_first_too() {
         let text = b"3,put_tensor,0.5\n3,unpack_tensor,1e-06\r\n\n3,loop_time,2\n3,main(),9.5\n";
-        let file = parse(3, text);
+        let file = parse(3, &BOTH, text);
         assert_eq!(
             file,
             RankFile {
-                ops: [vec![500_000_000], vec![1000]].map(Timings::Narrow),
+                ops: [vec![500_000_000], vec![1000]].map(Timings::Narrow).to_vec(),
                 loop_ns: 2_000_000_000,
                 odd_lines: 0
             }
@@ -206,7 +210,7 @@ mod tests {
     fn odd_lines_are_counted_and_a_torn_one_is_not_read() {
         let text = b"rank,function,seconds\n4,put_tensor,1\n3,put_tensor,-1\n3,put_tensor,nan\n3,put_tensor,1e300\n\
             3,launch,1\n3,put_tensor\n3,put_tensor,1,2\n\xff\xfe\n3,put_tensor,.\n3,put_tensor,0.00012";
-        let file = parse(3, text);
+        let file = parse(3, &BOTH, text);
         assert_eq!((file.ops[0].len(), file.odd_lines), (0, 11));
     }
 
@@ -221,7 +225,7 @@ mod tests {
 
     #[test]
     fn one_long_duration_widens_all() {
-        let file = parse(0, b"0,put_tensor,1\n0,put_tensor,5.0\n0,put_tensor,2\n0,unpack_tensor,1\n");
+        let file = parse(0, &BOTH, b"0,put_tensor,1\n0,put_tensor,5.0\n0,put_tensor,2\n0,unpack_tensor,1\n");
         assert_eq!(file.ops[0], Timings::Wide(vec![1_000_000_000, 5_000_000_000, 2_000_000_000]));
         assert_eq!((file.ops[0].len(), &file.ops[1]), (3, &Timings::Narrow(vec![1_000_000_000])));
     }
@@ -239,29 +243,29 @@ mod tests {
         fn the_quick_way_reads_what_the_general_one_does(number in "[0-9]{0,14}\\.?[0-9]{0,12}[e ]?", end in "\r?\n?", op in 0usize..2) {
             let name = ["put_tensor", "unpack_tensor"][op];
             let line = format!("12,{name},{number}{end}");
-            let mut general = RankFile::default();
-            general.take(format!("12,{name},{number}").as_bytes(), b"12,");
-            if let Some((place, ns, rest)) = usual_line(line.as_bytes(), b"12,") {
+            let mut general = parse(12, &BOTH, b"");
+            general.take(format!("12,{name},{number}").as_bytes(), &BOTH, b"12,");
+            if let Some((place, ns, rest)) = usual_line(line.as_bytes(), &BOTH, b"12,") {
                 let mut one = Timings::default();
                 one.push(ns);
                 prop_assert!(rest.is_empty() && end == "\n");
                 prop_assert_eq!((place, &general.ops[op]), (op, &one));
             }
-            prop_assert_eq!(usual_line(line.as_bytes(), b"1,"), None);
-            let same = parse(12, line.as_bytes());
-            prop_assert_eq!(same.ops, if end.ends_with('\n') { general.ops } else { Default::default() });
+            prop_assert_eq!(usual_line(line.as_bytes(), &BOTH, b"1,"), None);
+            let same = parse(12, &BOTH, line.as_bytes());
+            prop_assert_eq!(same.ops, if end.ends_with('\n') { general.ops } else { parse(12, &BOTH, b"").ops });
         }
 
         #[test]
         fn no_bytes_make_the_reader_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            parse(0, &bytes);
+            parse(0, &BOTH, &bytes);
         }
 
         #[test]
         fn a_cut_anywhere_keeps_whole_lines(lines in 1usize..20, cut in 0usize..400) {
             let text = "7,put_tensor,0.001000\n".repeat(lines);
             let cut = cut.min(text.len());
-            prop_assert_eq!(parse(7, &text.as_bytes()[..cut]).ops[0].len(), cut / 22);
+            prop_assert_eq!(parse(7, &BOTH, &text.as_bytes()[..cut]).ops[0].len(), cut / 22);
         }
     }
 }

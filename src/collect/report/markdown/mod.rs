@@ -144,6 +144,15 @@ fn changes(text: &mut String, baseline: &Baseline) {
     }
 }
 
+/// Samples of each op: of ranks with roles some have more than others.
+fn samples(ops: &[OpResult]) -> String {
+    let counts = || ops.iter().map(|op| op.latency.n);
+    match (counts().min(), counts().max()) {
+        (Some(least), Some(most)) if least != most => format!("{least} to {most}"),
+        (least, _) => least.map(|n| n.to_string()).unwrap_or_default(),
+    }
+}
+
 fn figures(text: &mut String, runs: &[Run]) {
     let measuring: Vec<_> = runs.iter().filter(|run| !run.sizes().is_empty()).collect();
     if measuring.is_empty() {
@@ -160,7 +169,7 @@ fn figures(text: &mut String, runs: &[Run]) {
         line(text, format_args!("|--:|--:|{}--:|--:|--:|---|", "--:|".repeat(ops.len())));
         for size in run.sizes() {
             let of = |op: &Op| size.ops.iter().find(|one| one.op == *op);
-            let n = size.ops.first().map(|op| op.latency.n.to_string()).unwrap_or_default();
+            let n = samples(&size.ops);
             let gb = |value: Option<f64>| value.map(short).unwrap_or_default();
             let latencies: String = ops.iter().map(|op| format!(" {} |", latency(of(op)))).collect();
             let [overlap, iteration, classic] =
