@@ -61,6 +61,10 @@ fn every_scheduler_with_every_launcher_makes_clean_bash() {
         let scripts = cli.scripts();
         assert_eq!(scripts.len(), 3, "{scheduler} with {launcher}");
         assert_clean(&scripts);
+        let output = cli.shardscale(&["check", "out"]);
+        // the site says nothing of place=scatter
+        let clean = output.status.success() || scheduler == "pbs";
+        assert!(clean, "{scheduler} with {launcher}: {}", String::from_utf8_lossy(&output.stdout));
         let never_ran = fs::read_to_string(&scripts[0]).unwrap().contains("none has run under a real");
         assert_eq!(never_ran, scheduler == "lsf", "{scheduler}");
     }
