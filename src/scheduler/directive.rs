@@ -25,13 +25,13 @@ pub const LATE: Rule = Rule {
 };
 pub const SPELLING: Rule = Rule {
     name: "spelled-as-comment",
-    why: "Only #SBATCH and #PBS in capitals, with one # and no blank behind it, are directives: this line is ignored in silence.",
+    why: "Only #SBATCH, #PBS and #BSUB in capitals, with one # and no blank behind it, are directives: this line is ignored in silence.",
     remedy: "Write it as a directive, or in words if it is off on purpose.",
 };
 pub const VARIABLE: Rule = Rule {
     name: "variable-in-directive",
     why: "No shell reads directives: the dollar sign is taken literally.",
-    remedy: "Write the value, or give it on the command line of sbatch or qsub.",
+    remedy: "Write the value, or give it on the command line of sbatch, qsub or bsub.",
 };
 pub const MINUTES: Rule =
     Rule { name: "minutes-not-hours", why: "Two numbers are minutes and seconds.", remedy: "Write HH:MM:SS." };

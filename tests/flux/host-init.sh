@@ -10,7 +10,6 @@ mount -t sysfs sysfs /sys # the one of this network namespace
 mount --bind "$RUN/hosts" /etc/hosts
 mount -t tmpfs -o mode=1777 none /dev/shm
 # a private /tmp, with what the hosts share put back where it lies below it
-mkdir -p "$RUN/keep/$i"
 shared=("$ROOT" "$(dirname "$(dirname "$(command -v flux)")")")
 mount -t tmpfs none /mnt
 for n in 0 1; do

@@ -44,14 +44,8 @@ fn parse_queued(line: &str) -> Option<(u64, Queued)> {
 fn with_spec(job: Queued, spec: &str) -> Queued {
     let spec: Value = serde_json::from_str(spec).unwrap_or_default();
     let text = |path: &str| spec.pointer(path).and_then(Value::as_str);
-    let log = text("/attributes/system/shell/options/output/stdout/path").map(Path::new);
-    let of = log.and_then(|log| {
-        let name = log.file_name()?.to_str()?;
-        let half = [Half::Client, Half::Db]
-            .into_iter()
-            .find(|half| name.strip_prefix(half.log_stem()).is_some_and(|rest| rest.starts_with("-{{id")));
-        Some((log.parent()?.to_owned(), half?))
-    });
+    let log = text("/attributes/system/shell/options/output/stdout/path");
+    let of = log.and_then(|log| Half::of_log(Path::new(log)));
     Queued { of, token: text(&format!("/attributes/user/{ATTRIBUTE}")).map(str::to_owned), ..job }
 }
 

@@ -45,19 +45,11 @@ fn parse_queued(line: &str) -> Option<Queued> {
     };
     Some(Queued {
         id: id.to_owned(),
-        of: of_log(Path::new(log)),
+        of: Half::of_log(Path::new(log)),
         token: about.strip_prefix(TOKEN).map(str::to_owned),
         running,
         reason: if running || reason == "-" { String::new() } else { reason.to_owned() },
     })
-}
-
-/// Our scripts have their run's folder for their log: `out/NAME/job-%J.log`.
-fn of_log(log: &Path) -> Option<(std::path::PathBuf, Half)> {
-    let name = log.file_name()?.to_str()?;
-    let of = |half: &Half| name.strip_prefix(half.log_stem()).is_some_and(|rest| rest.starts_with('-'));
-    let half = [Half::Client, Half::Db].into_iter().find(of)?;
-    Some((log.parent()?.to_owned(), half))
 }
 
 pub fn endings(ids: &[&str]) -> HashMap<String, Ending> {
