@@ -8,7 +8,7 @@ export OMPI_ALLOW_RUN_AS_ROOT = 1
 export OMPI_ALLOW_RUN_AS_ROOT_CONFIRM = 1
 endif
 
-SCRIPTS = $(wildcard tests/*.sh tests/slurm/*.sh benches/*.sh) .ci/run
+SCRIPTS = $(wildcard tests/*.sh tests/slurm/*.sh tests/flux/*.sh benches/*.sh) .ci/run
 
 build:
 	cargo build --release --locked --workspace

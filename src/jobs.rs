@@ -7,11 +7,11 @@ use anyhow::Result;
 use shardscale::campaign::ledger::Ledger;
 use shardscale::campaign::limits::Turn;
 use shardscale::campaign::local::{self, Event};
-use shardscale::campaign::scheduler::{Scheduler, Submission};
 use shardscale::campaign::submit::{self, Plan, Planned, Request};
 use shardscale::campaign::{limits, rehearsal, status};
 use shardscale::generate;
 use shardscale::record::jobs::Half;
+use shardscale::scheduler::{Scheduler, Submission};
 
 use crate::Exit;
 use crate::cli::{RehearseArgs, StatusArgs, StatusFormat};
@@ -30,14 +30,20 @@ fn submit_and_say(request: &Request, ids: &mut dyn Write) -> Result<Exit> {
     plan.left.iter().for_each(|(why, runs)| eprintln!("{runs} runs are left alone: {why}"));
     let exit = match (request.dry_run, plan.scheduler) {
         (true, _) => show(&plan, request.again)?,
-        (false, Scheduler::Local) => run_here(&plan, request.again)?,
-        (false, _) => to_the_queue(request, &plan, &mut ledger, ids)?,
+        (false, None) => run_here(&plan, request.again)?,
+        (false, Some(scheduler)) => to_the_queue(request, &plan, scheduler, &mut ledger, ids)?,
     };
     Ok(exit)
 }
 
-fn to_the_queue(request: &Request, plan: &Plan, ledger: &mut Ledger, ids: &mut dyn Write) -> Result<Exit> {
-    let count = submit::submit(request, plan, ledger, |job| {
+fn to_the_queue(
+    request: &Request,
+    plan: &Plan,
+    scheduler: &'static dyn Scheduler,
+    ledger: &mut Ledger,
+    ids: &mut dyn Write,
+) -> Result<Exit> {
+    let count = submit::submit(request, plan, scheduler, ledger, |job| {
         let behind = if job.behind.is_empty() { String::new() } else { format!("  behind {}", job.behind.join(", ")) };
         // the ledger has it: a closed pipe must not end the submission in the middle
         let _ = writeln!(ids, "{:<12} {}{behind}", job.id, job.name);
@@ -90,11 +96,16 @@ fn show(plan: &Plan, again: bool) -> Result<Exit> {
 }
 
 /// A command as it would be typed, with its variables.
-fn command_line(scheduler: Scheduler, submission: Submission<'_>) -> String {
+fn command_line(scheduler: Option<&dyn Scheduler>, submission: Submission<'_>) -> String {
+    let Some(scheduler) = scheduler else {
+        return format!("bash {}", shardscale::script::shell_word(&submission.script.display().to_string()));
+    };
     let variables = scheduler.variables(submission).into_iter();
     let variables = variables.map(|(name, value)| format!("{name}={}", shardscale::script::shell_word(&value)));
     let words = scheduler.command(submission).into_iter().map(|word| shardscale::script::shell_word(&word));
-    variables.chain(words).collect::<Vec<_>>().join(" ")
+    let script = shardscale::script::shell_word(&submission.script.display().to_string());
+    let input = scheduler.reads_stdin().then(|| format!("< {script}"));
+    variables.chain(words).chain(input).collect::<Vec<_>>().join(" ")
 }
 
 fn names_of(before: &limits::Before, jobs: &[Planned]) -> Vec<String> {

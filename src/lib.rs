@@ -9,6 +9,7 @@
 //! - [`placement`]: who sits on which CPU
 //! - [`script`]: a permutation's job script
 //! - [`generate`]: `shardscale gen`
+//! - [`scheduler`]: what is known of each scheduler, a folder for each
 //! - [`campaign`]: `shardscale submit` and `shardscale status`
 //! - [`lint`]: `shardscale check`
 //! - [`catalogue`] and [`survey`]: `shardscale sites`
@@ -21,6 +22,7 @@ pub mod generate;
 pub mod lint;
 pub mod placement;
 pub mod record;
+pub mod scheduler;
 pub mod script;
 pub mod site;
 pub mod study;

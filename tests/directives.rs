@@ -32,7 +32,9 @@ fn directives_of_every_site_and_deployment_are_as_approved() {
             let block: Vec<&str> = text
                 .lines()
                 .skip(1)
-                .take_while(|line| ["#SBATCH ", "#PBS "].iter().any(|prefix| line.starts_with(prefix)))
+                .take_while(|line| {
+                    ["#SBATCH ", "#PBS ", "#flux: ", "#BSUB "].iter().any(|prefix| line.starts_with(prefix))
+                })
                 .collect();
             assert_eq!(block.is_empty(), site.scheduler.kind == "none", "{name}");
             writeln!(all, "{name} {deployment}").unwrap();

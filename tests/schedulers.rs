@@ -6,6 +6,7 @@
 mod gen_support;
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -60,8 +61,56 @@ fn every_scheduler_with_every_launcher_makes_clean_bash() {
         let scripts = cli.scripts();
         assert_eq!(scripts.len(), 3, "{scheduler} with {launcher}");
         assert_clean(&scripts);
+        let output = cli.shardscale(&["check", "out"]);
+        // the site says nothing of place=scatter
+        let clean = output.status.success() || scheduler == "pbs";
+        assert!(clean, "{scheduler} with {launcher}: {}", String::from_utf8_lossy(&output.stdout));
         let never_ran = fs::read_to_string(&scripts[0]).unwrap().contains("none has run under a real");
-        assert_eq!(never_ran, ["flux", "lsf"].contains(&scheduler), "{scheduler}");
+        assert_eq!(never_ran, scheduler == "lsf", "{scheduler}");
+    }
+}
+
+/// Recorded answers of a real Flux, and answers in the format of LSF's manual, by programs of the tests' own in PATH.
+#[test]
+fn schedulers_that_are_not_here_are_spoken_with_as_they_answered() {
+    let flux = r#"case "$1 $2" in
+"jobs --no-header") [ ! -e taken ] || printf '26457669632|fhJyUQo|SCHED|eta:9.964m\n' ;;
+"job info") printf '{"attributes": {"user": {"shardscale": "%s"}}}' "$(cat taken)" ;;
+batch*) printf '%s ' "$@" >> said; echo "$2" | cut -d= -f3 > taken; echo fhJyUQo ;;
+esac"#;
+    let bsub = r#"[ "$1" != -V ] || exit 0
+printf '%s ' "$@" >> said; echo "$3" > taken; grep '#BSUB -J' > read; echo 'Job <3926> is submitted to default queue <normal>.'"#;
+    let bjobs = r#"[ -e taken ] || { echo 'No unfinished job found' >&2; exit 255; }
+echo "3926|PEND|$(cat taken)|-|Job dependency condition not satisfied""#;
+    for (scheduler, launcher, programs, words, waits) in [
+        ("flux", "flux", &[("flux", flux)][..], "batch --setattr=user.shardscale=", "fhJyUQo    eta:9.964m"),
+        ("lsf", "openmpi", &[("bsub", bsub), ("bjobs", bjobs)], "-Jd shardscale:", "3926       Job dependency"),
+    ] {
+        let cli = Cli::new();
+        site(&cli, scheduler, launcher);
+        cli.ok(&["--site=./mine.toml", "--deployment=standard"]);
+        for (name, body) in programs {
+            let path = cli.folder.path().join(name);
+            fs::write(&path, format!("#!/bin/bash\n{body}\n")).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        let run = |args: &[&str]| {
+            let path = format!("{}:{}", cli.folder.path().display(), std::env::var("PATH").unwrap());
+            let mut command = Command::new(env!("CARGO_BIN_EXE_shardscale"));
+            let output = command.current_dir(cli.folder.path()).env("PATH", path).args(args).output().unwrap();
+            assert!(output.status.success(), "{scheduler} {args:?}: {}", stderr(&output));
+            String::from_utf8(output.stdout).unwrap()
+        };
+        assert_eq!(run(&["submit", "out"]).lines().count(), 1, "{scheduler}");
+        assert_eq!(run(&["submit", "out"]), "", "{scheduler}: it is in the queue");
+        let table = run(&["status", "out"]);
+        assert!(table.contains("queued") && table.contains(waits), "{table}");
+        let said = fs::read_to_string(cli.folder.path().join("said")).unwrap();
+        assert!(said.starts_with(words), "{said}");
+        if scheduler == "lsf" {
+            let read = fs::read_to_string(cli.folder.path().join("read")).unwrap();
+            assert!(read.starts_with("#BSUB -J standard-"), "the script is bsub's standard input: {read}");
+        }
     }
 }
 
@@ -131,7 +180,7 @@ fn what_cannot_be_is_refused_with_the_remedy() {
             &["--site=polaris", "--deployment=standard", "--db-nodes=4", "--db-from=job"],
             "(--db-queue names its row): no queue of polaris admits 4 nodes",
         ),
-        (1, &["--site=local", "--deployment=standard", "--db-from=job"], "possible with: slurm, pbs"),
+        (1, &["--site=local", "--deployment=standard", "--db-from=job"], "possible with: slurm, pbs, flux, lsf"),
         (
             1,
             &["--site=frontier", "--deployment=standard", "--db-nodes=4", "--db-hosts=a,b"],
@@ -148,6 +197,20 @@ fn what_cannot_be_is_refused_with_the_remedy() {
         let error = cli.fails(code, args);
         assert!(error.contains(needle), "{args:?} should say {needle:?}: {error}");
         assert!(!cli.out().exists(), "{args:?} wrote something");
+    }
+}
+
+#[test]
+fn a_job_that_flux_cannot_be_asked_for_is_refused() {
+    for (args, needle) in [
+        (&["--db-nodes=3", "--db-hosts=n1,n2,n3"][..], "gives named hosts among others"),
+        (
+            &["--client-constraint=a", "--db-constraint=b"],
+            "want different nodes, which one job cannot ask \"flux\" for",
+        ),
+    ] {
+        let error = Cli::new().fails(1, &[&["--site=tuolumne", "--deployment=standard"][..], args].concat());
+        assert!(error.contains(needle), "{args:?} should say {needle:?}: {error}");
     }
 }
 

@@ -131,7 +131,9 @@ fn the_published_schema_is_current_and_admits_every_site() {
     let validator = jsonschema::validator_for(&schema).unwrap();
     let mut sites: Vec<(String, String)> =
         builtin_names().into_iter().map(|name| (name.clone(), builtin_text(&name).unwrap())).collect();
-    sites.push(("tests/slurm".into(), fs::read_to_string(root().join("tests/slurm/site.toml")).unwrap()));
+    for lab in ["tests/slurm", "tests/pbs", "tests/flux"] {
+        sites.push((lab.into(), fs::read_to_string(root().join(lab).join("site.toml")).unwrap()));
+    }
     for (name, text) in &sites {
         let value: serde_json::Value = toml::from_str(text).unwrap();
         let errors: Vec<String> =

@@ -10,10 +10,10 @@ use anyhow::{Context, Result};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::scheduler::RERUN;
 use super::standing;
 use super::submit::Plan;
 use crate::record::attempt::{self, Attempt};
+use crate::scheduler::RERUN;
 
 /// How often the display follows a run.
 const LOOK: Duration = Duration::from_millis(250);

@@ -4,27 +4,21 @@ use std::fs;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
-use super::scheduler::Ending;
 use crate::record::jobs;
+use crate::scheduler::{self, Ending, Scheduler};
 
 /// What schedulers write at the end of a job's log when they end it.
 pub fn reason(dir: &Path, id: &str) -> Option<&'static str> {
-    // of Slurm only what it says of the whole job: steps are cancelled for many reasons
-    const SIGNS: [(&str, &str, Ending); 9] = [
-        ("*** JOB ", "DUE TO TIME LIMIT", Ending::TimeLimit),
-        ("*** JOB ", "DUE TO NODE FAILURE", Ending::NodeFailure),
-        ("*** JOB ", "DUE TO PREEMPTION", Ending::Preempted),
-        ("*** JOB ", "CANCELLED AT", Ending::Cancelled),
+    const KERNEL: [(&str, &str, Ending); 3] = [
         ("", "oom_kill", Ending::OutOfMemory),
         ("", "oom-kill", Ending::OutOfMemory),
         ("", "Out Of Memory", Ending::OutOfMemory),
-        ("PBS: ", "job killed: walltime", Ending::TimeLimit),
-        ("PBS: ", "job killed: mem", Ending::OutOfMemory),
     ];
     let text = tail(&of_job(dir, id)?.path)?;
     let said =
         |(start, sign, _): &&(&str, &str, Ending)| text.lines().any(|line| line.contains(start) && line.contains(sign));
-    SIGNS.iter().find(said).map(|(.., ending)| ending.as_str())
+    let schedulers = scheduler::all().flat_map(Scheduler::last_words);
+    schedulers.chain(&KERNEL).find(said).map(|(.., ending)| ending.as_str())
 }
 
 /// The log of a job, if it left one.

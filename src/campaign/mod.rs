@@ -1,11 +1,10 @@
 //! `shardscale submit`, `status` and `rehearse`: hundreds of jobs, a queue with limits, nodes that fail.
 //!
 //! Everything is found out anew each time, from the run directories, the [`ledger`] of submissions and, where there is one,
-//! the scheduler: no process of ours stays behind, and a folder that was copied elsewhere tells the same. In reading order:
+//! the [`crate::scheduler`]: no process of ours stays behind, and a folder that was copied elsewhere tells the same. In reading order:
 //!
 //! - [`folder`]: the jobs of a folder and their runs
 //! - [`ledger`]: what was submitted, and as which job
-//! - [`scheduler`]: asking and telling Slurm, PBS, or nobody
 //! - [`queue`], [`logs`]: which jobs in the queue are the folder's, and how those ended that are not there any more
 //! - [`standing`]: how each run stands
 //! - [`limits`]: which jobs may go to the queue, and behind which others
@@ -21,7 +20,6 @@ pub mod local;
 pub mod logs;
 pub mod queue;
 pub mod rehearsal;
-pub mod scheduler;
 pub mod standing;
 pub mod status;
 pub mod submit;

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use super::folder::{Folder, Job};
 use super::ledger::Ledger;
-use super::scheduler::{Ending, Queued, Scheduler};
 use super::standing::last_attempt;
 use crate::record::attempt::Attempt;
 use crate::record::jobs::Half;
+use crate::scheduler::{self, Ending, Queued};
 
 /// What is known of the queue.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub struct Queue {
 impl Queue {
     /// Asks the scheduler, once for all jobs of the folder.
     pub fn ask(folder: &Folder, ledger: &Ledger) -> Queue {
-        let scheduler = Scheduler::of(&folder.scheduler).ok().filter(|scheduler| scheduler.is_here());
+        let scheduler = scheduler::find(&folder.scheduler).filter(|scheduler| scheduler.is_here());
         let answer = scheduler.and_then(|scheduler| Some((scheduler, scheduler.queue().ok()?)));
         let mut queue = Queue { jobs: None, endings: HashMap::new(), by_folder: HashMap::new() };
         let Some((scheduler, jobs)) = answer else { return queue };
@@ -39,7 +39,9 @@ impl Queue {
         ids.retain(|id| !queue.has(id));
         ids.sort();
         ids.dedup();
-        queue.endings = scheduler.endings(&ids.iter().map(String::as_str).collect::<Vec<_>>());
+        if !ids.is_empty() {
+            queue.endings = scheduler.endings(&ids.iter().map(String::as_str).collect::<Vec<_>>());
+        }
         queue
     }
 

@@ -10,12 +10,12 @@ use super::folder::{Folder, Job, Run};
 use super::ledger::Ledger;
 use super::logs;
 use super::queue::{Queue, jobs_of};
-use super::scheduler::{Ending, Queued};
 use crate::record::attempt::{self, Attempt, FailureKind, Outcome};
 use crate::record::jobs::{self, Half};
 use crate::record::pack::event;
 use crate::record::progress::Progress;
 use crate::record::{status, units};
+use crate::scheduler::{Ending, Queued};
 
 /// How a run stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -201,7 +201,10 @@ impl Look<'_> {
     fn why(&self, attempt: &Attempt) -> (String, String) {
         let Outcome::Failed { kind, detail } = attempt.outcome() else { return Default::default() };
         // a job that has failed is often cancelled besides; a database's that was cancelled is why its client failed
-        let ended_from_outside = matches!(kind, FailureKind::Terminated | FailureKind::Unfinished);
+        let ended_from_outside = matches!(
+            kind,
+            FailureKind::Terminated | FailureKind::Cancelled | FailureKind::TimeLimit | FailureKind::Unfinished
+        );
         let by_job = jobs_of(self.job, attempt).into_iter().find_map(|(half, id)| {
             let counts =
                 |reason: &&str| half == Half::Db || ended_from_outside || *reason != Ending::Cancelled.as_str();

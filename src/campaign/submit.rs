@@ -10,9 +10,9 @@ use super::folder::{Folder, Job};
 use super::ledger::{Answer, Ledger};
 use super::limits::{self, Before, Rule, Turn};
 use super::queue::Queue;
-use super::scheduler::{Queued, Scheduler, Smaller, Submission, Taken};
 use super::standing::{self, Standing, State};
 use crate::record::jobs::Half;
+use crate::scheduler::{self, Queued, Scheduler, Smaller, Submission, Taken};
 use crate::site::{self, Site};
 use crate::study::StudyFile;
 
@@ -43,7 +43,8 @@ pub struct Request {
 /// What is to become of a folder's jobs.
 pub struct Plan {
     pub folder: Folder,
-    pub scheduler: Scheduler,
+    /// `None`: scripts run where they are started.
+    pub scheduler: Option<&'static dyn Scheduler>,
     /// In the order of submission.
     pub jobs: Vec<Planned>,
     /// How many are left out, by reason.
@@ -89,24 +90,27 @@ pub fn lock(out: &Path) -> Result<Lock> {
 /// A folder without runs, a scheduler that is not here or does not answer, or limits that cannot be known.
 pub fn plan(request: &Request, ledger: &mut Ledger) -> Result<Plan> {
     let folder = Folder::read(&request.out)?;
-    let scheduler = Scheduler::of(&folder.scheduler)?;
+    let scheduler = scheduler::of(&folder.scheduler)?;
     ensure!(
-        scheduler == Scheduler::Local || scheduler.is_here(),
+        scheduler.is_none_or(|scheduler| scheduler.is_here()),
         "the scripts in {} are for {}, whose programs are not here: run this on a login node of {}",
         request.out.display(),
         folder.scheduler,
         folder.site
     );
-    let mut queued = scheduler.queue().context("the queue cannot be read, so that nothing was submitted")?;
+    let queued = scheduler.map(|scheduler| scheduler.queue()).transpose();
+    let mut queued = queued.context("the queue cannot be read, so that nothing was submitted")?.unwrap_or_default();
     let mut notes = settle(ledger, &queued, request.dry_run)?;
-    notes.extend(take_back_halves(scheduler, ledger, &mut queued, request.dry_run)?);
+    if let Some(scheduler) = scheduler {
+        notes.extend(take_back_halves(scheduler, ledger, &mut queued, request.dry_run)?);
+    }
     notes.extend(folder.damaged.iter().map(|what| format!("left alone: {what}")));
     let queue = Queue::ask(&folder, ledger);
     let standings = standing::of_folder(&folder, ledger, &queue);
-    let (wanted, left) = choose(request, &folder, &standings);
+    let (wanted, left) = choose(request, &folder, &standings, |job| !queue.alive(job, ledger).is_empty());
     let rules = match scheduler {
-        Scheduler::Local => Vec::new(),
-        _ => rules(request, &folder, &queued, &mut notes)?,
+        None => Vec::new(),
+        Some(_) => rules(request, &folder, &queued, &mut notes)?,
     };
     let rows: Vec<_> = wanted.iter().map(|(job, _)| job.rows()).collect();
     let turns = limits::turns(&rows, &rules);
@@ -142,7 +146,7 @@ fn settle(ledger: &mut Ledger, queued: &[Queued], dry_run: bool) -> Result<Vec<S
 
 /// Databases that are in the queue without the client that was to follow: they would hold their nodes for nothing.
 fn take_back_halves(
-    scheduler: Scheduler,
+    scheduler: &dyn Scheduler,
     ledger: &mut Ledger,
     queued: &mut Vec<Queued>,
     dry_run: bool,
@@ -165,7 +169,7 @@ fn take_back_halves(
 type Chosen = (Vec<(Job, usize)>, Vec<(String, usize)>);
 
 /// The jobs to submit, each with the number of its runs that are to be measured, and how many runs are left out and why.
-fn choose(request: &Request, folder: &Folder, standings: &[Standing]) -> Chosen {
+fn choose(request: &Request, folder: &Folder, standings: &[Standing], is_alive: impl Fn(&Job) -> bool) -> Chosen {
     let by_run: HashMap<&str, &Standing> = standings.iter().map(|one| (one.run.as_str(), one)).collect();
     let mut wanted = Vec::new();
     let mut left: Vec<(String, usize)> = Vec::new();
@@ -174,13 +178,15 @@ fn choose(request: &Request, folder: &Folder, standings: &[Standing]) -> Chosen 
         None => left.push((why.to_owned(), 1)),
     };
     for job in &folder.jobs {
-        let mut runs = 0;
+        let (mut runs, is_alive) = (0, is_alive(job));
         for run in &job.runs {
             let Some(standing) = by_run.get(run.name.as_str()) else { continue };
             match standing.state {
                 _ if request.only.as_ref().is_some_and(|only| !only.matches(&run.name)) => leave("not asked for"),
                 State::Done if !request.again => leave("measured"),
+                // one that is measured may be there again
                 State::Queued | State::Running => leave("in the queue or running"),
+                State::Done if is_alive => leave("in the queue or running"),
                 State::Unknown => leave("in a state that nobody here can tell"),
                 State::NotSubmitted | State::NotRun if request.failed => leave("not failed"),
                 _ if job.script.is_none() => leave("without a script: `shardscale gen` makes it again"),
@@ -248,9 +254,15 @@ pub struct Submitted {
 /// # Errors
 /// The first job that the scheduler refuses: those before it are submitted and recorded. Of a pair whose client is refused
 /// the database is cancelled.
-pub fn submit(request: &Request, plan: &Plan, ledger: &mut Ledger, tell: impl FnMut(&Submitted)) -> Result<usize> {
+pub fn submit(
+    request: &Request,
+    plan: &Plan,
+    scheduler: &'static dyn Scheduler,
+    ledger: &mut Ledger,
+    tell: impl FnMut(&Submitted),
+) -> Result<usize> {
     let mut ids: Vec<Vec<String>> = vec![Vec::new(); plan.jobs.len()];
-    let mut clerk = Clerk { scheduler: plan.scheduler, ledger, tell, count: 0 };
+    let mut clerk = Clerk { scheduler, ledger, tell, count: 0 };
     for (index, planned) in plan.jobs.iter().enumerate() {
         let (Turn::Submit(behind), Some(script)) = (&planned.turn, &planned.job.script) else { continue };
         let behind: Vec<String> = behind.iter().flat_map(|before| resolve(before, &ids)).collect();
@@ -274,7 +286,7 @@ fn resolve(before: &Before, ids: &[Vec<String>]) -> Vec<String> {
 
 /// Submits, keeps the ledger, and tells.
 struct Clerk<'a, T> {
-    scheduler: Scheduler,
+    scheduler: &'static dyn Scheduler,
     ledger: &'a mut Ledger,
     tell: T,
     /// Jobs that were submitted.
@@ -285,7 +297,7 @@ impl<T: FnMut(&Submitted)> Clerk<'_, T> {
     fn submit(&mut self, job: &Job, half: Half, submission: Submission<'_>) -> Result<Taken> {
         let name = half.job_name(&job.name);
         let token = self.ledger.begin(&job.name, half)?;
-        let answer = self.scheduler.submit(Submission { token: &token, ..submission });
+        let answer = scheduler::submit(self.scheduler, Submission { token: &token, ..submission });
         let taken = match answer {
             Ok(taken) => taken,
             Err(error) => match find_again(self.scheduler, &token) {
@@ -324,7 +336,7 @@ impl<T: FnMut(&Submitted)> Clerk<'_, T> {
 }
 
 /// A job that the scheduler took although its program failed: sbatch may time out after the job is in.
-fn find_again(scheduler: Scheduler, token: &str) -> Option<String> {
+fn find_again(scheduler: &dyn Scheduler, token: &str) -> Option<String> {
     let queue = scheduler.queue().ok()?;
     queue.into_iter().find(|job| job.token.as_deref() == Some(token)).map(|job| job.id)
 }

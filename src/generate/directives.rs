@@ -4,6 +4,7 @@
 use anyhow::{Result, bail, ensure};
 
 use crate::lint::{self, Line};
+use crate::scheduler::Version;
 use crate::site::{Directives, Site};
 
 /// What flags of `gen` are for, and what to do instead of a directive.
@@ -86,8 +87,7 @@ pub fn check_in(script: &str, added: &[&str], users: &[String], site: &Site) -> 
             bail!("{who} sets the {name}{}: {remedy}", beside.unwrap_or_default());
         }
     }
-    let version =
-        site.scheduler.version.as_ref().and_then(|version| lint::SlurmVersion::parse(&format!("slurm {version}")));
+    let version = site.scheduler.version.as_deref().and_then(Version::parse);
     let findings = lint::check_text(script, true, version);
     match findings.iter().find(|finding| lines.iter().filter(is_added).any(|line| line.number == finding.line)) {
         Some(finding) => {

@@ -13,6 +13,7 @@ use crate::placement::{self, Demand};
 use crate::record::manifest::{Job, Manifest, Sweep};
 use crate::record::placement::Placement;
 use crate::record::vocabulary::{DbFrom, Deployment, Store};
+use crate::scheduler;
 use crate::site::{Counts, Limit, Node, Site, Walltime};
 use crate::study::{Settings, Study};
 
@@ -167,6 +168,11 @@ fn own_node(job: &Job) -> &'static str {
     }
 }
 
+/// Whether a job may ask for nodes of several kinds; a scheduler that only a template knows may.
+pub fn picks_nodes(site: &Site) -> bool {
+    scheduler::find(&site.scheduler.kind).is_none_or(|scheduler| scheduler.picks_nodes())
+}
+
 /// Refuses a job that the site's nodes, interfaces or launcher cannot run.
 pub fn job(site: &Site, job: &Job) -> Result<()> {
     let (node, db_node) = nodes(site, job)?;
@@ -177,13 +183,18 @@ pub fn job(site: &Site, job: &Job) -> Result<()> {
         job.launch_nodes(),
         own_node(job)
     );
-    let schedulers = ["slurm", "pbs"];
     ensure!(
-        job.db_from != DbFrom::Job || schedulers.contains(&site.scheduler.kind.as_str()),
+        job.db_from != DbFrom::Job || scheduler::find(&site.scheduler.kind).is_some(),
         "--db-from job needs a scheduler whose jobs can wait for each other, and {} has {:?}; possible with: {}",
         site.name,
         site.scheduler.kind,
-        schedulers.join(", ")
+        scheduler::all().map(|scheduler| scheduler.kind()).collect::<Vec<_>>().join(", ")
+    );
+    ensure!(
+        job.db_from != DbFrom::Hosts || picks_nodes(site),
+        "--db-hosts needs a scheduler that gives named hosts among others, and {} has {:?}; give --db-from job, or --db-address",
+        site.name,
+        site.scheduler.kind
     );
     let between_nodes = job.store.has_servers()
         && job.deployment == Deployment::Standard

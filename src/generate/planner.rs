@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use super::answers::Answers;
 use super::directives;
@@ -16,6 +16,7 @@ use super::study_file;
 use super::usage::usage;
 use super::{Mode, Request};
 use crate::record::SCHEMA;
+use crate::record::jobs::Half;
 use crate::record::malloc_conf::MallocConf;
 use crate::record::manifest::{Expect, Job, Manifest};
 use crate::record::pack;
@@ -228,10 +229,17 @@ impl<'a> Planner<'a> {
     /// What the nodes of both sides must be.
     pub fn wanted(&self, job: &Job) -> Result<Wanted> {
         let (node, db_node) = fit::nodes(&self.site, job)?;
-        Ok(Wanted {
+        let wanted = Wanted {
             client: feature(node, self.settings.client_constraint.as_deref()),
             db: feature(db_node, self.settings.db_constraint.as_deref().or_else(|| self.client_constraint_for_db(job))),
-        })
+        };
+        ensure!(
+            !wanted.differ(job, Half::Client) || fit::picks_nodes(&self.site),
+            "client and servers want different nodes, which one job cannot ask {:?} for: give the database a job of its own \
+             (--db-from job)",
+            self.site.scheduler.kind
+        );
+        Ok(wanted)
     }
 
     /// The text of `run.toml`. Plans hold manifests without their placement, which many share.

@@ -1,7 +1,8 @@
 //! Rules for every script that a scheduler runs.
 
-use super::text::Script;
-use super::{Finding, Rule};
+use crate::scheduler;
+use crate::scheduler::finding::{Finding, Rule};
+use crate::scheduler::script::Script;
 
 pub const SHEBANG: Rule = Rule {
     name: "shebang",
@@ -17,11 +18,6 @@ pub const CRLF: Rule = Rule {
     name: "crlf",
     why: "Schedulers refuse the file or take the carriage return for a part of the last value; bash for a part of the last word.",
     remedy: "Convert it: sed -i 's/\\r$//' FILE.",
-};
-pub const MIXED: Rule = Rule {
-    name: "two-schedulers",
-    why: "sbatch reads #PBS lines as well: select becomes nodes and tasks, its further chunks, place and -v are lost.",
-    remedy: "Keep one script for each scheduler.",
 };
 pub const SURVIVES: Rule = Rule {
     name: "outlives-the-job",
@@ -50,12 +46,8 @@ pub fn check(script: &Script<'_>) -> Vec<Finding> {
     if let Some(line) = text.split('\n').position(|line| line.ends_with('\r')) {
         findings.push(Finding::new(line + 1, &CRLF, "the line ends with a carriage return"));
     }
-    if !(script.is_pbs() || script.is_slurm()) {
+    if scheduler::of_script(script).next().is_none() {
         return findings;
-    }
-    if let (Some(slurm), Some(pbs)) = (script.slurm.first(), script.pbs.first()) {
-        let what = format!("#SBATCH in line {} and #PBS in line {}", slurm.line, pbs.line);
-        findings.push(Finding::new(slurm.line.max(pbs.line), &MIXED, what));
     }
     for command in &script.commands {
         for call in command.calls() {
@@ -80,7 +72,7 @@ pub fn check(script: &Script<'_>) -> Vec<Finding> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::found;
+    use crate::lint::testing::found;
 
     #[test]
     fn what_only_bytes_tell() {

@@ -6,18 +6,16 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use walkdir::WalkDir;
 
-use super::directive::{Opt, options};
-use super::text::Script;
-use super::{Finding, Rule};
+use crate::scheduler;
+use crate::scheduler::directive::{Opt, options};
+use crate::scheduler::finding::{Finding, Rule};
+use crate::scheduler::script::Script;
 
 const FOLDER: Rule = Rule {
     name: "output-folder",
     why: "The scheduler does not make it: Slurm fails the job, PBS delays it, holds it or loses its output.",
     remedy: "Make the folder before you submit.",
 };
-const BLANK: Rule =
-    Rule { name: "blank-in-name", why: "qsub refuses a script whose file name has a blank.", remedy: "Rename it." };
-
 /// A script, and what is found in it.
 pub struct Checked {
     pub path: PathBuf,
@@ -58,16 +56,15 @@ fn read_script(path: &Path) -> Result<Checked> {
     Ok(Checked { path: path.to_owned(), text: String::from_utf8_lossy(&bytes).into_owned(), findings: Vec::new() })
 }
 
-/// Folders of output that do not exist, and a name that qsub refuses. Relative paths depend on where the user submits and
-/// are left alone.
-pub fn missing_folders(path: &Path, text: &str) -> Vec<Finding> {
+/// Folders of output that do not exist, and names of files that schedulers refuse. Relative paths depend on where the user
+/// submits and are left alone.
+pub fn check_paths(path: &Path, text: &str) -> Vec<Finding> {
     let script = Script::parse(text);
-    let mut findings = Vec::new();
-    if script.is_pbs() && path.file_name().is_some_and(|name| name.to_string_lossy().contains(' ')) {
-        findings.push(Finding::new(0, &BLANK, "the file's name has a blank"));
-    }
-    for directive in script.slurm.iter().chain(&script.pbs).filter(|directive| directive.exact && !directive.late) {
-        for Opt { line, name, value } in options(directive) {
+    let schedulers: Vec<_> = scheduler::of_script(&script).collect();
+    let mut findings: Vec<Finding> = schedulers.iter().filter_map(|scheduler| scheduler.check_path(path)).collect();
+    let directives = schedulers.iter().flat_map(|scheduler| script.directives(*scheduler));
+    for directive in directives.filter(|directive| directive.exact && !directive.late) {
+        for Opt { line, name, value } in options(&directive) {
             let value = value.split_once(':').map_or(value, |(_, path)| path); // PBS: [host:]path
             if !["-o", "-e", "--output", "--error"].contains(&name) || !value.starts_with('/') {
                 continue;
@@ -93,10 +90,8 @@ mod tests {
         let text = format!(
             "#!/bin/bash\n#SBATCH -o {there}/%j.log\n#SBATCH --error={there}/no/%j\n#PBS -o {there}/\n#PBS -e h:{there}/gone/\n"
         );
-        let found: Vec<_> = missing_folders(Path::new("a b.sh"), &text)
-            .iter()
-            .map(|finding| (finding.rule.name, finding.line))
-            .collect();
+        let found: Vec<_> =
+            check_paths(Path::new("a b.sh"), &text).iter().map(|finding| (finding.rule.name, finding.line)).collect();
         assert_eq!(found, [("blank-in-name", 0), ("output-folder", 3), ("output-folder", 5)]);
     }
 

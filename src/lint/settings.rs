@@ -2,8 +2,8 @@
 //!
 //! Settings that every scheduler has get a name of ours; others keep the scheduler's.
 
-use super::directive;
-use super::text::Directive;
+use crate::scheduler;
+use crate::scheduler::directive::Words;
 
 /// A directive of a script, and what it sets.
 #[derive(Debug, PartialEq, Eq)]
@@ -15,104 +15,21 @@ pub struct Line<'a> {
     pub sets: Vec<String>,
 }
 
-/// The scheduler's words for what has a name of ours.
-type Words = &'static [(&'static str, &'static [&'static str])];
-
-const SLURM: Words = &[
-    ("wall time", &["--time", "-t"]),
-    ("nodes", &["--nodes", "-N"]),
-    ("tasks", &["--ntasks", "-n", "--ntasks-per-node", "--tasks-per-node"]),
-    ("job name", &["--job-name", "-J"]),
-    ("log", &["--output", "-o", "--error", "-e"]),
-    ("dependency", &["--dependency", "-d"]),
-    ("array", &["--array", "-a"]),
-    ("account", &["--account", "-A"]),
-    ("partition", &["--partition", "-p"]),
-    ("qos", &["--qos", "-q"]),
-    ("constraint", &["--constraint", "-C"]),
-    ("hosts", &["--nodelist", "-w"]),
-    ("sharing", &["--exclusive", "--oversubscribe", "-s", "--share"]),
-    ("requeueing", &["--requeue", "--no-requeue"]),
-    ("--cpus-per-task", &["--cpus-per-task", "-c"]),
-];
-const PBS: Words = &[
-    ("wall time", &["-l walltime"]),
-    ("nodes", &["-l select", "-l nodes", "-l nodect", "-l ncpus", "-l mpiprocs"]),
-    ("job name", &["-N"]),
-    ("log", &["-o", "-e", "-j"]),
-    ("dependency", &["-W depend"]),
-    ("array", &["-J"]),
-    ("account", &["-A"]),
-    ("queue", &["-q"]),
-];
-const FLUX: Words = &[
-    ("wall time", &["--time-limit", "-t"]),
-    ("nodes", &["--nodes", "-N"]),
-    ("tasks", &["--nslots", "--ntasks", "-n"]),
-    ("job name", &["--job-name"]),
-    ("log", &["--output", "--error"]),
-    ("dependency", &["--dependency"]),
-    ("account", &["--bank", "-B"]),
-    ("queue", &["--queue", "-q"]),
-    ("constraint", &["--requires"]),
-];
-const LSF: Words = &[
-    ("wall time", &["-W"]),
-    ("nodes", &["-n", "-nnodes"]),
-    ("job name", &["-J"]),
-    ("log", &["-o", "-e", "-oo", "-eo"]),
-    ("dependency", &["-w"]),
-    ("account", &["-P"]),
-    ("queue", &["-q"]),
-    ("sharing", &["-x"]),
-];
-
 /// The directives of a script, those that a scheduler of that kind would read; none for a kind that nobody knows.
-pub fn lines<'a>(scheduler: &str, script: &'a str) -> Vec<Line<'a>> {
-    let prefix = match scheduler {
-        "slurm" => "#SBATCH ",
-        "pbs" => "#PBS ",
-        "flux" => "#flux: ",
-        "lsf" => "#BSUB ",
-        _ => return Vec::new(),
-    };
+pub fn lines<'a>(kind: &str, script: &'a str) -> Vec<Line<'a>> {
+    let Some(scheduler) = scheduler::find(kind) else { return Vec::new() };
     let numbered = (1..).zip(script.lines());
-    let texts = numbered.filter_map(|(number, line)| Some((number, line.strip_prefix(prefix)?.trim())));
-    texts.map(|(number, text)| Line { number, text, sets: sets(scheduler, text) }).collect()
+    let behind = |line: &'a str| Some(line.strip_prefix(scheduler.prefix())?.strip_prefix(' ')?.trim());
+    let texts = numbered.filter_map(|(number, line)| Some((number, behind(line)?)));
+    texts.map(|(number, text)| Line { number, text, sets: sets(kind, text) }).collect()
 }
 
 /// What one directive sets, without the scheduler's prefix.
-pub fn sets(scheduler: &str, text: &str) -> Vec<String> {
-    let (words, again): (Words, &[&str]) = match scheduler {
-        "slurm" => (SLURM, &[]),
-        "pbs" => (PBS, &[]),
-        // options that may be given several times
-        "flux" => (FLUX, &["--setopt", "-o", "--setattr", "-S", "--env", "--env-remove"]),
-        "lsf" => (LSF, &["-R"]),
-        _ => return Vec::new(),
-    };
-    let names = spelled(scheduler, text).into_iter().filter(|name| !again.contains(&name.as_str()));
+pub fn sets(kind: &str, text: &str) -> Vec<String> {
+    let Some(scheduler) = scheduler::find(kind) else { return Vec::new() };
+    let (words, again) = scheduler.words();
+    let names = scheduler.spelled(text).into_iter().filter(|name| !again.contains(&name.as_str()));
     names.map(|name| ours(words, &name).map_or(name, str::to_owned)).collect()
-}
-
-/// The options of a directive as they are spelled; those of PBS' `-l` and `-W` with the resource that they set.
-fn spelled(scheduler: &str, text: &str) -> Vec<String> {
-    if scheduler == "lsf" {
-        // its options are words behind one dash, and a line has one
-        return text.split_whitespace().take(1).map(str::to_owned).collect();
-    }
-    let line = Directive { line: 0, text, exact: true, late: false };
-    let mut names = Vec::new();
-    for option in directive::options(&line) {
-        match (scheduler, option.name) {
-            ("pbs", "-l" | "-W") => {
-                let resources = option.value.split(',').filter_map(|part| part.split_once('='));
-                names.extend(resources.map(|(resource, _)| format!("{} {resource}", option.name)));
-            }
-            (_, name) => names.push(name.to_owned()),
-        }
-    }
-    names
 }
 
 /// Our name for an option. Schedulers take the beginning of a long option for the whole where only one begins so.

@@ -1,25 +1,18 @@
-//! Programs that judge scripts: bash, shellcheck where there is one, and sbatch where a Slurm answers.
+//! Programs that judge scripts: bash, shellcheck where there is one, and those of a scheduler that answers.
 
-use std::collections::hash_map::{Entry, HashMap};
+use std::collections::HashMap;
 use std::process::{Command, Stdio};
 
 use rayon::prelude::*;
 use serde::Deserialize;
 
-use super::directive::options;
 use super::files::Checked;
-use super::slurm::Version;
-use super::text::Script;
-use super::{Finding, Rule};
+use crate::scheduler;
+use crate::scheduler::finding::{Finding, Rule};
+use crate::scheduler::script::Script;
 
 const SYNTAX: Rule = Rule { name: "bash", why: "bash -n does not parse the script.", remedy: "" };
 const SHELLCHECK: Rule = Rule { name: "shellcheck", why: "", remedy: "" };
-const REFUSED: Rule = Rule {
-    name: "sbatch",
-    why: "sbatch --test-only says that this Slurm would refuse the job, and all others of the same resources.",
-    remedy: "",
-};
-
 /// Scripts that one shellcheck reads.
 const BATCH: usize = 32;
 
@@ -44,25 +37,20 @@ pub fn run(scripts: &mut [Checked]) -> Vec<String> {
     } else {
         "shellcheck: not found; it sees more in bash than these rules do".into()
     });
-    if scripts.iter().any(|script| Script::parse(&script.text).is_slurm()) {
-        notes.push(if answers(Command::new("sinfo").arg("--noheader")) {
-            let shapes = distinct(scripts, |script| resources(&script.text));
-            shapes.iter().for_each(|index| test_only(&mut scripts[*index]));
-            format!("sbatch --test-only: {} distinct requests of resources", shapes.len())
-        } else {
-            "sbatch --test-only: not run, no Slurm answers here".into()
-        });
-    }
-    if scripts.iter().any(|script| Script::parse(&script.text).is_pbs()) {
-        notes.push("PBS has no dry run: whether a queue admits the jobs, qsub alone can say".into());
+    for scheduler in scheduler::all() {
+        let parsed = scripts.iter().enumerate().map(|(index, script)| (index, Script::parse(&script.text)));
+        let (own, theirs): (Vec<usize>, Vec<_>) = parsed
+            .filter(|(_, script)| !script.directives(scheduler).is_empty())
+            .map(|(index, script)| (index, (scripts[index].path.as_path(), script)))
+            .unzip();
+        if own.is_empty() {
+            continue;
+        }
+        let (findings, note) = scheduler.try_out(&theirs);
+        notes.push(note);
+        findings.into_iter().for_each(|(index, finding)| scripts[own[index]].findings.push(finding));
     }
     notes
-}
-
-/// The version of the Slurm that answers here.
-pub fn slurm_version() -> Option<Version> {
-    let output = Command::new("scontrol").arg("--version").stdin(Stdio::null()).output().ok()?;
-    Version::parse(&String::from_utf8_lossy(&output.stdout))
 }
 
 /// The program starts and succeeds.
@@ -88,19 +76,6 @@ fn shapes(scripts: &[Checked]) -> Vec<Vec<usize>> {
         shapes[shape].push(index);
     }
     shapes
-}
-
-/// Index of the first script of each kind.
-fn distinct(scripts: &[Checked], kind: impl Fn(&Checked) -> Option<String>) -> Vec<usize> {
-    let mut seen = HashMap::new();
-    let mut first = Vec::new();
-    for (index, script) in scripts.iter().enumerate() {
-        if let Some(Entry::Vacant(entry)) = kind(script).map(|kind| seen.entry(kind)) {
-            entry.insert(());
-            first.push(index);
-        }
-    }
-    first
 }
 
 /// The text without what cannot make it another program to bash: all numbers are alike, lists of numbers too, however long (masks,
@@ -143,15 +118,6 @@ fn after_numbers(text: &str) -> &str {
 fn is_comment(line: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || " #.|,:;=+*/_-\n".contains(c);
     line.starts_with("# ") && line.chars().all(plain) && !line.contains("shellcheck")
-}
-
-/// What a Slurm script asks for, without what is its own: name, files, dependencies. `None` for other scripts.
-fn resources(text: &str) -> Option<String> {
-    const OWN: [&str; 9] = ["--job-name", "-J", "--output", "-o", "--error", "-e", "--dependency", "-d", "--comment"];
-    let script = Script::parse(text);
-    let read = script.slurm.iter().filter(|line| line.exact && !line.late);
-    let asked = read.flat_map(options).filter(|option| !OWN.contains(&option.name));
-    script.is_slurm().then(|| asked.map(|option| format!("{}={}\n", option.name, option.value)).collect())
 }
 
 fn check_syntax(script: &Checked) -> Vec<Finding> {
@@ -211,37 +177,9 @@ fn judge(scripts: &[Checked], which: &[usize]) -> Vec<(usize, Finding)> {
     which.par_chunks(BATCH).flat_map_iter(judge).collect()
 }
 
-fn test_only(script: &mut Checked) {
-    let mut command = Command::new("sbatch");
-    command.arg("--test-only").arg(&script.path).stdin(Stdio::null());
-    // inside a job its variables would be taken for options
-    for (name, _) in std::env::vars_os() {
-        let text = name.to_string_lossy();
-        if (text.starts_with("SLURM_") || text.starts_with("SBATCH_")) && text != "SLURM_CONF" {
-            command.env_remove(&name);
-        }
-    }
-    let Ok(output) = command.output() else { return };
-    if !output.status.success() {
-        let text = String::from_utf8_lossy(&output.stderr);
-        let what = text.lines().map(|line| line.trim_start_matches("sbatch: error: ")).collect::<Vec<_>>().join("; ");
-        let line = Script::parse(&script.text).slurm.first().map_or(0, |directive| directive.line);
-        script.findings.push(Finding::new(line, &REFUSED, what));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn requests_are_alike_where_only_names_and_files_differ() {
-        let script =
-            |nodes: u32, name: &str| format!("#!/bin/bash\n#SBATCH -N {nodes} -J {name} -o /x/{name}\necho {name}\n");
-        assert_eq!(resources(&script(2, "a")), resources(&script(2, "b")));
-        assert_ne!(resources(&script(2, "a")), resources(&script(3, "a")));
-        assert_eq!(resources("#!/bin/bash\n#PBS -N a\n"), None);
-    }
 
     #[test]
     fn shapes_differ_where_bash_could() {

@@ -73,6 +73,10 @@ pub enum FailureKind {
     RankDied,
     /// TERM: the time limit, or somebody cancelled the job.
     Terminated,
+    /// The scheduler told the script that somebody cancelled the job.
+    Cancelled,
+    /// The scheduler told the script that the job's time is over.
+    TimeLimit,
     /// The script could not prepare the run.
     Script,
     /// No end is recorded: the job runs still, or script and node were killed at once.
@@ -87,6 +91,8 @@ impl FailureKind {
             FailureKind::ClientError => "client error",
             FailureKind::RankDied => "rank died",
             FailureKind::Terminated => "terminated",
+            FailureKind::Cancelled => "cancelled",
+            FailureKind::TimeLimit => "time limit",
             FailureKind::Script => "script failed",
             FailureKind::Unfinished => "unfinished",
         }
@@ -225,6 +231,8 @@ impl Attempt {
             ("terminated", _, _) => {
                 (FailureKind::Terminated, "TERM reached the job: time limit or cancelled".to_owned())
             }
+            ("cancelled", _, _) => (FailureKind::Cancelled, "the job was cancelled".to_owned()),
+            ("time-limit", _, _) => (FailureKind::TimeLimit, "the job's time is over".to_owned()),
             ("store", _, _) => (FailureKind::StoreStart, self.cause_or("see store.log in the attempt folder")),
             (_, Some(server), _) => (FailureKind::StoreDied, self.cause_or(&describe_exit(server))),
             (_, None, Some(error)) => (FailureKind::ClientError, error.to_string()),
@@ -337,6 +345,8 @@ mod tests {
         assert_eq!(kind(&attempt("1 started\n5 client-started\n").1), FailureKind::Unfinished);
         assert_eq!(kind(&attempt("").1), FailureKind::Unfinished);
         assert_eq!(kind(&attempt("1 started\n9 failed terminated rc=143\n").1), FailureKind::Terminated);
+        assert_eq!(kind(&attempt("1 started\n9 failed cancelled rc=129\n").1), FailureKind::Cancelled);
+        assert_eq!(kind(&attempt("1 started\n9 failed time-limit rc=142\n").1), FailureKind::TimeLimit);
         assert_eq!(kind(&attempt("1 started\n9 failed store rc=1\n").1), FailureKind::StoreStart);
         assert_eq!(kind(&attempt("1 started\n9 failed client rc=137\n").1), FailureKind::RankDied);
     }

@@ -51,6 +51,15 @@ impl Half {
         }
     }
 
+    /// From the path of a log, perhaps with a placeholder for the job's identifier, to the run directory and the half:
+    /// `out/NAME/job-%J.log`.
+    pub fn of_log(log: &Path) -> Option<(PathBuf, Half)> {
+        let name = log.file_name()?.to_str()?;
+        let of = |half: &Half| name.strip_prefix(half.log_stem()).is_some_and(|rest| rest.starts_with('-'));
+        let half = [Half::Client, Half::Db].into_iter().find(of)?;
+        Some((log.parent()?.to_owned(), half))
+    }
+
     /// From a script's path to the run directory and the half: `out/NAME.sh` or `out/NAME/db.sh`.
     pub fn of_script(script: &Path) -> Option<(PathBuf, Half)> {
         match script.file_name()? {
@@ -103,6 +112,8 @@ mod tests {
         assert_eq!(Half::of_script(Path::new("/o/standard-n4.5-r1.sh")), Some((dir.clone(), Half::Client)));
         assert_eq!(Half::of_script(Path::new("/o/standard-n4.5-r1/db.sh")), Some((dir, Half::Db)));
         assert_eq!(Half::of_script(Path::new("/bin/python")), None);
+        let run = Some((PathBuf::from("/o/a"), Half::Db));
+        assert_eq!((Half::of_log(Path::new("/o/a/db-%J.log")), Half::of_log(Path::new("/o/a/dbx.log"))), (run, None));
         assert_eq!(Half::of_job_name("r1-db", "r1"), Some(Half::Db));
         assert_eq!(Half::of_job_name("r1-db", "r1-db"), Some(Half::Client));
         assert_eq!(Half::of_job_name("r10", "r1"), None);

@@ -27,7 +27,7 @@ use crate::site::{Node, Site};
 use step::Step;
 
 /// Parts of a scheduler's template that are the same for all scripts of a site.
-const SCHEDULER_PARTS: &[&str] = &["others", "submit", "queue", "job_id", "stop_seconds", "nodes"];
+const SCHEDULER_PARTS: &[&str] = &["others", "submit", "queue", "job_id", "stop_seconds", "signals", "traps", "nodes"];
 
 /// Everything that a permutation's scripts depend on.
 pub struct JobScript<'a> {
@@ -151,11 +151,13 @@ impl JobScript<'_> {
     }
 
     fn finish(&self, library: &Library, context: &tera::Context) -> Result<tera::Value> {
-        let case = match self.manifest.job.db_from {
+        let case = match (self.manifest.job.db_from, self.packed) {
             _ if self.keeps => "keeps",
-            DbFrom::Job => "pair",
-            DbFrom::Running => "running",
-            DbFrom::Allocation | DbFrom::Hosts => "own",
+            (DbFrom::Job, _) => "pair",
+            (DbFrom::Running, false) => "running",
+            (DbFrom::Running, true) => "packed-running",
+            (DbFrom::Allocation | DbFrom::Hosts, false) => "own",
+            (DbFrom::Allocation | DbFrom::Hosts, true) => "packed-own",
         };
         library.fixed("parts/finish.sh.tera", case, context)
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::ask::output;
+use crate::scheduler::ask::ask as ask_program;
 
 /// An interface that is up and has an IPv4 address.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub struct Found {
 
 /// Asks `ip` for the interfaces and Linux where each device sits.
 pub fn ask() -> Vec<Found> {
-    let names = parse(&output("ip", &["-br", "-4", "addr"]).unwrap_or_default());
+    let names = parse(&ask_program("ip", &["-br", "-4", "addr"]).unwrap_or_default());
     names.into_iter().map(|name| Found { numa: numa_node(Path::new("/sys/class/net"), &name), name }).collect()
 }
 

@@ -1,19 +1,20 @@
 //! `shardscale sites new`: starts a site file from the machine that it runs on.
 //!
-//! Commands of the scheduler and of Linux are run and read here, each by a parser of its own over text; [`draft`] decides
-//! what the file says, [`text`] writes it. This module must not know how a script is written.
+//! The [`crate::scheduler`] says what it knows; commands of Linux are run and read here, each by a parser of its own over text;
+//! [`draft`] decides what the file says, [`text`] writes it. This module must not know how a script is written.
 
-mod ask;
 mod draft;
 mod interfaces;
-mod pbs;
-mod slurm;
+mod launcher;
 mod text;
 mod topology;
 
 use anyhow::Result;
 use jiff::Zoned;
 
+use crate::scheduler;
+use crate::scheduler::ask::ask;
+use crate::scheduler::surveyed::Surveyed;
 use crate::site::check_text;
 use draft::Draft;
 
@@ -26,9 +27,8 @@ struct Findings {
     date: String,
     /// Inside a job: what Linux says holds for the compute nodes.
     in_job: bool,
-    slurm: Option<slurm::Slurm>,
-    pbs: Option<pbs::Pbs>,
-    launcher: Option<ask::Launcher>,
+    scheduler: Option<Surveyed>,
+    launcher: Option<launcher::Launcher>,
     topology: Option<topology::Topology>,
     interfaces: Vec<interfaces::Found>,
 }
@@ -44,9 +44,8 @@ pub fn new_site(name: Option<&str>) -> Result<(String, Vec<String>)> {
     let problems: Vec<String> = checked.problems.into_iter().chain(checked.uncovered).collect();
     anyhow::ensure!(
         problems.is_empty(),
-        "the file that this machine's answers make is wrong; please report it with what `scontrol show partition`, \
-         `sinfo -e -o '{}'` or `qstat -Qf` say:\n  {}\n{text}",
-        slurm::SINFO_FORMAT,
+        "the file that this machine's answers make is wrong; please report it with what the scheduler says of its queues and \
+         nodes (`scontrol show partition`, `sinfo`, `qstat -Qf`, `flux resource list`):\n  {}\n{text}",
         problems.join("\n  ")
     );
     Ok((text, findings.remarks()))
@@ -54,14 +53,13 @@ pub fn new_site(name: Option<&str>) -> Result<(String, Vec<String>)> {
 
 fn survey() -> Findings {
     let set = |name: &str| std::env::var_os(name).is_some();
-    let host = ask::output("hostname", &["-s"]).map_or_else(|| "this-host".to_owned(), |name| name.trim().to_owned());
+    let host = ask("hostname", &["-s"]).map_or_else(|_| "this-host".to_owned(), |name| name.trim().to_owned());
     Findings {
         date: Zoned::now().date().to_string(),
-        in_job: set("SLURM_JOB_ID") || set("PBS_JOBID"),
-        slurm: slurm::ask(),
-        pbs: pbs::ask(&host),
+        in_job: scheduler::all().any(|scheduler| set(scheduler.job_variable())),
+        scheduler: scheduler::all().find_map(|scheduler| scheduler.survey(&host)),
         host,
-        launcher: ask::launcher(),
+        launcher: launcher::ask(),
         topology: topology::ask(),
         interfaces: interfaces::ask(),
     }
@@ -71,13 +69,8 @@ impl Findings {
     /// What the user should know beside the file.
     fn remarks(&self) -> Vec<String> {
         let mut remarks = Vec::new();
-        let scheduler = match (&self.slurm, &self.pbs) {
-            (Some(_), _) => Some("srun -N 1"),
-            (None, Some(_)) => Some("a job on one node:"),
-            (None, None) => None,
-        };
-        match scheduler {
-            None => remarks.push("neither Slurm nor PBS answered: the file describes this machine alone".to_owned()),
+        match self.scheduler.as_ref().map(|surveyed| surveyed.on_a_node) {
+            None => remarks.push("no scheduler answered: the file describes this machine alone".to_owned()),
             Some(how) if !self.in_job => remarks.push(format!(
                 "topology and interfaces are those of {}, which may differ from the compute nodes: {how} shardscale sites new \
                  sees theirs",
@@ -91,36 +84,43 @@ impl Findings {
 
 #[cfg(test)]
 mod tests {
-    use super::slurm::{NodeGroup, Partition, Slurm};
     use super::*;
+    use crate::scheduler::surveyed::{Kind, Row};
     use crate::site::{Site, Status};
 
     /// A job's node with 4 GPUs, in a cluster that has CPU nodes with as many cores.
     fn findings(in_job: bool) -> Findings {
-        let cpu = NodeGroup {
-            partition: "all".into(),
-            count: 90,
-            sockets: 1,
-            cores_per_socket: 4,
-            threads_per_core: 1,
-            memory_mib: 64 << 10,
-            features: vec!["cpu".into()],
+        let kind = |name: &str, count, memory_gib, own| Kind {
+            name: name.into(),
+            constraint: Some(name.into()),
+            count: Some(count),
+            sockets: Some(1),
+            cores: Some(4),
+            threads_per_core: Some(1),
+            memory_gib: Some(memory_gib),
+            own,
+            ..Kind::default()
         };
-        let gpu = NodeGroup { count: 10, memory_mib: 256 << 10, features: vec!["gpu".into()], ..cpu.clone() };
-        let partition = Partition {
+        let row = Row {
             name: "all".into(),
-            default: true,
+            submit_as: "--partition=all".into(),
             min_nodes: 1,
-            max_nodes: 100,
+            max_nodes: Some(100),
+            min_walltime: None,
             max_walltime: None,
-            exclusive: true,
+            node_types: vec!["cpu".into(), "gpu".into()],
+            on_request: false,
+            limits: Vec::new(),
         };
-        let slurm = Slurm {
-            partitions: vec![partition],
-            nodes: vec![cpu.clone(), gpu.clone()],
-            all_nodes: vec![cpu, gpu.clone()],
-            here: in_job.then_some(gpu),
-            ..Slurm::default()
+        let scheduler = Surveyed {
+            kind: "slurm",
+            launcher: Some("srun"),
+            cpu_bind: &["none"],
+            limits_command: "sacctmgr show assoc",
+            always: &["--account={account}"],
+            kinds: vec![kind("cpu", 90, 64, false), kind("gpu", 10, 256, in_job)],
+            rows: vec![row],
+            ..Surveyed::default()
         };
         let topology = topology::Topology {
             sockets: 1,
@@ -132,7 +132,15 @@ mod tests {
         };
         let interfaces = vec![interfaces::Found { name: "hsn0".into(), numa: Some(1) }];
         let (host, date) = ("gpu7".to_owned(), "2026-11-27".to_owned());
-        Findings { host, date, in_job, slurm: Some(slurm), topology: Some(topology), interfaces, ..Findings::default() }
+        Findings {
+            host,
+            date,
+            in_job,
+            scheduler: Some(scheduler),
+            topology: Some(topology),
+            interfaces,
+            ..Findings::default()
+        }
     }
 
     fn draft(in_job: bool) -> Site {

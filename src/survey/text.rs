@@ -2,8 +2,9 @@
 
 use std::fmt::Write;
 
-use super::draft::{Draft, Kind, Row};
+use super::draft::{Draft, Node};
 use crate::record::cpus::CpuSet;
+use crate::scheduler::surveyed::{Row, Surveyed};
 use crate::site::{Numbering, Status};
 
 /// A text as TOML writes it.
@@ -46,8 +47,8 @@ impl Draft<'_> {
         let mut sections = Sections { body: String::new(), facts: Vec::new() };
         self.scheduler(&mut sections);
         self.launch(&mut sections);
-        for kind in &self.nodes {
-            self.node(kind, &mut sections);
+        for node in &self.nodes {
+            self.node(node, &mut sections);
         }
         self.directives(&mut sections);
         sections.line("\n[scratch]\n# node-local; a short path, since a socket's has at most 107 bytes; \"$TMPDIR\" and other variables of the job may be used");
@@ -55,7 +56,7 @@ impl Draft<'_> {
             "node_local = \"/tmp\"\n# TODO the folder that all nodes see, for people: shared = \"/scratch/$USER\"",
         );
         sections.chosen("scratch");
-        for row in &self.queues {
+        for row in self.findings.scheduler.iter().flat_map(|surveyed| &surveyed.rows) {
             queue(row, &mut sections);
         }
         self.end(&mut sections);
@@ -76,8 +77,8 @@ impl Draft<'_> {
         line("# question that only you or the centre can answer. Then: shardscale sites check FILE, shardscale gen --site ./FILE".into());
         line(format!("schema = 2\nname = {}", quoted(&self.name)));
         line("# TODO one line for people: centre, maker, CPU, network".into());
-        line(format!("description = {}", quoted(&format!("{} ({})", self.name, self.scheduler))));
-        if self.scheduler != "none" {
+        line(format!("description = {}", quoted(&format!("{} ({})", self.name, self.kind()))));
+        if self.has_scheduler() {
             line(format!("walltime = \"{}\"", self.study.walltime));
         }
         line("\n# TODO lines of bash that prepare a job: the MPI that shardscale-client was built with, e.g. \"module load PrgEnv-gnu\"".into());
@@ -93,48 +94,52 @@ impl Draft<'_> {
         text + &sections.body
     }
 
+    fn has_scheduler(&self) -> bool {
+        self.findings.scheduler.is_some()
+    }
+
+    fn kind(&self) -> &'static str {
+        self.findings.scheduler.as_ref().map_or("none", |surveyed| surveyed.kind)
+    }
+
     fn scheduler(&self, sections: &mut Sections) {
-        sections.line(format!("\n[scheduler]\nkind = \"{}\"", self.scheduler));
-        if self.scheduler == "none" {
-            sections.chosen("scheduler");
-        } else {
-            sections.measured("scheduler");
-        }
-        if let Some(version) = &self.version {
+        sections.line(format!("\n[scheduler]\nkind = \"{}\"", self.kind()));
+        let Some(surveyed) = &self.findings.scheduler else { return sections.chosen("scheduler") };
+        sections.measured("scheduler");
+        if let Some(version) = &surveyed.version {
             sections.line(format!("version = {}", quoted(version)));
         }
-        if let Some(ncpus) = self.nodes[0].ncpus {
+        if let Some(ncpus) = surveyed.kinds[0].ncpus {
             sections.line(format!("# ncpus of a chunk, as pbsnodes says\nselect_ncpus = {ncpus}"));
         }
-        match self.scheduler {
-            "slurm" => sections.line("limits_command = \"sacctmgr show assoc where user=$USER\""),
-            "pbs" => sections.line("limits_command = \"qstat -Qf\""),
-            _ => {}
-        }
+        sections.line(format!("limits_command = {}", quoted(surveyed.limits_command)));
     }
 
     fn launch(&self, sections: &mut Sections) {
         let forms: Vec<String> = self.cpu_bind.iter().map(|form| quoted(form)).collect();
         sections.line(format!("\n[launch]\nlauncher = \"{}\"\ncpu_bind = [{}]", self.launcher, forms.join(", ")));
-        if self.launcher == "srun" || self.findings.launcher.is_some() {
+        let surveyed = self.findings.scheduler.as_ref();
+        let own = surveyed.and_then(|surveyed| surveyed.launcher);
+        if own.is_some() || self.findings.launcher.is_some() {
             sections.measured("launch");
         } else {
             sections.fact("launch", "status = \"unverified\", ask = \"what starts MPI programs: mpiexec --version\"");
         }
-        if self.scheduler == "slurm" {
-            if self.nodes.iter().any(|kind| kind.threads_per_core.is_some_and(|threads| threads > 1)) {
-                sections.line("# srun's -c counts hardware threads where nodes have several a core");
-                sections.line("counts_threads = true");
-                sections.fact(
-                    "launch.counts_threads",
-                    "status = \"inferred\", note = \"Slurm's default for nodes with several threads a core\"",
-                );
-            }
-            sections.line("# TODO if MPI needs it (srun --mpi=list): client_args = [\"--mpi=pmix\"]");
+        if surveyed.is_some_and(|surveyed| surveyed.counts_threads) {
+            sections.line("# srun's -c counts hardware threads where nodes have several a core");
+            sections.line("counts_threads = true");
+            sections.fact(
+                "launch.counts_threads",
+                "status = \"inferred\", note = \"Slurm's default for nodes with several threads a core\"",
+            );
+        }
+        if let Some(todo) = surveyed.and_then(|surveyed| surveyed.launch_todo) {
+            sections.line(todo);
         }
     }
 
-    fn node(&self, kind: &Kind, sections: &mut Sections) {
+    fn node(&self, node: &Node, sections: &mut Sections) {
+        let kind = &node.kind;
         let key = format!("node.{}", kind.name);
         sections.line(format!("\n[[node]]\nname = {}", quoted(&kind.name)));
         sections.measured(&key);
@@ -150,7 +155,7 @@ impl Draft<'_> {
                 sections.line(format!("{name} = {value}"));
             }
         }
-        if self.scheduler == "none" {
+        if !self.has_scheduler() {
             sections
                 .line("# all \"nodes\" of a job are this machine; give `cores` to have more ranks than cores refused");
             sections.line("single = true");
@@ -161,14 +166,14 @@ impl Draft<'_> {
         if let Some(constraint) = &kind.constraint {
             sections.line(format!("constraint = {}", quoted(constraint)));
         }
-        if self.scheduler != "none" {
-            inside(kind, &key, sections);
+        if self.has_scheduler() {
+            inside(node, &key, sections);
             sections.line("# TODO cores that the centre keeps for the system: reserved_cores = \"0,8\"");
         }
-        self.interfaces(kind, &key, sections);
+        self.interfaces(node, &key, sections);
     }
 
-    fn interfaces(&self, kind: &Kind, key: &str, sections: &mut Sections) {
+    fn interfaces(&self, node: &Node, key: &str, sections: &mut Sections) {
         let found = &self.findings.interfaces;
         let ask = "run ip -br addr on a compute node";
         if found.is_empty() {
@@ -177,44 +182,39 @@ impl Draft<'_> {
             sections.fact(&format!("{key}.interface"), &format!("status = \"missing\", ask = \"{ask}\""));
             return;
         }
-        let domains = kind.inside.as_ref().map_or(0, |(found, _)| found.numa.len());
+        let domains = node.inside.as_ref().map_or(0, |(found, _)| found.numa.len());
         let entries = found.iter().map(|interface| {
-            let numa = interface.numa.filter(|numa| kind.here && (*numa as usize) < domains);
+            let numa = interface.numa.filter(|numa| node.here && (*numa as usize) < domains);
             let numa = numa.map(|numa| format!(", numa = {numa}")).unwrap_or_default();
             format!("{{ name = {}{numa} }}", quoted(&interface.name))
         });
         let entries: Vec<String> = entries.collect();
         sections.line(format!("interface = [{}]", entries.join(", ")));
-        if !kind.here && self.scheduler != "none" {
+        if !node.here && self.has_scheduler() {
             let fact = format!("status = \"unverified\", note = \"those of {}\", ask = \"{ask}\"", self.findings.host);
             sections.fact(&format!("{key}.interface"), &fact);
         }
     }
 
     fn directives(&self, sections: &mut Sections) {
-        let always: &[&str] = match self.scheduler {
-            "slurm" => &["--account={account}", "--exclusive", "--no-requeue"],
-            "pbs" => &["-A {account}", "-l place=scatter:excl"],
-            _ => return,
-        };
+        let Some(Surveyed { always, needs_account, .. }) = &self.findings.scheduler else { return };
         let always: Vec<String> = always.iter().map(|line| quoted(line)).collect();
         sections.line("\n[directives]\n# TODO what else the centre wants on every job: --qos, -l filesystems=...");
         sections.line(format!("always = [{}]\n\n[ask.account]", always.join(", ")));
-        let needs = self.findings.slurm.as_ref().is_some_and(|slurm| slurm.needs_account);
-        let note = if needs { "; jobs without one are refused" } else { "; without it the line is left out" };
+        let note = if *needs_account { "; jobs without one are refused" } else { "; without it the line is left out" };
         sections.line(format!("question = \"the account or project that pays{note}\""));
         sections.chosen("directives");
     }
 
     fn end(&self, sections: &mut Sections) {
-        if self.scheduler != "none" {
+        if self.has_scheduler() {
             sections.line("\n# TODO how many jobs the centre takes:\n# [[limit]]\n# name = \"submitted\"\n# counts = \"submitted\"\n# most = 100\n# scope = \"user\"\n# beyond = \"rejected\"");
             sections.line(
                 "\n# TODO what a node and hour cost:\n# [charge]\n# unit = \"node-hours\"\n# per_node_hour = 1.0",
             );
         }
         let study = &self.study;
-        let single = self.scheduler == "none";
+        let single = !self.has_scheduler();
         let deployment = if study.standard { "\"standard\", \"colocated\"" } else { "\"colocated\"" };
         let counts: Vec<String> = study.client_nodes.iter().map(u32::to_string).collect();
         sections.line(format!("\n# what `gen` makes without flags\n[study]\ndeployment = [{deployment}]"));
@@ -235,8 +235,8 @@ impl Draft<'_> {
 }
 
 /// The inner order of a kind of node, where this machine is one.
-fn inside(kind: &Kind, key: &str, sections: &mut Sections) {
-    let Some((found, status)) = &kind.inside else {
+fn inside(node: &Node, key: &str, sections: &mut Sections) {
+    let Some((found, status)) = &node.inside else {
         sections.line(
             "# TODO lscpu -e=CPU,CORE,NODE,CACHE on such a node: numa = [\"0-15\", \"16-31\"], l3 = [\"0-7\", ...]",
         );
@@ -264,7 +264,8 @@ fn inside(kind: &Kind, key: &str, sections: &mut Sections) {
 }
 
 fn queue(row: &Row, sections: &mut Sections) {
-    sections.line(format!("\n[[queue]]\nname = {}\nsubmit_as = [{}]", quoted(&row.name), quoted(&row.submit_as)));
+    let submit_as = if row.submit_as.is_empty() { String::new() } else { quoted(&row.submit_as) };
+    sections.line(format!("\n[[queue]]\nname = {}\nsubmit_as = [{submit_as}]", quoted(&row.name)));
     sections.measured(&format!("queue.{}", row.name));
     if row.min_nodes > 1 {
         sections.line(format!("min_nodes = {}", row.min_nodes));

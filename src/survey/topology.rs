@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::ask::output;
 use crate::record::cpus::CpuSet;
+use crate::scheduler::ask::ask as ask_program;
 use crate::site::Numbering;
 
 /// What a node looks like inside. Cores go by the number of their first CPU.
@@ -21,7 +21,7 @@ pub struct Topology {
 
 /// Asks lscpu.
 pub fn ask() -> Option<Topology> {
-    parse(&output("lscpu", &["-p=CPU,CORE,SOCKET,NODE,CACHE"])?)
+    parse(&ask_program("lscpu", &["-p=CPU,CORE,SOCKET,NODE,CACHE"]).ok()?)
 }
 
 /// Reads the answer to `lscpu -p=CPU,CORE,SOCKET,NODE,CACHE`.

@@ -21,7 +21,7 @@ pub struct Args {
     /// Attempt folder that `begin` made
     #[arg(long, value_name = "DIR")]
     attempt: PathBuf,
-    /// What the script did last: script, store, client, or terminated where it was told to end
+    /// What the script did last: script, store, client; or terminated, cancelled, time-limit where it was told to end
     #[arg(long, value_name = "WORD")]
     stage: String,
     /// Exit status of that

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use shardscale::record::server::{Server, ServerExit};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGALRM, SIGHUP, SIGINT, SIGTERM};
 
 use super::bus;
 use super::daemon::Daemon;
@@ -37,7 +37,8 @@ pub struct Stop {
 impl Stop {
     pub fn listen(attempt: &Path) -> Result<Stop> {
         let signalled = Arc::new(AtomicBool::new(false));
-        for signal in [SIGTERM, SIGINT, SIGHUP] {
+        // HUP and ALRM are Flux's words for a cancelled job and one whose time is over
+        for signal in [SIGTERM, SIGINT, SIGHUP, SIGALRM] {
             signal_hook::flag::register(signal, Arc::clone(&signalled)).context("cannot listen to signals")?;
         }
         Ok(Stop { signalled, attempt: attempt.to_owned(), looked: None })

@@ -1,7 +1,22 @@
 //! Rules that all schedulers' directives share, and their options as words.
 
-use super::text::Directive;
-use super::{Finding, Rule};
+use super::finding::{Finding, Rule};
+
+/// A line that is a directive, or looks like one.
+#[derive(Debug, Clone, Copy)]
+pub struct Directive<'a> {
+    /// Counts from 1.
+    pub line: usize,
+    /// What stands behind the prefix, without outer blanks.
+    pub text: &'a str,
+    /// Spelled so that the scheduler reads it; else `# PBS`, `##PBS`, `#pbs`.
+    pub exact: bool,
+    /// Behind the first command, where no scheduler looks any more.
+    pub late: bool,
+}
+
+/// A scheduler's words for what has a name of ours.
+pub type Words = &'static [(&'static str, &'static [&'static str])];
 
 pub const LATE: Rule = Rule {
     name: "late-directive",
@@ -10,13 +25,13 @@ pub const LATE: Rule = Rule {
 };
 pub const SPELLING: Rule = Rule {
     name: "spelled-as-comment",
-    why: "Only #SBATCH and #PBS in capitals, with one # and no blank behind it, are directives: this line is ignored in silence.",
+    why: "Only #SBATCH, #PBS and #BSUB in capitals, with one # and no blank behind it, are directives: this line is ignored in silence.",
     remedy: "Write it as a directive, or in words if it is off on purpose.",
 };
 pub const VARIABLE: Rule = Rule {
     name: "variable-in-directive",
     why: "No shell reads directives: the dollar sign is taken literally.",
-    remedy: "Write the value, or give it on the command line of sbatch or qsub.",
+    remedy: "Write the value, or give it on the command line of sbatch, qsub or bsub.",
 };
 pub const MINUTES: Rule =
     Rule { name: "minutes-not-hours", why: "Two numbers are minutes and seconds.", remedy: "Write HH:MM:SS." };
@@ -66,6 +81,20 @@ pub fn options<'a>(line: &Directive<'a>) -> Vec<Opt<'a>> {
         options.push(Opt { line: line.line, name, value: value.trim_matches(['"', '\'']) });
     }
     options
+}
+
+/// What stands behind a prefix such as `#PBS`, and whether a scheduler reads it; `None` where it is another comment.
+pub fn behind<'a>(raw: &'a str, prefix: &str) -> Option<(&'a str, bool)> {
+    let (line, name) = (raw.trim_start(), prefix.trim_start_matches('#'));
+    if let Some(rest) = line.strip_prefix(prefix) {
+        // PBS reads `#PBS-l` too; a word that only begins like it, such as #PBSPRO, is another comment
+        return rest.starts_with([' ', '\t', '-']).then(|| (rest.trim(), true));
+    }
+    let rest = line.trim_start_matches(['#', ' ', '\t']);
+    let (word, rest) = rest.split_at_checked(name.len())?;
+    // prose may begin with the word: only an option behind it makes a directive that was meant
+    let meant = word.eq_ignore_ascii_case(name) && rest.trim_start().starts_with('-');
+    meant.then(|| (rest.trim(), false))
 }
 
 /// Words apart at blanks outside double or single quotes.

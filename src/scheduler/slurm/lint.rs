@@ -1,8 +1,11 @@
 //! Rules of Slurm, each seen on a real cluster of 22.05 or stated in its manual.
 
-use super::directive::{self, MINUTES, Opt, WALLTIME};
-use super::text::{Command, Script};
-use super::{Finding, Rule};
+use super::Slurm;
+use crate::scheduler::Version;
+use crate::scheduler::directive::{self, MINUTES, Opt, WALLTIME};
+use crate::scheduler::finding::{Finding, Rule};
+use crate::scheduler::pbs::Pbs;
+use crate::scheduler::script::{Command, Script};
 
 const TWICE: Rule = Rule {
     name: "slurm-twice",
@@ -36,27 +39,31 @@ const ARGUMENTS: Rule = Rule {
     remedy: "Submit in a loop, or let the script submit \"$@\".",
 };
 
-/// A version of Slurm: year and month.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Version(u32, u32);
+const MIXED: Rule = Rule {
+    name: "two-schedulers",
+    why: "sbatch reads #PBS lines as well: select becomes nodes and tasks, its further chunks, place and -v are lost.",
+    remedy: "Keep one script for each scheduler.",
+};
+pub const REFUSED: Rule = Rule {
+    name: "sbatch",
+    why: "sbatch --test-only says that this Slurm would refuse the job, and all others of the same resources.",
+    remedy: "",
+};
 
-impl Version {
-    /// From what `scontrol --version` says: `slurm 25.11.4`, `slurm-wlm 22.05.8`.
-    pub fn parse(said: &str) -> Option<Version> {
-        let mut numbers = said.split_whitespace().nth(1)?.split('.').map(|part| part.parse().ok());
-        Some(Version(numbers.next()??, numbers.next()??))
-    }
-
-    /// Whether srun takes the job's --cpus-per-task: not from 22.05 to 23.02 (RELEASE_NOTES of 22.05 and 23.11).
-    fn srun_inherits_cpus(self) -> bool {
-        !(Version(22, 5)..Version(23, 11)).contains(&self)
-    }
+/// Whether srun takes the job's --cpus-per-task: not from 22.05 to 23.02 (RELEASE_NOTES of 22.05 and 23.11).
+fn srun_inherits_cpus(version: Version) -> bool {
+    !(Version(22, 5)..Version(23, 11)).contains(&version)
 }
 
 /// `version`: of the Slurm that will take the script, where it is known; what depends on it is found for every one otherwise.
 pub fn check(script: &Script<'_>, several: bool, version: Option<Version>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let lines = directive::honoured(&script.slurm, &mut findings);
+    let own = script.directives(&Slurm);
+    if let (Some(slurm), Some(pbs)) = (own.first(), script.directives(&Pbs).first()) {
+        let what = format!("#SBATCH in line {} and #PBS in line {}", slurm.line, pbs.line);
+        findings.push(Finding::new(slurm.line.max(pbs.line), &MIXED, what));
+    }
+    let lines = directive::honoured(&own, &mut findings);
     let mut seen: Vec<&str> = Vec::new();
     let mut cpus: Option<usize> = None;
     for line in &lines {
@@ -81,7 +88,7 @@ pub fn check(script: &Script<'_>, several: bool, version: Option<Version>) -> Ve
     }
     let steps: Vec<&Command> = script.commands.iter().filter(|command| is_step(command)).collect();
     check_steps(&steps, cpus, script.text, &mut findings);
-    let inherits = version.map(Version::srun_inherits_cpus);
+    let inherits = version.map(srun_inherits_cpus);
     findings.retain(|finding| match inherits {
         Some(true) => finding.rule.name != LOST.name,
         Some(false) => finding.rule.name != LEAK.name,
@@ -184,7 +191,9 @@ fn long_name(name: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::found;
+    use crate::lint::check_text;
+    use crate::lint::testing::found;
+    use crate::scheduler::Version;
 
     const HEAD: &str = "#!/bin/bash\n#SBATCH --nodes=2\n";
 
@@ -233,9 +242,8 @@ mod tests {
 
     #[test]
     fn one_of_several_scripts_must_submit_the_others() {
-        let names = |text: &str| {
-            super::super::check_text(text, true, None).iter().map(|finding| finding.rule.name).collect::<Vec<_>>()
-        };
+        let names =
+            |text: &str| check_text(text, true, None).iter().map(|finding| finding.rule.name).collect::<Vec<_>>();
         assert_eq!(names(HEAD), ["slurm-arguments"]);
         assert_eq!(names(&format!("{HEAD}for s in \"$@\"; do sbatch \"$s\"; done\n")), [] as [&str; 0]);
         let function = format!("{HEAD}mark() {{ echo \"$1\"; }}\n");
@@ -246,7 +254,7 @@ mod tests {
     fn rules_know_the_version() {
         let names = |said: &str, step: &str| {
             let text = format!("#!/bin/bash\n#SBATCH --nodes=1\n#SBATCH --cpus-per-task=8\n{step}\n");
-            let found = super::super::check_text(&text, false, super::Version::parse(said));
+            let found = check_text(&text, false, Version::parse(said));
             found.iter().map(|finding| finding.rule.name).collect::<Vec<_>>()
         };
         let (plain, masked) = ("srun a", "srun --overlap --cpu-bind=mask_cpu:0xff a");

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::ask::output;
+use crate::scheduler::ask::ask as output;
+use crate::scheduler::surveyed::{Kind, Row, Surveyed, plain};
 use crate::site::Walltime;
 
 /// One line for each kind of node of each partition: partition, nodes, sockets, cores a socket, threads a core, MB, features.
-pub const SINFO_FORMAT: &str = "%R|%D|%X|%Y|%Z|%m|%f";
+const SINFO_FORMAT: &str = "%R|%D|%X|%Y|%Z|%m|%f";
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Slurm {
@@ -50,11 +51,56 @@ pub struct NodeGroup {
     pub features: Vec<String>,
 }
 
+impl Slurm {
+    /// The same in terms of site files.
+    pub fn surveyed(&self) -> Surveyed {
+        let mut kinds = kinds_of(&self.all_nodes);
+        let several = kinds.len() > 1;
+        for (kind, _) in &mut kinds {
+            kind.own = !several || self.here.as_ref().is_some_and(|group| is_of(kind, group));
+        }
+        let has_default = self.partitions.iter().any(|partition| partition.default);
+        let row = |partition: &Partition| {
+            let groups = || self.nodes.iter().filter(|group| group.partition == partition.name);
+            let here = kinds.iter().map(|(kind, _)| kind).filter(|kind| groups().any(|group| is_of(kind, group)));
+            Row {
+                name: plain(&partition.name),
+                submit_as: format!("--partition={}", partition.name),
+                min_nodes: partition.min_nodes.min(partition.max_nodes),
+                max_nodes: Some(partition.max_nodes),
+                min_walltime: None,
+                max_walltime: partition.max_walltime,
+                node_types: here.map(|kind| kind.name.clone()).filter(|_| several).collect(),
+                on_request: has_default && !partition.default,
+                limits: Vec::new(),
+            }
+        };
+        let mut rows: Vec<Row> = self.partitions.iter().map(row).collect();
+        rows.sort_by_key(|row| row.on_request);
+        let threaded = kinds.iter().any(|(kind, _)| kind.threads_per_core.is_some_and(|threads| threads > 1));
+        Surveyed {
+            kind: "slurm",
+            version: self.version.clone(),
+            cluster: self.cluster.clone(),
+            launcher: Some("srun"),
+            cpu_bind: if self.binds { &["none", "scheduler", "mask"] } else { &["none"] },
+            launch_todo: Some("# TODO if MPI needs it (srun --mpi=list): client_args = [\"--mpi=pmix\"]"),
+            counts_threads: threaded,
+            limits_command: "sacctmgr show assoc where user=$USER",
+            always: &["--account={account}", "--exclusive", "--no-requeue"],
+            needs_account: self.needs_account,
+            on_a_node: "srun -N 1",
+            kinds: kinds.into_iter().map(|(kind, _)| kind).collect(),
+            rows,
+        }
+    }
+}
+
 /// Asks scontrol and sinfo; `None` where there is no Slurm or it does not answer.
 pub fn ask() -> Option<Slurm> {
-    let config = config(&output("scontrol", &["show", "config"])?);
+    let config = config(&output("scontrol", &["show", "config"]).ok()?);
     let word = |key: &str| config.get(key).map(String::as_str);
-    let sinfo = |format: &str| output("sinfo", &["--noheader", "--exact", "--format", format]);
+    let sinfo = |format: &str| output("sinfo", &["--noheader", "--exact", "--format", format]).ok();
     // without the partition in the format, sinfo counts a node once
     let all = SINFO_FORMAT.replace("%R", "all");
     Some(Slurm {
@@ -62,14 +108,65 @@ pub fn ask() -> Option<Slurm> {
         cluster: word("ClusterName").map(str::to_owned),
         binds: word("TaskPlugin").is_some_and(|plugins| plugins.contains("affinity") || plugins.contains("cgroup")),
         needs_account: word("AccountingStorageEnforce").is_some_and(|words| words.contains("associations")),
-        partitions: partitions(&output("scontrol", &["--oneliner", "show", "partition"])?),
+        partitions: partitions(&output("scontrol", &["--oneliner", "show", "partition"]).ok()?),
         nodes: nodes(&sinfo(SINFO_FORMAT)?),
         all_nodes: nodes(&sinfo(&all)?),
         here: std::env::var("SLURMD_NODENAME").ok().and_then(|node| {
-            let about = output("sinfo", &["--noheader", "--exact", "--nodes", &node, "--format", &all])?;
+            let about = output("sinfo", &["--noheader", "--exact", "--nodes", &node, "--format", &all]).ok()?;
             nodes(&about).into_iter().next()
         }),
     })
+}
+
+/// Groups of sinfo that differ in features alone are one kind, which has the features of all; the most numerous comes first.
+fn kinds_of(groups: &[NodeGroup]) -> Vec<(Kind, Vec<String>)> {
+    let mut kinds: Vec<(Kind, Vec<String>)> = Vec::new();
+    for group in groups {
+        if let Some((kind, features)) = kinds.iter_mut().find(|(kind, _)| is_of(kind, group)) {
+            kind.count = kind.count.map(|count| count + group.count);
+            features.retain(|feature| group.features.contains(feature));
+            continue;
+        }
+        let kind = Kind {
+            count: Some(group.count),
+            sockets: Some(group.sockets),
+            cores: Some(group.sockets * group.cores_per_socket),
+            threads_per_core: Some(group.threads_per_core),
+            memory_gib: Some((group.memory_mib / 1024).max(1)),
+            ..Kind::default()
+        };
+        kinds.push((kind, group.features.clone()));
+    }
+    kinds.sort_by_key(|(kind, _)| std::cmp::Reverse(kind.count));
+    let features: Vec<Vec<String>> = kinds.iter().map(|(_, features)| features.clone()).collect();
+    for (i, (kind, _)) in kinds.iter_mut().enumerate() {
+        let others = features.iter().enumerate().filter(|(other, _)| *other != i).map(|(_, features)| features);
+        let own =
+            |feature: &&String| others.clone().all(|other| !other.contains(feature)) && plain(feature) == **feature;
+        kind.constraint = features[i].iter().find(own).filter(|_| features.len() > 1).cloned();
+        kind.name = match (&kind.constraint, features.len()) {
+            (_, 1) => "compute".to_owned(),
+            (Some(feature), _) => feature.clone(),
+            (None, _) => format!("c{}-{}g", kind.cores.unwrap_or(0), kind.memory_gib.unwrap_or(0)),
+        };
+    }
+    // two kinds may differ in sockets or threads alone
+    for i in 1..kinds.len() {
+        if kinds[..i].iter().any(|(kind, _)| kind.name == kinds[i].0.name) {
+            kinds[i].0.name = format!("{}-{}", kinds[i].0.name, i + 1);
+        }
+    }
+    kinds
+}
+
+fn is_of(kind: &Kind, group: &NodeGroup) -> bool {
+    (kind.sockets, kind.cores, kind.threads_per_core, kind.memory_gib)
+        == (
+            Some(group.sockets),
+            Some(group.sockets * group.cores_per_socket),
+            Some(group.threads_per_core),
+            Some((group.memory_mib / 1024).max(1)),
+        )
 }
 
 /// Reads `scontrol show config`: lines `Key = value`.
@@ -135,10 +232,10 @@ mod tests {
 
     #[test]
     fn the_answers_of_a_real_slurm() {
-        let config = config(include_str!("../../tests/survey/slurm-config.txt"));
+        let config = config(include_str!("../../../tests/survey/slurm-config.txt"));
         assert_eq!((config["SLURM_VERSION"].as_str(), config["ClusterName"].as_str()), ("22.05.8", "vslurm"));
         assert_eq!(config["TaskPlugin"], "task/affinity");
-        let partitions = partitions(include_str!("../../tests/survey/slurm-partitions.txt"));
+        let partitions = partitions(include_str!("../../../tests/survey/slurm-partitions.txt"));
         let day = "24:00:00".parse().ok();
         let shared = Partition {
             name: "shared".into(),
@@ -150,7 +247,7 @@ mod tests {
         };
         let compute = Partition { name: "compute".into(), default: true, exclusive: true, ..shared };
         assert_eq!(partitions, [compute, shared]);
-        let nodes = nodes(include_str!("../../tests/survey/slurm-sinfo.txt"));
+        let nodes = nodes(include_str!("../../../tests/survey/slurm-sinfo.txt"));
         assert_eq!(nodes.len(), 2);
         let NodeGroup { count, sockets, cores_per_socket, threads_per_core, memory_mib, .. } = nodes[0];
         assert_eq!((count, sockets, cores_per_socket, threads_per_core, memory_mib), (4, 2, 16, 2, 256_000));

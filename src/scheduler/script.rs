@@ -1,16 +1,15 @@
-//! A script's text as schedulers and bash see it: directives, those that look like it, and commands.
+//! A script's text as schedulers and bash see it: comments, directives among them, and commands.
 
-/// A line that is a directive, or looks like one.
-#[derive(Debug, Clone, Copy)]
-pub struct Directive<'a> {
-    /// Counts from 1.
-    pub line: usize,
-    /// What stands behind the prefix, without outer blanks.
-    pub text: &'a str,
-    /// Spelled so that the scheduler reads it; else `# PBS`, `##PBS`, `#pbs`.
-    pub exact: bool,
-    /// Behind the first command, where no scheduler looks any more.
-    pub late: bool,
+use super::Scheduler;
+use super::directive::Directive;
+
+/// A line that is a comment.
+#[derive(Debug)]
+struct Comment<'a> {
+    line: usize,
+    text: &'a str,
+    /// Behind the first command.
+    late: bool,
 }
 
 /// A command with its continuation lines, without comments.
@@ -24,14 +23,13 @@ pub struct Command {
 #[derive(Debug)]
 pub struct Script<'a> {
     pub text: &'a str,
-    pub slurm: Vec<Directive<'a>>,
-    pub pbs: Vec<Directive<'a>>,
+    comments: Vec<Comment<'a>>,
     pub commands: Vec<Command>,
 }
 
 impl<'a> Script<'a> {
     pub fn parse(text: &'a str) -> Script<'a> {
-        let mut script = Script { text, slurm: Vec::new(), pbs: Vec::new(), commands: Vec::new() };
+        let mut script = Script { text, comments: Vec::new(), commands: Vec::new() };
         let mut heredoc: Option<String> = None;
         let mut open = false; // the last command goes on
         for (index, raw) in text.trim_start_matches('\u{feff}').lines().enumerate() {
@@ -44,13 +42,7 @@ impl<'a> Script<'a> {
             }
             if trimmed.starts_with('#') && !open {
                 let late = !script.commands.is_empty();
-                script.slurm.extend(directive(raw, "SBATCH").map(|(text, exact)| Directive {
-                    line,
-                    text,
-                    exact,
-                    late,
-                }));
-                script.pbs.extend(directive(raw, "PBS").map(|(text, exact)| Directive { line, text, exact, late }));
+                script.comments.push(Comment { line, text: raw, late });
                 continue;
             }
             let code = without_comment(trimmed);
@@ -70,12 +62,13 @@ impl<'a> Script<'a> {
         script
     }
 
-    pub fn is_slurm(&self) -> bool {
-        !self.slurm.is_empty()
-    }
-
-    pub fn is_pbs(&self) -> bool {
-        !self.pbs.is_empty()
+    /// The directives of a scheduler, and what looks like it.
+    pub fn directives(&self, scheduler: &dyn Scheduler) -> Vec<Directive<'a>> {
+        let directive = |comment: &Comment<'a>| {
+            let (text, exact) = scheduler.directive(comment.text)?;
+            Some(Directive { line: comment.line, text, exact, late: comment.late })
+        };
+        self.comments.iter().filter_map(directive).collect()
     }
 
     /// Line where the script reads its arguments; those of its functions are other ones.
@@ -112,20 +105,6 @@ impl Command {
     }
 }
 
-/// What stands behind `#NAME` and whether a scheduler reads it; `None` where it is another comment.
-fn directive<'a>(raw: &'a str, name: &str) -> Option<(&'a str, bool)> {
-    let line = raw.trim_start();
-    if let Some(rest) = line.strip_prefix('#').and_then(|rest| rest.strip_prefix(name)) {
-        // PBS reads `#PBS-l` too; a word that only begins like it, such as #PBSPRO, is another comment
-        return rest.starts_with([' ', '\t', '-']).then(|| (rest.trim(), true));
-    }
-    let rest = line.trim_start_matches(['#', ' ', '\t']);
-    let (word, rest) = rest.split_at_checked(name.len())?;
-    // prose may begin with the word: only an option behind it makes a directive that was meant
-    let meant = word.eq_ignore_ascii_case(name) && rest.trim_start().starts_with('-');
-    meant.then(|| (rest.trim(), false))
-}
-
 /// The code of a line: up to a `#` that begins a word outside quotes.
 fn without_comment(line: &str) -> &str {
     let (mut quote, mut before) = (None, ' ');
@@ -151,14 +130,18 @@ fn heredoc_end(code: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::pbs::Pbs;
     use super::*;
 
     #[test]
     fn directives_are_told_from_comments_and_late_ones_are_marked() {
         let text =
             "#!/bin/bash\n#PBS -N a\n# a remark on PBS jobs\n## PBS -q b\n#pbs -q c\n#PBS-l x=1\n\ncd /\n#PBS -q d\n";
-        let seen: Vec<_> =
-            Script::parse(text).pbs.iter().map(|line| (line.line, line.text, line.exact, line.late)).collect();
+        let seen: Vec<_> = Script::parse(text)
+            .directives(&Pbs)
+            .iter()
+            .map(|line| (line.line, line.text, line.exact, line.late))
+            .collect();
         assert_eq!(
             seen,
             [
@@ -175,7 +158,7 @@ mod tests {
     fn commands_are_joined_and_stripped_and_here_documents_are_no_code() {
         let text = "srun -n 2 \\\n  prog & # beside\ncat > a <<'END'\n#SBATCH -N 2\nEND\necho \"a # b\"\n";
         let script = Script::parse(text);
-        assert!(!script.is_slurm());
+        assert!(script.comments.is_empty());
         let seen: Vec<_> = script.commands.iter().map(|command| (command.line, command.text.as_str())).collect();
         assert_eq!(seen, [(1, "srun -n 2 prog &"), (3, "cat > a <<'END'"), (6, "echo \"a # b\"")]);
         assert!(script.commands[0].in_background());

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::ask::output;
+use crate::scheduler::ask::ask as output;
+use crate::scheduler::surveyed::{Kind, Row, Surveyed, plain};
 use crate::site::{Scope, Walltime};
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -46,12 +47,76 @@ impl PbsNodes {
     }
 }
 
+impl Pbs {
+    /// The same in terms of site files.
+    pub fn surveyed(&self) -> Surveyed {
+        let kind = |(i, nodes): (usize, &PbsNodes)| Kind {
+            name: if i == 0 { "compute".into() } else { format!("n{}-{}g", nodes.ncpus, nodes.memory_gib) },
+            count: Some(nodes.count),
+            memory_gib: (nodes.memory_gib > 0).then_some(nodes.memory_gib),
+            ncpus: Some(nodes.ncpus),
+            own: self.nodes.len() == 1 || self.here.as_ref().is_some_and(|own| own.is_like(nodes)),
+            ..Kind::default()
+        };
+        let mut kinds: Vec<Kind> = self.nodes.iter().enumerate().map(kind).collect();
+        if kinds.is_empty() {
+            kinds.push(Kind::named("compute"));
+        }
+        Surveyed {
+            kind: "pbs",
+            version: self.version.clone(),
+            cpu_bind: &["none", "mask"],
+            limits_command: "qstat -Qf",
+            always: &["-A {account}", "-l place=scatter:excl"],
+            on_a_node: "a job on one node:",
+            kinds,
+            rows: self
+                .queues
+                .iter()
+                .filter(|queue| !queue.from_route_only)
+                .flat_map(|queue| self.rows(queue))
+                .collect(),
+            ..Surveyed::default()
+        }
+    }
+
+    /// A queue, or those that it hands on to.
+    fn rows(&self, queue: &PbsQueue) -> Vec<Row> {
+        let total: u32 = self.nodes.iter().map(|nodes| nodes.count).sum();
+        let targets: Vec<_> = self.queues.iter().filter(|target| queue.destinations.contains(&target.name)).collect();
+        let row = |target: &PbsQueue| {
+            let name = if target.name == queue.name {
+                plain(&queue.name)
+            } else {
+                plain(&format!("{}-{}", queue.name, target.name))
+            };
+            let limit = |counts, limit: Option<(Scope, u32)>| limit.map(|(scope, most)| (counts, scope, most));
+            let max_nodes = target.max_nodes.map(|most| if total > 0 { most.min(total) } else { most });
+            Row {
+                name,
+                submit_as: format!("-q {}", queue.name),
+                min_nodes: target.min_nodes.unwrap_or(1).max(1),
+                max_nodes: max_nodes.map(|most| most.max(target.min_nodes.unwrap_or(1))),
+                min_walltime: target.min_walltime,
+                max_walltime: target.max_walltime,
+                node_types: Vec::new(),
+                on_request: false,
+                limits: [limit("running", target.max_run), limit("queued", target.max_queued)]
+                    .into_iter()
+                    .flatten()
+                    .collect(),
+            }
+        };
+        if targets.is_empty() { vec![row(queue)] } else { targets.into_iter().map(row).collect() }
+    }
+}
+
 /// Asks qstat and pbsnodes, the latter about `host` as well; `None` where there is no PBS or it does not answer.
 pub fn ask(host: &str) -> Option<Pbs> {
-    let queues = queues(&output("qstat", &["-Qf"])?);
+    let queues = queues(&output("qstat", &["-Qf"]).ok()?);
     // Slurm's imitation of qstat knows no -Qf
     (!queues.is_empty()).then(|| Pbs {
-        version: output("qstat", &["--version"]).and_then(|text| version(&text)),
+        version: output("qstat", &["--version"]).ok().and_then(|text| version(&text)),
         queues,
         nodes: nodes(&output("pbsnodes", &["-a"]).unwrap_or_default()),
         here: nodes(&output("pbsnodes", &[host]).unwrap_or_default()).into_iter().next(),
@@ -167,7 +232,7 @@ mod tests {
 
     #[test]
     fn queues_in_the_format_of_the_manual() {
-        let queues = queues(include_str!("../../tests/survey/qstat-Qf.txt"));
+        let queues = queues(include_str!("../../../tests/survey/qstat-Qf.txt"));
         let names: Vec<&str> = queues.iter().map(|queue| queue.name.as_str()).collect();
         assert_eq!(names, ["prod", "small", "medium", "debug"], "the stopped queue is left out");
         assert_eq!(queues[0].destinations, ["small", "medium"], "a list that goes over two lines");
@@ -182,7 +247,7 @@ mod tests {
 
     #[test]
     fn nodes_that_are_alike_are_one_kind() {
-        let nodes = nodes(include_str!("../../tests/survey/pbsnodes-a.txt"));
+        let nodes = nodes(include_str!("../../../tests/survey/pbsnodes-a.txt"));
         assert_eq!(
             nodes,
             [PbsNodes { count: 2, ncpus: 64, memory_gib: 503 }, PbsNodes { count: 1, ncpus: 128, memory_gib: 251 }]

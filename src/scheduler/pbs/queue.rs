@@ -5,20 +5,17 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use super::{Ending, Queued, RERUN, Submission, ask, words};
 use crate::record::jobs::{DB_JOB_VARIABLE, Half};
+use crate::scheduler::ask::{ask, words};
+use crate::scheduler::{Ending, Queued, RERUN, Submission};
 
 /// The variable; it stands in the job's `Variable_List`.
 const VARIABLE: &str = "SHARDSCALE_TOKEN";
 
-pub fn is_here() -> bool {
-    ask("qstat", &words(&["--version"])).is_ok()
-}
-
 pub fn queue() -> Result<Vec<Queued>> {
     let user =
         std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).context("neither USER nor LOGNAME is set")?;
-    let ids: Vec<String> = ask("qselect", &words(&["-u", &user]))?.split_whitespace().map(str::to_owned).collect();
+    let ids: Vec<String> = ask("qselect", &["-u", &user])?.split_whitespace().map(str::to_owned).collect();
     if ids.is_empty() {
         return Ok(Vec::new());
     }

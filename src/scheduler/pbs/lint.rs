@@ -1,8 +1,11 @@
 //! Rules of PBS, each seen on a real server.
 
-use super::directive::{self, MINUTES, Opt, WALLTIME};
-use super::text::Script;
-use super::{Finding, Rule, select};
+use std::path::Path;
+
+use super::{Pbs, select};
+use crate::scheduler::directive::{self, MINUTES, Opt, WALLTIME};
+use crate::scheduler::finding::{Finding, Rule};
+use crate::scheduler::script::Script;
 
 const TRAILING: Rule = Rule {
     name: "pbs-comment",
@@ -66,10 +69,17 @@ const ARGUMENTS: Rule = Rule {
     why: "qsub takes one script and no arguments for it.",
     remedy: "Pass values with qsub -v NAME=VALUE.",
 };
+const BLANK: Rule =
+    Rule { name: "blank-in-name", why: "qsub refuses a script whose file name has a blank.", remedy: "Rename it." };
+
+pub fn check_path(path: &Path) -> Option<Finding> {
+    let blank = path.file_name().is_some_and(|name| name.to_string_lossy().contains(' '));
+    blank.then(|| Finding::new(0, &BLANK, "the file's name has a blank"))
+}
 
 pub fn check(script: &Script<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let lines = directive::honoured(&script.pbs, &mut findings);
+    let lines = directive::honoured(&script.directives(&Pbs), &mut findings);
     let options: Vec<Opt<'_>> = lines.iter().flat_map(directive::options).collect();
     let mut resources: Vec<Opt<'_>> = Vec::new();
     let mut seen: Vec<&str> = Vec::new();
@@ -191,7 +201,7 @@ fn check_body(script: &Script<'_>, findings: &mut Vec<Finding>) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::found;
+    use crate::lint::testing::found;
 
     /// A clean script whose third line is `line`, behind the select.
     fn with(line: &str) -> Vec<(&'static str, usize)> {

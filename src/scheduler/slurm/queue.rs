@@ -3,20 +3,33 @@
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::path::Path;
+use std::process::Command;
 
 use anyhow::Result;
 
-use super::{Ending, Queued, Smaller, Submission, TOKEN, Taken, ask, words};
 use crate::record::jobs::Half;
 use crate::record::walltime::Walltime;
+use crate::scheduler::ask::{output, words};
+use crate::scheduler::job::WALLTIME;
+use crate::scheduler::{Ending, Queued, Smaller, Submission, TOKEN, Taken};
 
-pub fn is_here() -> bool {
-    ask("squeue", &words(&["--version"])).is_ok()
+/// Standard output of a program of Slurm's.
+fn ask(program: &str, args: &[String]) -> Result<String> {
+    let mut command = Command::new(program);
+    clean(&mut command);
+    output(command.args(args))
+}
+
+/// Takes what is an option from a command's environment.
+pub fn clean(command: &mut Command) {
+    for (name, _) in std::env::vars_os().filter(|(name, _)| is_option(name)) {
+        command.env_remove(name);
+    }
 }
 
 /// Whether sbatch would take a variable of the submitting shell for an option of the job, or hand it on to the job's steps: a shell
 /// inside another job has dozens, one inside a step also the number of its task. Which cluster, and who pays, stays the user's own choice.
-pub fn is_option(name: &OsStr) -> bool {
+fn is_option(name: &OsStr) -> bool {
     const KEPT: [&str; 6] =
         ["SLURM_CONF", "SLURM_CLUSTERS", "SLURM_JWT", "SBATCH_CLUSTERS", "SBATCH_ACCOUNT", "SBATCH_RESERVATION"];
     let name = name.to_string_lossy();
@@ -80,7 +93,7 @@ pub fn command(submission: Submission<'_>) -> Vec<String> {
     if let Some(Smaller { nodes, walltime_s }) = submission.smaller {
         let walltime = Walltime { seconds: walltime_s };
         command.extend([format!("--nodes={nodes}"), format!("--time={walltime}")]);
-        command.push(format!("--export=ALL,SHARDSCALE_WALLTIME_S={walltime_s}"));
+        command.push(format!("--export=ALL,{WALLTIME}={walltime_s}"));
     }
     command.push(submission.script.display().to_string());
     command
