@@ -12,7 +12,7 @@ use gen_support::{Cli, assert_golden, stderr};
 
 #[test]
 fn whole_scripts_are_as_they_were_approved() {
-    let cases: [(&str, &[&str]); 7] = [
+    let cases: [(&str, &[&str]); 9] = [
         (
             "frontier-standard",
             &["frontier", "--deployment=standard", "--client-nodes=4", "--db-nodes=3", "--account=abc123"],
@@ -30,6 +30,37 @@ fn whole_scripts_are_as_they_were_approved() {
         (
             "frontier-files",
             &["frontier", "--deployment=standard", "--store=files", "--client-nodes=4", "--file-cache=drop"],
+        ),
+        (
+            "frontier-aggregation",
+            &[
+                "frontier",
+                "--workload=aggregation",
+                "--deployment=standard",
+                "--client-nodes=4",
+                "--db-nodes=3",
+                "--tensors-per-dataset=4",
+                "--consumer-threads=8",
+                "--account=abc123",
+            ],
+        ),
+        (
+            "polaris-inference",
+            &[
+                "polaris",
+                "--workload=inference",
+                "--deployment=colocated",
+                "--client-nodes=10",
+                "--model=/lus/it's/resnet50.pt",
+                "--script=/lus/me/pre.txt",
+                "--function=pre_process_3ch",
+                "--device=gpu",
+                "--devices=4",
+                "--queue-threads=2",
+                "--load-module=/lus/me/redisai.so",
+                "--shape=224x224xN",
+                "--tensor-bytes=602112",
+            ],
         ),
         ("local-uds", &["local", "--deployment=colocated", "--transport=uds", "--clients-per-node=4"]),
     ];
@@ -85,6 +116,18 @@ fn every_site_deployment_and_binding_makes_clean_bash() {
             let output = output.expect("shellcheck is needed: apt-get install shellcheck");
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
         }
+        // other workloads change what the client is told, and how many nodes it has
+        let cli = Cli::new();
+        let models = ["--model=/opt/m.pt", "--script=/opt/s.txt", "--load-module=/opt/redisai.so"];
+        cli.ok(&[&["--site", &site, "--workload=aggregation,inference", "--repeats=1"], &models[..]].concat());
+        let scripts = cli.scripts();
+        let of = |kind: &str| {
+            scripts.iter().filter(|path| path.to_string_lossy().contains(kind)).take(2).collect::<Vec<_>>()
+        };
+        let some = [of("-aggregation-"), of("-inference-")].concat();
+        assert!(some.len() >= 3, "{scripts:?}");
+        let output = Command::new("shellcheck").args(&some).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     }
 }
 
