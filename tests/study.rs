@@ -122,10 +122,35 @@ fn wrong_study_files_name_file_key_and_what_is_allowed() {
     }
     let cli = Cli::new();
     let unknown = cli.fails(1, &["--study=smartsim"]);
-    assert!(unknown.contains("\"smartsim\"; studies that ship: smartsim-colocated, smartsim-standard"), "{unknown}");
+    assert!(
+        unknown.contains(
+            "\"smartsim\"; studies that ship: smartsim-aggregation, smartsim-colocated, smartsim-inference-colocated, "
+        ),
+        "{unknown}"
+    );
     assert!(cli.fails(1, &["--study=./nowhere.toml"]).contains("cannot read the study file ./nowhere.toml"));
     file(&cli, "siteless.toml", "[axes]\nclient_nodes = [4]");
     assert!(cli.fails(1, &["--study=siteless.toml"]).contains("siteless.toml names no site: give --site"));
+}
+
+#[test]
+fn the_studies_that_ship_generate() {
+    let models = ["--model=/opt/resnet50.pt", "--script=/opt/pre.txt", "--load-module=/opt/redisai.so"];
+    for (study, count) in [
+        ("smartsim-standard", 18),
+        ("smartsim-colocated", 4),
+        ("smartsim-aggregation", 4),
+        ("smartsim-inference-standard", 12),
+        ("smartsim-inference-colocated", 4),
+    ] {
+        let cli = Cli::new();
+        let of_study = if study.contains("inference") { &models[..] } else { &[] };
+        let made = cli.ok(&[&[&*format!("--study={study}")], of_study].concat());
+        assert_eq!(made.lines().count(), count, "{study}: {made}");
+    }
+    let cli = Cli::new();
+    let without = cli.fails(1, &["--study=smartsim-inference-standard"]);
+    assert!(without.contains("--workload inference needs --model"), "{without}");
 }
 
 #[test]

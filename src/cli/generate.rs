@@ -14,8 +14,8 @@ pub struct GenArgs {
     #[arg(long, required_unless_present = "study")]
     site: Option<String>,
 
-    /// Name of a study that ships (smartsim-standard, smartsim-colocated), or path of a study file. Flags win over what it
-    /// says, and it wins over the site's own study.
+    /// Name of a study that ships (smartsim-standard, smartsim-colocated, smartsim-aggregation, smartsim-inference-standard,
+    /// smartsim-inference-colocated), or path of a study file. Flags win over what it says, and it wins over the site's own study.
     #[arg(long, value_name = "STUDY")]
     study: Option<String>,
 

@@ -12,6 +12,7 @@ const CLIENT_NODES: &str = "client_nodes";
 const CLIENTS_PER_NODE: &str = "clients_per_node";
 const SOURCE: &str = "source";
 const STORE: &str = "store";
+const WORKLOAD: &str = "workload";
 
 /// Columns in which runs of one line may differ beside the axis: the repeat, and what follows from both.
 const FREE: &[&str] = &[
@@ -59,10 +60,10 @@ pub fn labels(keys: &[&Key]) -> Vec<String> {
     keys.iter().map(label).collect()
 }
 
-/// Whether another column says it already: some sources of results do not record a column, and some stores do not have what it counts,
-/// while all others agree on it.
+/// Whether another column says it already: some sources of results do not record a column, and some stores or workloads do not have what
+/// it counts, while all others agree on it.
 fn is_implied(keys: &[&Key], at: usize) -> bool {
-    [SOURCE, STORE].into_iter().filter(|by| keys.iter().all(|key| key[at].0 != *by)).any(|by| {
+    [SOURCE, STORE, WORKLOAD].into_iter().filter(|by| keys.iter().all(|key| key[at].0 != *by)).any(|by| {
         let kind = |key: &Key| key.iter().find(|(column, _)| *column == by).cloned();
         let mut by_kind: BTreeMap<_, BTreeSet<&Option<Value>>> = BTreeMap::new();
         for key in keys {
@@ -109,8 +110,8 @@ fn say((column, value): &(&str, Option<Value>)) -> Option<String> {
         "clients_per_node" => format!("{value} clients/node"),
         "servers_per_node" => format!("{value} servers/node"),
         "io_threads" => format!("{value} I/O threads"),
-        "source" | "site" | "scheduler" | "launcher" | "deployment" | "net_ifname" | "transport" | "store"
-        | "server" => value.to_string(),
+        "workload" | "source" | "site" | "scheduler" | "launcher" | "deployment" | "net_ifname" | "transport"
+        | "store" | "server" => value.to_string(),
         other => format!("{} {value}", other.replace('_', " ")),
     })
 }

@@ -189,6 +189,7 @@ fn value(from: &toml::Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::inference::Inference;
     use crate::record::manifest::example;
     use crate::record::vocabulary::WorkloadKind;
 
@@ -212,7 +213,9 @@ mod tests {
         manifest.job.db_address = vec!["n1:6780".into()];
         manifest.job.workload.kind = WorkloadKind::Aggregation;
         manifest.job.workload.aggregation = Some(Default::default());
-        manifest.job.workload.inference = Some(Default::default());
+        let named = || "name".to_owned();
+        manifest.job.workload.inference =
+            Some(Inference { model_input: named(), model_output: named(), script: named(), ..Inference::default() });
         manifest.job.files = Some(crate::record::folder::FileSettings::default());
         leaves(&toml::Table::try_from(manifest).unwrap(), "", &mut keys);
         keys.retain(|key| key != "schema" && key != "name");

@@ -21,9 +21,12 @@ pub struct Inference {
     pub model: String,
     pub model_backend: ModelBackend,
     /// Names of the model's inputs and outputs, one each, where its backend wants them; empty where not.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub model_input: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub model_output: String,
     /// File of the script that runs on the tensor before the model does; empty: none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub script: String,
     /// Its function.
     pub function: String,

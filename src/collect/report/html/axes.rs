@@ -8,7 +8,8 @@ use crate::collect::model::Run;
 use crate::collect::params::{COLUMNS, FOLLOWS, Value};
 
 /// Columns in the order in which they are likely to tell most: the first that differs gives plots their colours.
-pub const PREFER: [&str; 11] = [
+pub const PREFER: [&str; 12] = [
+    "workload",
     "db_nodes",
     "servers_per_node",
     "source",
@@ -38,7 +39,18 @@ pub const WEAK: [&str; 10] = [
 
 /// What a column is called in plots, and whether its values say by themselves what they are.
 pub fn title(column: &str) -> (String, bool) {
-    let bare = ["site", "scheduler", "launcher", "deployment", "net_ifname", "transport", "store", "server", "source"];
+    let bare = [
+        "site",
+        "scheduler",
+        "launcher",
+        "deployment",
+        "net_ifname",
+        "transport",
+        "store",
+        "server",
+        "source",
+        "workload",
+    ];
     let label = match column {
         "db_nodes" => "DB nodes".to_owned(),
         "db_cpus" => "DB CPUs".to_owned(),
@@ -100,14 +112,18 @@ pub fn axes(runs: &[Run]) -> Vec<Axis> {
         let values: BTreeSet<Value> = asked.iter().filter_map(|run| value(run, column)).collect();
         let absent = asked.iter().any(|run| value(run, column).is_none());
         let (label, bare) = title(column);
-        // of the wire, what was used counts; what only one kind of store has, and always the same, its name says
-        let of_store = values.len() == 1 && absent && column != "store" && {
-            let kinds: BTreeSet<_> =
-                asked.iter().map(|run| (run.params.get("store"), value(run, column).is_some())).collect();
-            let stores: BTreeSet<_> = kinds.iter().map(|(store, _)| store).collect();
-            kinds.len() == stores.len()
+        // what only some stores or workloads have, and always the same, their name says
+        let is_said_by = |by: &str| {
+            column != by && {
+                let kinds: BTreeSet<_> =
+                    asked.iter().map(|run| (run.params.get(by), value(run, column).is_some())).collect();
+                let names: BTreeSet<_> = kinds.iter().map(|(name, _)| name).collect();
+                kinds.len() == names.len()
+            }
         };
-        let follows = FOLLOWS.contains(&column) || column == "wire_asked" || of_store;
+        let is_said = values.len() == 1 && absent && (is_said_by("store") || is_said_by("workload"));
+        // of the wire, what was used counts
+        let follows = FOLLOWS.contains(&column) || column == "wire_asked" || is_said;
         let axis = Axis { key: column, label, bare, follows, absent, values: values.into_iter().collect() };
         (axis.values.len() + usize::from(absent) > 1).then_some(axis)
     };
