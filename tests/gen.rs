@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use gen_support::{Cli, assert_golden, stderr};
+use gen_support::{Cli, assert_clean, assert_golden, stderr};
 
 #[test]
 fn whole_scripts_are_as_they_were_approved() {
@@ -107,27 +107,14 @@ fn every_site_deployment_and_binding_makes_clean_bash() {
             cli.ok(&["--site", &site, &bind, "--deployment=standard,colocated", "--transport=tcp,uds", "--verify"]);
             let scripts = cli.scripts();
             assert!(scripts.len() >= 4);
-            for script in &scripts {
-                let output = Command::new("bash").arg("-n").arg(script).output().unwrap();
-                assert!(output.status.success(), "{}: {}", script.display(), stderr(&output));
-            }
-            // as scripts of the shell that they name, with every warning on
-            let output = Command::new("shellcheck").args(&scripts).output();
-            let output = output.expect("shellcheck is needed: apt-get install shellcheck");
-            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+            assert_clean(&scripts);
         }
         // other workloads change what the client is told, and how many nodes it has
         let cli = Cli::new();
         let models = ["--model=/opt/m.pt", "--script=/opt/s.txt", "--load-module=/opt/redisai.so"];
         cli.ok(&[&["--site", &site, "--workload=aggregation,inference", "--repeats=1"], &models[..]].concat());
         let scripts = cli.scripts();
-        let of = |kind: &str| {
-            scripts.iter().filter(|path| path.to_string_lossy().contains(kind)).take(2).collect::<Vec<_>>()
-        };
-        let some = [of("-aggregation-"), of("-inference-")].concat();
-        assert!(some.len() >= 3, "{scripts:?}");
-        let output = Command::new("shellcheck").args(&some).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+        assert_clean(&scripts);
     }
 }
 

@@ -49,8 +49,8 @@ fn what_cannot_be_is_refused_with_the_remedy() {
     let cli = Cli::new();
     let frontier = ["--site=frontier", "--account=a", "--walltime=00:01:00", "--compute=1s"];
     for (code, flags, needles) in [
-        (2, &["--compute=50"][..], &["\"50\" is no time to compute", "10us to 10s"][..]),
-        (2, &["--compute=1m"], &["\"1m\" is no time to compute"]),
+        (2, &["--compute=50"][..], &["\"50\" is no time here", "10us to 10s"][..]),
+        (2, &["--compute=1m"], &["\"1m\" is no time here"]),
         (2, &["--compute-kernel=fft"], &["spin, stream"]),
         (2, &["--compute-kernel=stream"], &["--compute-kernel has no effect", "such as --compute 50ms"]),
         (1, &frontier, &["--compute 1s alone takes 00:20:10", "the wall time is 00:01:00", "a longer --walltime"]),

@@ -5,14 +5,13 @@
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use shardscale::record::manifest::Manifest;
 use shardscale::record::pack::Pack;
 use shardscale::site;
 
 mod gen_support;
-use gen_support::{Cli, assert_golden, stderr};
+use gen_support::{Cli, assert_clean, assert_golden, stderr};
 
 fn packs(out: &Path) -> Vec<Pack> {
     let mut packs: Vec<Pack> =
@@ -47,13 +46,7 @@ fn every_site_makes_clean_bash_of_its_packs() {
             for pack in packs(&cli.out()) {
                 scripts.extend(pack.runs.iter().map(|run| cli.out().join(&run.name).join("job.sh")));
             }
-            for script in &scripts {
-                let output = Command::new("bash").arg("-n").arg(script).output().unwrap();
-                assert!(output.status.success(), "{}: {}", script.display(), stderr(&output));
-            }
-            let output = Command::new("shellcheck").args(&scripts).output();
-            let output = output.expect("shellcheck is needed: apt-get install shellcheck");
-            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+            assert_clean(&scripts);
             let output = cli.shardscale(&["check", "out"]);
             let said = String::from_utf8_lossy(&output.stdout);
             assert!(output.status.success(), "{name} {packing}: {said}{}", stderr(&output));

@@ -10,19 +10,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use gen_support::{Cli, stderr};
-
-/// Runs `bash -n` and shellcheck, with every warning on, over scripts.
-fn assert_clean(scripts: &[PathBuf]) {
-    assert!(!scripts.is_empty());
-    for script in scripts {
-        let output = Command::new("bash").arg("-n").arg(script).output().unwrap();
-        assert!(output.status.success(), "{}: {}", script.display(), stderr(&output));
-    }
-    let output = Command::new("shellcheck").args(scripts).output();
-    let output = output.expect("shellcheck is needed: apt-get install shellcheck");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
-}
+use gen_support::{Cli, assert_clean, stderr};
 
 /// The virtual cluster's site under another scheduler and launcher.
 fn site(cli: &Cli, scheduler: &str, launcher: &str) {

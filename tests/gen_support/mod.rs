@@ -3,11 +3,42 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic as tests may")]
 #![allow(dead_code, reason = "each test file uses some of it")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use tempfile::TempDir;
+
+/// What a script says beside numbers, masks and lists of them.
+fn shape(script: &Path) -> String {
+    let text = fs::read_to_string(script).unwrap();
+    let mut shape = String::with_capacity(text.len());
+    let mut in_number = false;
+    for c in text.chars() {
+        in_number = c.is_ascii_digit() || in_number && (c.is_ascii_hexdigit() || "x,:;-".contains(c));
+        match in_number {
+            true if shape.ends_with('0') => {}
+            true => shape.push('0'),
+            false => shape.push(c),
+        }
+    }
+    shape
+}
+
+/// Runs `bash -n` and shellcheck, with every warning on, over one script of each shape.
+pub fn assert_clean(scripts: &[PathBuf]) {
+    let mut known = BTreeSet::new();
+    let some: Vec<&PathBuf> = scripts.iter().filter(|script| known.insert(shape(script))).collect();
+    assert!(!some.is_empty());
+    for script in &some {
+        let output = Command::new("bash").arg("-n").arg(script).output().unwrap();
+        assert!(output.status.success(), "{}: {}", script.display(), stderr(&output));
+    }
+    let output = Command::new("shellcheck").args(&some).output();
+    let output = output.expect("shellcheck is needed: apt-get install shellcheck");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
 
 /// A folder for one test, and the program run in it.
 pub struct Cli {

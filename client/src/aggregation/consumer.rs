@@ -95,42 +95,16 @@ impl<B: Lists> Worker<B> {
 
     /// Reads all that it was given: first what is said of the datasets, then their tensors.
     fn work(&mut self) {
-        self.interleave();
+        self.datasets.sort_unstable_by_key(|producer| {
+            self.parked[*producer as usize].as_ref().map_or(0, |parked| parked.question.connection)
+        });
+        interleave(&mut self.reads, |read| read.stream);
         let asked = self.ask();
         let outcome = asked.and_then(|()| {
             let pairs = self.reads.chunks_mut(BATCH).zip(self.targets.chunks_mut(BATCH));
             pairs.into_iter().try_for_each(|(reads, targets)| self.backend.get(reads, targets, &mut Untimed))
         });
         self.outcome = outcome.map_err(|(stream, error)| (self.endpoints.get(stream).cloned(), error.cause));
-    }
-
-    /// Puts the reads into an order in which each batch has some of each connection, so that shards work at the same time.
-    fn interleave(&mut self) {
-        self.datasets.sort_unstable_by_key(|producer| {
-            self.parked[*producer as usize].as_ref().map_or(0, |parked| parked.question.connection)
-        });
-        self.reads.sort_unstable_by_key(|read| (read.stream, read.owner, read.tensor));
-        let connections = self.reads.chunk_by(|a, b| a.stream == b.stream).count();
-        if connections < 2 {
-            return;
-        }
-        let at_once = (BATCH / connections).max(1);
-        let first_of: Vec<(usize, usize)> = self
-            .reads
-            .chunk_by(|a, b| a.stream == b.stream)
-            .scan(0, |at, group| {
-                let first = *at;
-                *at += group.len();
-                Some((group[0].stream, first))
-            })
-            .collect();
-        let mut place = 0;
-        self.reads.sort_by_cached_key(|read| {
-            let first = first_of.iter().find(|(stream, _)| *stream == read.stream).map_or(0, |(_, first)| *first);
-            let key = ((place - first) / at_once, read.stream);
-            place += 1;
-            key
-        });
     }
 
     fn ask(&mut self) -> Result<(), crate::backend::Trouble> {
@@ -153,6 +127,20 @@ impl<B: Lists> Worker<B> {
         }
         self.datasets.clear();
     }
+}
+
+/// Puts `all` into an order in which each batch has some of each connection, so that shards work at the same time.
+fn interleave<T>(all: &mut [T], connection: impl Fn(&T) -> usize) {
+    all.sort_by_key(&connection);
+    let connections = all.chunk_by(|a, b| connection(a) == connection(b)).count();
+    let at_once = (BATCH / connections.max(1)).max(1);
+    let (mut last, mut place) = (usize::MAX, 0);
+    all.sort_by_cached_key(|one| {
+        let own = connection(one);
+        place = if own == last { place + 1 } else { 0 };
+        last = own;
+        (place / at_once, own)
+    });
 }
 
 impl<B: Lists> Consumer<'_, B> {
@@ -283,4 +271,23 @@ impl<B: Lists> Team<B> {
 
 fn lock<B: Lists>(worker: &Mutex<Worker<B>>) -> MutexGuard<'_, Worker<B>> {
     worker.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_batch_has_some_of_each_connection() {
+        let mut reads: Vec<(usize, u32)> = (0..300).map(|number| (number as usize * 7 % 3, number)).collect();
+        interleave(&mut reads, |read| read.0);
+        let of = |batch: &[(usize, u32)], connection| batch.iter().filter(|read| read.0 == connection).count();
+        for batch in reads.chunks_exact(63).take(4) {
+            assert_eq!([0, 1, 2].map(|connection| of(batch, connection)), [21; 3]);
+        }
+        let mut numbers: Vec<u32> = reads.iter().map(|read| read.1).collect();
+        numbers.sort_unstable();
+        assert_eq!(numbers, (0..300).collect::<Vec<_>>());
+        interleave(&mut Vec::<(usize, u32)>::new(), |read| read.0);
+    }
 }

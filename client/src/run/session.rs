@@ -352,8 +352,7 @@ impl<'a> Session<'a> {
     fn prepare<B: Backend>(&self, plan: &Plan<'_>, backend: &B) -> anyhow::Result<Tensors<B::Put, B::Get>> {
         let rank = self.own.rank;
         let payload_bytes = plan.payload_bytes as usize;
-        let dimensions = plan.workload.dimensions(plan.payload_bytes);
-        let tensor = wire::Tensor { dtype: plan.workload.dtype, dimensions, payload_bytes };
+        let tensor = self.tensor(plan.payload_bytes);
         let mut written = Vec::new();
         if plan.workload.writes(rank) {
             for placed in self.tensors_of(rank)? {
@@ -375,15 +374,26 @@ impl<'a> Session<'a> {
             true => Vec::new(),
             false => (0..plan.workload.tensors).map(|_| backend.buffer(payload_bytes)).collect(),
         };
-        let identity = Identity {
-            rank,
-            size_index: plan.size_index,
-            payload: plan.workload.payload,
-            iterations: plan.warmup + plan.iterations,
-        };
+        let identity = self.identity(plan.size_index);
         let mut tensors = Tensors { written, lists, targets, identity };
         tensors.fill(0);
         Ok(tensors)
+    }
+
+    /// What a tensor of that size is.
+    fn tensor(&self, payload_bytes: u64) -> wire::Tensor {
+        let dimensions = self.workload.dimensions(payload_bytes);
+        wire::Tensor { dtype: self.workload.dtype, dimensions, payload_bytes: payload_bytes as usize }
+    }
+
+    /// Whose tensors this rank puts at a size.
+    fn identity(&self, size_index: u32) -> Identity {
+        Identity {
+            rank: self.number,
+            size_index,
+            payload: self.workload.payload,
+            iterations: self.args.warmup + self.args.iterations,
+        }
     }
 
     /// The tensors of rank `owner`, those of one shard together.

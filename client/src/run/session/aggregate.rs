@@ -21,9 +21,9 @@ use crate::hosts::Hosts;
 use crate::keys::{KeyMap, Place};
 use crate::recorder::{self, Part};
 use crate::samples::Samples;
-use crate::tensors::{Identity, Read, Tensors, Written};
+use crate::tensors::{Read, Tensors, Written};
 use crate::timed_loop::Plan;
-use crate::wire::{self, dataset};
+use crate::wire::dataset;
 
 /// So many times the reply time-out a list may stand still: its last datasets may be large.
 const PATIENCE: u32 = 5;
@@ -129,30 +129,18 @@ impl Session<'_> {
         Ok(recorder::encode(samples, plan, self.origin(), RankEffort { polls, ..effort }))
     }
 
-    fn tensor(&self, plan: &Plan<'_>) -> wire::Tensor {
-        let dimensions = plan.workload.dimensions(plan.payload_bytes);
-        wire::Tensor { dtype: plan.workload.dtype, dimensions, payload_bytes: plan.payload_bytes as usize }
-    }
-
-    fn identity(&self, plan: &Plan<'_>) -> Identity {
-        Identity {
-            rank: self.number,
-            size_index: plan.size_index,
-            payload: plan.workload.payload,
-            iterations: plan.warmup + plan.iterations,
-        }
-    }
-
     fn producer<'b, B: Lists>(&self, plan: &Plan<'_>, backend: &'b mut B) -> Result<Producer<'b, B>> {
         let Place { key, shard } = self.map.dataset(self.number)?;
-        let (stream, described) = (self.connection(&Place { key: key.clone(), shard }), self.tensor(plan));
+        let (stream, described) =
+            (self.connection(&Place { key: key.clone(), shard }), self.tensor(plan.payload_bytes));
         let written =
             (0..self.workload.tensors).zip(dataset::keys(&key, self.workload.tensors)).map(|(tensor, key)| {
                 let put = backend.prepare_put(stream, &key, &described)?;
                 Ok(Written { stream, tensor, put, source: backend.buffer(described.payload_bytes) })
             });
         let written = written.collect::<Result<_>>()?;
-        let mut tensors = Tensors { written, lists: Vec::new(), targets: Vec::new(), identity: self.identity(plan) };
+        let mut tensors =
+            Tensors { written, lists: Vec::new(), targets: Vec::new(), identity: self.identity(plan.size_index) };
         tensors.fill(0);
         let frame = backend.prepare_dataset(&key, self.workload.tensors);
         Ok(Producer { backend, dataset: key, frame, tensors, puts: self.workload.mix.puts > 0 })
@@ -164,7 +152,7 @@ impl Session<'_> {
         backend: &'b mut B,
         team: &'b Team<B>,
     ) -> Result<Consumer<'b, B>> {
-        let described = self.tensor(plan);
+        let described = self.tensor(plan.payload_bytes);
         let mut of_shard: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
         let mut workers_of = Vec::new();
         for (at, worker) in team.workers().enumerate() {
@@ -200,7 +188,7 @@ impl Session<'_> {
             workers_of,
             patience: Duration::from_secs(self.args.reply_timeout) * PATIENCE,
             polls: 0,
-            identity: self.identity(plan),
+            identity: self.identity(plan.size_index),
         })
     }
 }

@@ -14,7 +14,7 @@ use crate::backend::{Backend, Untimed};
 use crate::clock::now_ns;
 use crate::failure::{During, Failure};
 use crate::say::say;
-use crate::tensors::{Identity, Read, Tensors, Written};
+use crate::tensors::{Read, Tensors, Written};
 use crate::wire::call::Call;
 use crate::wire::{self, models};
 
@@ -123,16 +123,10 @@ impl Session<'_> {
         (payload_bytes, size_index): (u64, u32),
         backend: &B,
     ) -> Result<Tensors<B::Put, B::Get>> {
-        let dimensions = self.workload.dimensions(payload_bytes);
-        let tensor = wire::Tensor { dtype: self.workload.dtype, dimensions, payload_bytes: payload_bytes as usize };
+        let tensor = self.tensor(payload_bytes);
         let put = backend.prepare_put(0, &keys.input, &tensor)?;
         let written = vec![Written { stream: 0, tensor: 0, put, source: backend.buffer(payload_bytes as usize) }];
-        let identity = Identity {
-            rank: self.own.rank,
-            size_index,
-            payload: self.workload.payload,
-            iterations: self.args.warmup + self.args.iterations,
-        };
+        let identity = self.identity(size_index);
         let mut tensors = Tensors { written, lists: Vec::new(), targets: Vec::new(), identity };
         tensors.fill(0);
         Ok(tensors)
