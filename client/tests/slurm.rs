@@ -199,6 +199,19 @@ fn aggregated(cluster: &Cluster) {
     }
     let table = cluster.shardscale(&folder, "collect out/", 0);
     assert!(table.contains("4 runs: 4 done"), "{table}");
+
+    // two sizes in one job, and one with the database in a job of its own
+    let small = format!("{study} --clients-per-node 2 --db-nodes 3");
+    cluster.generate(&folder, &format!("{small} --client-nodes 1,2 --pack nested --out packed"));
+    cluster.bash(&folder, "sbatch packed/pack-*.sh");
+    cluster.generate(&folder, &format!("{small} --client-nodes 1 --db-from job --out pair"));
+    cluster.shardscale(&folder, "submit pair", 0);
+    cluster.wait_until_idle();
+    assert_nothing_left();
+    for (out, runs) in [("packed", "2 runs: 2 done"), ("pair", "1 run: 1 done")] {
+        let table = cluster.shardscale(&folder, &format!("collect {out}"), 0);
+        assert!(table.contains(runs), "{table}");
+    }
 }
 
 fn rehearsed(cluster: &Cluster) {
