@@ -1,6 +1,9 @@
 // Latency against tensor size, with quantile bands; heat maps of x axis and tensor size.
 
-const opControl = { key: "op", label: "Operation", options: () => OPS.filter((op) => DATA.runs.some((run) => run.sizes.some((size) => size.ops[op]))).map((op) => [op, op]), fallback: () => OPS[0] };
+const hasOp = (run, op) => run.sizes.some((size) => size.ops[op]);
+/** The first op of the runs that are drawn first: workloads have ops of their own. */
+const commonOp = () => OPS.find((op) => filter.comparable().some((run) => String(xOf(run)) === String(commonX()) && hasOp(run, op))) ?? OPS[0];
+const opControl = { key: "op", label: "Operation", options: () => OPS.filter((op) => DATA.runs.some((run) => hasOp(run, op))).map((op) => [op, op]), fallback: commonOp };
 const xControl = { key: "x", label: `At ${X.label}`, options: xChoices, fallback: commonX };
 const allControl = { key: "all", label: "all panels", fallback: () => "no" };
 
