@@ -144,6 +144,8 @@ fn a_real_redisai_runs_a_real_model() {
         let rows: Vec<HashMap<String, String>> =
             csv::Reader::from_path(path).unwrap().deserialize().map(Result::unwrap).collect();
         assert_eq!(rows.len(), 2 * 4, "{args:?}: sizes x ops");
+        let page = std::fs::read_to_string(study.folder.path().join("out/report/report.html")).unwrap();
+        assert!(page.contains("model_sha256") && page.contains("first_pass_ms"), "{args:?}: what ran is in no report");
         study.assert_nothing_left();
     }
 }

@@ -17,6 +17,7 @@ use crate::collect::model::{Measured, OpResult, SizeResult};
 use crate::record::manifest::Manifest;
 use crate::record::samples::{self, Block, Contents, Flaw, Meta, RankInfo, SamplesStream, SeriesView};
 use crate::record::units::show_bytes;
+use crate::record::vocabulary::Role;
 
 /// Part of a window above which the clocks' error bound is worth a note.
 const NOTABLE_CLOCK_ERROR: f64 = 0.05;
@@ -134,7 +135,9 @@ fn describe(
     ((sizes, alone), ratios): ((Vec<SizeResult>, Option<OpResult>), &Ratios),
 ) -> Measured {
     let mut ranks_per_shard = vec![0; meta.shards.len()];
-    for rank in &contents.ranks {
+    // those that consume use all shards, and idle ranks none
+    let puts = |rank: &&RankInfo| matches!(meta.roles.of(rank.rank), Role::Application | Role::Producer);
+    for rank in contents.ranks.iter().filter(puts) {
         if let Some(ranks) = ranks_per_shard.get_mut(rank.shard as usize) {
             *ranks += 1;
         }
@@ -181,6 +184,12 @@ fn facts(meta: &Meta, contents: &Contents<'_>) -> Vec<(String, String)> {
     if let Some(compute) = meta.compute {
         facts.push(fact("compute_repetitions", compute.repetitions.to_string()));
         facts.push(fact("compute_array_bytes", compute.array_bytes.to_string()));
+    }
+    if let Some(model) = &meta.model {
+        facts.push(fact("model_sha256", model.model_sha256.clone()));
+        facts.extend(model.script_sha256.iter().map(|sha256| fact("script_sha256", sha256.clone())));
+        facts.push(fact("model_output", model.output.clone()));
+        facts.push(fact("first_pass_ms", format!("{:.1}", model.first_pass_ns as f64 / 1e6)));
     }
     facts.extend(meta.server_settings.iter().map(|(name, value)| (format!("store {name}"), value.clone())));
     facts
