@@ -13,6 +13,7 @@ use shardscale::generate::{self, Outcome, Request, WrongUsage};
 use shardscale::lint;
 
 mod cli;
+mod decide;
 mod jobs;
 mod manual;
 mod sites;
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
         cli::Command::Rehearse(args) => jobs::rehearse(&args),
         cli::Command::Status(args) => jobs::status(&args),
         cli::Command::Collect(args) => collect_runs(&args.into_options()),
+        cli::Command::Size(args) => decide::size(&args),
         cli::Command::Sites(args) => sites(&args),
         cli::Command::Completions(args) => manual::completions(&args).map(|()| Exit::Success),
         cli::Command::Man(args) => manual::man(&args).map(|()| Exit::Success),

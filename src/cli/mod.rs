@@ -3,6 +3,7 @@
 mod campaign;
 mod check;
 mod collect;
+mod decide;
 mod generate;
 mod manual;
 mod sites;
@@ -14,6 +15,7 @@ use clap::{Parser, Subcommand};
 pub use campaign::{RehearseArgs, StatusArgs, StatusFormat, SubmitArgs};
 pub use check::CheckArgs;
 pub use collect::CollectArgs;
+pub use decide::{AnswerFormat, SizeArgs};
 pub use generate::GenArgs;
 pub use manual::{CompletionsArgs, ManArgs};
 pub use sites::{SitesArgs, SitesCommand};
@@ -59,6 +61,11 @@ pub enum Command {
     ///
     /// Ends with exit code 0 when every run was measured as asked, 3 when some are missing, failed, partial or invalid.
     Collect(CollectArgs),
+    /// Say which store an application needs, by what was measured: how many DB nodes and servers keep a time or a bandwidth.
+    ///
+    /// Every answer has an interval, and says whether it was measured, lies between measured points or beyond them. Ends with exit
+    /// code 0 when some store meets all that is asked, 3 when none does or what was measured does not tell.
+    Size(Box<SizeArgs>),
     /// List the machines that this program knows; show one, check or start a site file of your own.
     Sites(SitesArgs),
     /// Print the script that makes a shell complete commands, flags and words, such as `source <(shardscale completions bash)`.

@@ -14,6 +14,9 @@ const SOURCE: &str = "source";
 const STORE: &str = "store";
 const WORKLOAD: &str = "workload";
 
+/// The label where there is nothing to tell apart.
+pub const ALIKE: &str = "all runs";
+
 /// Columns in which runs of one line may differ beside the axis: the repeat, and what follows from both.
 const FREE: &[&str] = &[
     "repeat",
@@ -55,7 +58,7 @@ pub fn labels(keys: &[&Key]) -> Vec<String> {
         (0..keys.first().map_or(0, |key| key.len())).filter(|at| differs(*at) && !is_implied(keys, *at)).collect();
     let label = |key: &&Key| {
         let label = differing.iter().filter_map(|at| say(&key[*at])).collect::<Vec<_>>().join(", ");
-        if label.is_empty() { "all runs".to_owned() } else { label }
+        if label.is_empty() { ALIKE.to_owned() } else { label }
     };
     keys.iter().map(label).collect()
 }

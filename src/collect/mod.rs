@@ -17,6 +17,7 @@ pub mod progress;
 pub mod read;
 pub mod report;
 pub mod scaling;
+pub mod sizing;
 pub mod stats;
 pub mod walk;
 
@@ -155,12 +156,12 @@ fn fails(collection: &Collection, limit: Option<FailIf>) -> bool {
     baseline.fails(limit)
 }
 
-/// Finds and reads everything below `dir`.
+/// Finds and reads everything below `dir`; what an earlier collection into `report` has read is taken from there.
 ///
 /// # Errors
 /// As [`run`].
 pub fn gather(dir: &Path, report: &Path) -> Result<Collection> {
-    Ok(gather_with(&Cache::default(), (dir, report), &Counter::new(Stage::Reading, &|_, _, _| {}))?.collection)
+    Ok(gather_with(&Cache::load(report), (dir, report), &Counter::new(Stage::Reading, &|_, _, _| {}))?.collection)
 }
 
 /// What lies below a folder, and what to remember of it.

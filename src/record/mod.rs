@@ -60,6 +60,7 @@ pub mod progress;
 pub mod rehearsal;
 pub mod samples;
 pub mod server;
+pub mod slots;
 pub mod spelled;
 pub mod status;
 pub mod store;

@@ -84,7 +84,7 @@ fn place(run: &Run) -> String {
 }
 
 /// Without control characters, which would steer the terminal.
-pub(super) fn plain(text: &str) -> String {
+pub fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{FFFD}' } else { c }).collect()
 }
 

@@ -8,7 +8,6 @@
 mod config;
 mod rank_file;
 mod repeats;
-mod shards;
 
 pub use config::{FILE, has_timings};
 pub use repeats::number;
@@ -27,6 +26,7 @@ use crate::collect::measures::{self, Gather, RankSeries};
 use crate::collect::model::{Measured, Run, SizeResult, Source, Standings, State};
 use crate::collect::walk::relative;
 use crate::record::op::Op;
+use crate::record::slots;
 use crate::record::units::show_bytes;
 use crate::record::vocabulary::{Wire, WorkloadKind};
 use config::Config;
@@ -242,8 +242,8 @@ impl Config {
         let is_throughput = self.workload.kind == WorkloadKind::Throughput;
         let is_cpp = is_throughput && self.of_run("language").is_none_or(|language| language == "cpp");
         let shards = self.db_nodes.and_then(|count| u16::try_from(count).ok());
-        let shards = shards.filter(|count| is_cpp && (1..=shards::SLOTS).contains(count));
-        shards.map(|count| shards::ranks_per_shard(ranks, count)).unwrap_or_default()
+        let shards = shards.filter(|count| is_cpp && (1..=slots::SLOTS).contains(count));
+        shards.map(|count| slots::ranks_per_shard(ranks, count)).unwrap_or_default()
     }
 
     /// What else a reader should know of the numbers.

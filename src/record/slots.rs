@@ -1,7 +1,7 @@
-//! Which shard owned a rank's key. A session does not record it; it follows from how everything was named and dealt.
+//! Which shard owns a rank's key, as it follows from how keys are named and slots are dealt.
 //!
-//! Its C++ client puts `throughput_rank_N`, without a hash tag; the slot is CRC16 modulo 16384 (Redis cluster
-//! specification); and SmartSim has `redis-cli --cluster create` deal the slots, in contiguous ranges.
+//! SmartSim-Scaling's C++ client puts `throughput_rank_N`, without a hash tag, and so does ours with `--keys hash`; the slot is
+//! CRC16 modulo 16384 (Redis cluster specification); `redis-cli --cluster create` deals the slots in contiguous ranges.
 
 use crc::{CRC_16_XMODEM, Crc};
 
@@ -11,12 +11,19 @@ const CRC16: Crc<u16> = Crc::<u16>::new(&CRC_16_XMODEM);
 
 /// How many of `ranks` have their key on each of `shards`, by first slot; one shard owns everything.
 pub fn ranks_per_shard(ranks: impl Iterator<Item = u32>, shards: u16) -> Vec<u32> {
+    deal(ranks.map(of_rank), shards)
+}
+
+/// The slot of a rank's key.
+pub fn of_rank(rank: u32) -> u16 {
+    CRC16.checksum(format!("throughput_rank_{rank}").as_bytes()) % SLOTS
+}
+
+/// How many of these slots each of `shards` owns.
+pub fn deal(slots: impl Iterator<Item = u16>, shards: u16) -> Vec<u32> {
     let lasts = last_slots(shards);
     let mut counts = vec![0; lasts.len()];
-    for rank in ranks {
-        let slot = CRC16.checksum(format!("throughput_rank_{rank}").as_bytes()) % SLOTS;
-        counts[lasts.partition_point(|last| *last < slot)] += 1;
-    }
+    slots.for_each(|slot| counts[lasts.partition_point(|last| *last < slot)] += 1);
     counts
 }
 

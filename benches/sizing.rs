@@ -1,0 +1,433 @@
+//! How far `shardscale size` can be trusted: its intervals and its "met" against stores whose truth is known, and against real runs.
+//!
+//!     cargo run --release --example sizing              # 60 simulated machines
+//!     cargo run --release --example sizing -- out/      # each point of real runs, foretold by the others
+//!
+//! A simulated machine is a queueing network, event by event, and not the law that is fitted: every rank has its own delay, the
+//! interface of its node, the server that owns its key (SmartSim-Scaling's names, or in equal shares), the interface of the DB
+//! node, and a fabric that all share; first come first served, put and unpack in turn. Services are drawn anew for each machine,
+//! scatter by each transfer (lognormal, 20 %), and each run has a level of its own (lognormal, 3 %). So stores have knees, some of
+//! them in the server, some in the node, some in the fabric, and uneven shards.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::path::Path;
+
+use rayon::prelude::*;
+use shardscale::collect::model::{Measured, OpResult, Run, SizeResult, Source, State};
+use shardscale::collect::params::{Params, Value};
+use shardscale::collect::sizing::answer::{Verdict, answer};
+use shardscale::collect::sizing::curve::{Curve, Unknown};
+use shardscale::collect::sizing::family::{self, Family, Metric};
+use shardscale::collect::sizing::layout::{Keys, Layout};
+use shardscale::collect::sizing::question::{Limit, Quantile, Question};
+use shardscale::collect::stats::Summary;
+use shardscale::record::op::Op;
+use shardscale::record::workload::{OPS, PUT, UNPACK};
+
+const MACHINES: u64 = 60;
+const ITERATIONS: u32 = 40;
+const SIZES: [u64; 3] = [64 << 10, 256 << 10, 1 << 20];
+const RUN_SCATTER: f64 = 0.03;
+const TRANSFER_SCATTER: f64 = 0.2;
+
+/// Time in ns that one of each needs for a transfer: (fixed, for each byte).
+struct Machine {
+    random: fastrand::Rng,
+    delay: (f64, f64),
+    client: (f64, f64),
+    server: [(f64, f64); 2],
+    db_node: (f64, f64),
+    fabric: (f64, f64),
+    keys: Keys,
+}
+
+fn normal(random: &mut fastrand::Rng) -> f64 {
+    (-2.0 * (1.0 - random.f64()).ln()).sqrt() * (std::f64::consts::TAU * random.f64()).cos()
+}
+
+impl Machine {
+    fn new(seed: u64) -> Machine {
+        let mut random = fastrand::Rng::with_seed(seed);
+        // between two bounds, even in logarithms
+        let mut of = |low: f64, high: f64| low * (high / low).powf(random.f64());
+        Machine {
+            delay: (of(5e3, 6e4), of(0.02, 0.3)),
+            client: (of(200.0, 2e3), of(0.005, 0.1)),
+            server: [(of(2e3, 2e4), of(0.05, 0.6)), (of(2e3, 2e4), of(0.05, 0.6))],
+            db_node: (of(100.0, 1e3), of(0.01, 0.12)),
+            fabric: (of(5.0, 100.0), of(0.0002, 0.01)),
+            keys: if seed % 2 == 0 { Keys::Hash } else { Keys::Equal },
+            random: fastrand::Rng::with_seed(seed ^ 0x5eed),
+        }
+    }
+
+    /// One run of `layout`: every size.
+    fn run(&mut self, layout: Layout, repeat: i64, scatter: f64) -> Run {
+        let level = (scatter * normal(&mut self.random)).exp();
+        let sizes: Vec<SizeResult> = (0..SIZES.len()).map(|index| self.size(&layout, index, level)).collect();
+        let mut params = Params::default();
+        let count = |count: u32| Some(Value::Count(i64::from(count)));
+        params.set("client_nodes", count(layout.client_nodes()));
+        params.set("clients_per_node", count(layout.clients_per_node));
+        params.set("db_nodes", layout.db_nodes.and_then(count));
+        params.set("servers_per_node", count(layout.servers_per_node));
+        params.set("repeat", Some(Value::Count(repeat)));
+        params.set("keys", Some(Value::Text(if layout.keys == Keys::Hash { "hash" } else { "balanced" }.to_owned())));
+        Run {
+            path: String::new(),
+            name: String::new(),
+            source: Source::ShardScale,
+            params,
+            placement: None,
+            state: State::Done,
+            reason: String::new(),
+            notes: Vec::new(),
+            attempt: Some(1),
+            pack: None,
+            sizes_total: SIZES.len(),
+            measured: Some(Measured {
+                ranks: layout.ranks,
+                hosts: 1,
+                host_names: Vec::new(),
+                ranks_per_shard: layout.ranks_per_server(),
+                wire: "plain".into(),
+                server: "simulated".into(),
+                window_error_ns: 0,
+                facts: Vec::new(),
+                sizes,
+                alone: None,
+                ranks_standing: Default::default(),
+                hosts_standing: Default::default(),
+                shards_standing: Default::default(),
+            }),
+        }
+    }
+
+    fn size(&mut self, layout: &Layout, index: usize, level: f64) -> SizeResult {
+        let (durations, window_ns) = self.events(layout, SIZES[index] as f64, level);
+        let op = |op: Op, mut of: Vec<u64>| {
+            of.sort_unstable();
+            OpResult {
+                op,
+                ranks: layout.ranks,
+                warmup_excluded: 0,
+                latency: Summary::of_sorted(&of).expect("a rank has samples"),
+                median_gb_per_s: None,
+                overlap_gb_per_s: Some(SIZES[index] as f64 * of.len() as f64 / window_ns),
+                multimodal: None,
+                density: None,
+                trend: None,
+                block_medians_ns: Vec::new(),
+            }
+        };
+        let [puts, unpacks] = durations;
+        let moved = 2.0 * SIZES[index] as f64 * puts.len() as f64;
+        SizeResult {
+            payload_bytes: SIZES[index],
+            size_index: index as u32,
+            window_ns: Some(window_ns as u64),
+            overlap_gb_per_s: Some(moved / window_ns),
+            classic_gb_per_s: None,
+            iteration_gb_per_s: None,
+            iteration_gb_per_s_ci95: None,
+            shard_gb_per_s: Vec::new(),
+            ops: vec![op(OPS[PUT], puts), op(OPS[UNPACK], unpacks)],
+            application: Vec::new(),
+        }
+    }
+
+    /// Durations of puts and unpacks, and the window.
+    fn events(&mut self, layout: &Layout, bytes: f64, level: f64) -> ([Vec<u64>; 2], f64) {
+        let servers = layout.ranks_per_server().len();
+        // which server a rank's key is on: by the share that each server has
+        let mut server_of: Vec<usize> = Vec::new();
+        for (server, count) in layout.ranks_per_server().into_iter().enumerate() {
+            server_of.extend(std::iter::repeat_n(server, count as usize));
+        }
+        let nodes = layout.client_nodes() as usize;
+        let (mut clients, mut queues) = (vec![0.0; nodes], vec![0.0; servers]);
+        let mut db_nodes = vec![0.0; layout.db_nodes.unwrap_or(1) as usize];
+        let mut fabric = 0.0;
+        let mut durations = [Vec::new(), Vec::new()];
+        let mut first = f64::INFINITY;
+        let mut last: f64 = 0.0;
+        // (time, rank, station, transfer, began)
+        let mut events: BinaryHeap<Reverse<(u64, u32, u8, u32, u64)>> = BinaryHeap::new();
+        (0..layout.ranks).for_each(|rank| {
+            let start = self.random.u64(0..20_000);
+            events.push(Reverse((start, rank, 0, 0, start)));
+        });
+        while let Some(Reverse((now, rank, station, transfer, began))) = events.pop() {
+            let op = transfer as usize % 2;
+            let server = server_of[rank as usize];
+            let (fixed, per_byte) = match station {
+                0 => self.delay,
+                1 => self.client,
+                2 => self.fabric,
+                3 => self.db_node,
+                _ => self.server[op],
+            };
+            let service = level * (fixed + per_byte * bytes) * (TRANSFER_SCATTER * normal(&mut self.random)).exp();
+            let free = match station {
+                0 => &mut (now as f64),
+                1 => &mut clients[rank as usize % nodes],
+                2 => &mut fabric,
+                3 => &mut db_nodes[server / layout.servers_per_node as usize],
+                _ => &mut queues[server],
+            };
+            let end = free.max(now as f64) + service;
+            *free = end;
+            let end = end as u64;
+            if station < 4 {
+                events.push(Reverse((end, rank, station + 1, transfer, began)));
+                continue;
+            }
+            // the first tenth warms up
+            if transfer >= ITERATIONS / 5 {
+                durations[op].push(end - began);
+                (first, last) = (first.min(began as f64), last.max(end as f64));
+            }
+            if transfer + 1 < 2 * ITERATIONS {
+                events.push(Reverse((end, rank, 0, transfer + 1, end)));
+            }
+        }
+        (durations, last - first)
+    }
+}
+
+fn standard(ranks: u32, clients_per_node: u32, db_nodes: u32, servers_per_node: u32, keys: Keys) -> Layout {
+    Layout { ranks, clients_per_node, db_nodes: Some(db_nodes), servers_per_node, is_colocated: false, keys }
+}
+
+/// What a user measures: 1 to 4 DB nodes, 1 or 2 servers, up to 128 ranks of 16 or 32 a node.
+fn study(keys: Keys) -> Vec<Layout> {
+    let mut all = Vec::new();
+    for db_nodes in [1, 2, 4] {
+        for servers in [1, 2] {
+            for (nodes, per_node) in [(1, 8), (1, 16), (2, 16), (4, 16), (4, 32), (8, 16)] {
+                all.push(standard(nodes * per_node, per_node, db_nodes, servers, keys));
+            }
+        }
+    }
+    all
+}
+
+/// Inside of the study, and beyond it.
+fn asked(keys: Keys) -> [(&'static str, Vec<Layout>); 3] {
+    let of = |all: &[(u32, u32, u32, u32)]| all.iter().map(|(n, c, d, s)| standard(n * c, *c, *d, *s, keys)).collect();
+    [
+        ("interpolated", of(&[(3, 16, 3, 1), (3, 16, 2, 2), (6, 16, 3, 2), (3, 24, 4, 1), (2, 24, 1, 2)])),
+        ("up to 4 x", of(&[(16, 16, 4, 1), (16, 32, 8, 2), (12, 32, 6, 1), (16, 16, 8, 2)])),
+        ("up to 16 x", of(&[(64, 16, 8, 2), (32, 32, 16, 2), (64, 16, 16, 1)])),
+    ]
+}
+
+/// How often intervals held what they were for, and how wide they were.
+#[derive(Default)]
+struct Tally {
+    asked: usize,
+    shown: usize,
+    held: usize,
+    widths: Vec<f64>,
+    errors: Vec<f64>,
+}
+
+impl Tally {
+    fn add(&mut self, found: Result<shardscale::collect::sizing::curve::Estimate, Unknown>, truth: f64) {
+        self.asked += 1;
+        let Ok(found) = found else { return };
+        self.shown += 1;
+        self.held += usize::from((found.low..=found.high).contains(&truth));
+        self.widths.push(found.width() - 1.0);
+        self.errors.push((found.ns / truth).ln().abs());
+    }
+
+    fn merge(mut self, other: Tally) -> Tally {
+        self.asked += other.asked;
+        self.shown += other.shown;
+        self.held += other.held;
+        self.widths.extend(other.widths);
+        self.errors.extend(other.errors);
+        self
+    }
+
+    fn print(mut self, name: &str, metric: &str) {
+        let median = |of: &mut Vec<f64>| {
+            of.sort_by(f64::total_cmp);
+            of.get(of.len() / 2).copied().unwrap_or(0.0) * 100.0
+        };
+        let (width, error) = (median(&mut self.widths), median(&mut self.errors));
+        let percent = |part: usize, of: usize| 100.0 * part as f64 / of.max(1) as f64;
+        println!(
+            "| {name} | {metric} | {} | {:.0} | {:.1} | {width:.0} | {error:.1} |",
+            self.asked,
+            percent(self.shown, self.asked),
+            percent(self.held, self.shown)
+        );
+    }
+}
+
+fn metrics() -> [(&'static str, Metric); 4] {
+    [
+        ("p50", Metric::Latency(OPS[PUT], Quantile::P50)),
+        ("p90", Metric::Latency(OPS[UNPACK], Quantile::P90)),
+        ("p99", Metric::Latency(OPS[PUT], Quantile::P99)),
+        ("iteration", Metric::Iteration),
+    ]
+}
+
+fn truth(run: &Run, metric: Metric, bytes: u64) -> Option<f64> {
+    metric.of(run.sizes().iter().find(|size| size.payload_bytes == bytes)?)
+}
+
+/// Each point of a family, foretold by the others.
+fn left_out(family: &Family<'_>, metric: Metric, bytes: u64) -> Tally {
+    let mut tally = Tally::default();
+    for at in 0..family.points.len() {
+        let mut rest = family.clone();
+        let point = rest.points.remove(at);
+        let logs = point.logs(metric, bytes);
+        if logs.is_empty() || rest.points.is_empty() {
+            continue;
+        }
+        let found = Curve::of(&rest, metric, Some(bytes)).at_load(&point.layout, &point.load(metric.whose()), bytes);
+        tally.add(found, (logs.iter().sum::<f64>() / logs.len() as f64).exp());
+    }
+    tally
+}
+
+/// What `size` says against what is: (met and true, met and wrong, not met and true, not met and wrong, not known); and, where it
+/// is met, by how many times the DB nodes that it names are more than the least that would do.
+fn decisions(machine: &mut Machine, runs: &[Run]) -> ([usize; 5], Vec<f64>) {
+    let mut counts = [0; 5];
+    let mut more = Vec::new();
+    for _ in 0..12 {
+        let ranks = [96, 192, 256, 512][machine.random.usize(0..4)];
+        let bytes = SIZES[machine.random.usize(0..3)];
+        let (_, metric) = metrics()[[0, 2, 3][machine.random.usize(0..3)]];
+        // a limit that some number of nodes meets, or hardly
+        let layout = standard(ranks, 16, [1, 2, 3, 4, 6, 8][machine.random.usize(0..6)], 1, machine.keys);
+        let near =
+            truth(&machine.run(layout, 1, 0.0), metric, bytes).expect("measured") * (0.8 + 0.6 * machine.random.f64());
+        let limit = match metric {
+            Metric::Latency(_, quantile) => Limit::Latency(quantile, near),
+            Metric::Iteration => Limit::Rate(1e9 / near),
+        };
+        let ops = vec![OPS[PUT]];
+        let question = Question { ranks, clients_per_node: Some(16), tensor_bytes: bytes, ops, limits: vec![limit] };
+        let most = [2, 4, 8, 16][machine.random.usize(0..4)];
+        let found = answer(runs, &question, Some(most));
+        // the truth of a choice: without a level of its own
+        let mut holds =
+            |layout: Layout| truth(&machine.run(layout, 1, 0.0), metric, bytes).is_some_and(|ns| ns <= near);
+        match &found.answers[0].verdict {
+            Verdict::Met { choice, .. } => {
+                counts[if holds(choice.layout) { 0 } else { 1 }] += 1;
+                let least =
+                    (1..choice.db_nodes()).find(|nodes| holds(Layout { db_nodes: Some(*nodes), ..choice.layout }));
+                more.push(f64::from(choice.db_nodes()) / f64::from(least.unwrap_or(choice.db_nodes())));
+            }
+            Verdict::NotMet(choice) => counts[if holds(choice.layout) { 3 } else { 2 }] += 1,
+            _ => counts[4] += 1,
+        }
+    }
+    (counts, more)
+}
+
+fn simulated() {
+    let all: Vec<_> = (0..MACHINES)
+        .into_par_iter()
+        .map(|seed| {
+            let mut machine = Machine::new(seed);
+            let mut runs = Vec::new();
+            for layout in study(machine.keys) {
+                runs.push(machine.run(layout, 1, RUN_SCATTER));
+            }
+            let (families, _) = family::of_runs(&runs);
+            let mut tallies = Vec::new();
+            for (name, metric) in metrics() {
+                let mut of_study = Tally::default();
+                for bytes in SIZES {
+                    of_study = of_study.merge(left_out(&families[0], metric, bytes));
+                }
+                tallies.push(("left out", name, of_study));
+            }
+            for (how, layouts) in asked(machine.keys) {
+                let true_ones: Vec<(Layout, Run)> =
+                    layouts.into_iter().map(|layout| (layout, machine.run(layout, 1, RUN_SCATTER))).collect();
+                for (name, metric) in metrics() {
+                    let mut tally = Tally::default();
+                    for bytes in SIZES {
+                        let curve = Curve::of(&families[0], metric, Some(bytes));
+                        for (layout, run) in &true_ones {
+                            tally.add(curve.at(layout, bytes), truth(run, metric, bytes).expect("measured"));
+                        }
+                    }
+                    tallies.push((how, name, tally));
+                }
+            }
+            let counts = decisions(&mut machine, &runs);
+            (tallies, counts)
+        })
+        .collect();
+    let mut counts = [0; 5];
+    let mut tallies: Vec<(&str, &str, Tally)> = Vec::new();
+    let mut more = Vec::new();
+    for (of_machine, (of, more_nodes)) in all {
+        more.extend(more_nodes);
+        counts.iter_mut().zip(of).for_each(|(sum, one)| *sum += one);
+        for (how, metric, tally) in of_machine {
+            match tallies.iter_mut().find(|known| (known.0, known.1) == (how, metric)) {
+                Some(known) => known.2 = std::mem::take(&mut known.2).merge(tally),
+                None => tallies.push((how, metric, tally)),
+            }
+        }
+    }
+    println!("| point | figure | asked | shown, % | held by the 90 % interval, % | half width, % | error, % |");
+    println!("|---|---|--:|--:|--:|--:|--:|");
+    tallies.into_iter().for_each(|(how, metric, tally)| tally.print(how, metric));
+    let [right, wrong, right_not, wrong_not, open] = counts;
+    let percent = |part: usize, of: usize| 100.0 * part as f64 / of.max(1) as f64;
+    more.sort_by(f64::total_cmp);
+    let at = |part: f64| more.get((part * more.len() as f64) as usize).copied().unwrap_or(0.0);
+    println!(
+        "\n| answers | met | of these wrong, % | DB nodes / least that do, median (p90) | not met | of these wrong, % | not known |"
+    );
+    println!("|--:|--:|--:|--:|--:|--:|--:|");
+    println!(
+        "| {} | {} | {:.1} | {:.2} ({:.2}) | {} | {:.1} | {open} |",
+        counts.iter().sum::<usize>(),
+        right + wrong,
+        percent(wrong, right + wrong),
+        at(0.5),
+        at(0.9),
+        right_not + wrong_not,
+        percent(wrong_not, right_not + wrong_not)
+    );
+}
+
+fn real(dir: &Path) -> anyhow::Result<()> {
+    let collection = shardscale::collect::gather(dir, &dir.join("report"))?;
+    let (families, _) = family::of_runs(&collection.runs);
+    println!("| store | figure | asked | shown, % | held by the 90 % interval, % | half width, % | error, % |");
+    println!("|---|---|--:|--:|--:|--:|--:|");
+    for (name, metric) in metrics() {
+        let mut of_all = Tally::default();
+        for family in &families {
+            for bytes in family.sizes() {
+                of_all = of_all.merge(left_out(family, metric, bytes));
+            }
+        }
+        of_all.print("all, each point left out", name);
+    }
+    Ok(())
+}
+
+fn main() -> anyhow::Result<()> {
+    match std::env::args().nth(1) {
+        Some(dir) => real(Path::new(&dir))?,
+        None => simulated(),
+    }
+    Ok(())
+}

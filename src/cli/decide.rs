@@ -1,0 +1,59 @@
+//! Flags of `shardscale size` and `shardscale next`.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+
+use shardscale::collect::sizing::question::{Asked, Question};
+
+/// What goes to stdout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum AnswerFormat {
+    /// A few lines for each store.
+    Text,
+    /// Everything, as one JSON object.
+    Json,
+}
+
+/// What is asked, by what was measured.
+#[derive(Debug, Args)]
+pub struct QuestionArgs {
+    /// Folders with runs, measured by one application of the same kind.
+    #[arg(default_value = "out")]
+    pub dirs: Vec<PathBuf>,
+
+    /// File that asks, in TOML: `ranks = 24576`, `tensor_bytes = "1MiB"`, `p99 = "50ms"`, with the names of the flags and _ for -.
+    /// Flags win.
+    #[arg(long, value_name = "FILE")]
+    question: Option<PathBuf>,
+
+    /// Most DB nodes that come into question. Default: 16 times the most that were measured.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub most_db_nodes: Option<u32>,
+
+    /// What goes to stdout.
+    #[arg(long, value_enum, default_value_t = AnswerFormat::Text)]
+    pub format: AnswerFormat,
+
+    // last, since the headings of its flags hold for all that follow
+    #[command(flatten)]
+    asked: Asked,
+}
+
+impl QuestionArgs {
+    /// The question that flags and file ask.
+    ///
+    /// # Errors
+    /// A wrong file, or what is missing.
+    pub fn question(&self) -> Result<Question> {
+        let file = self.question.as_deref().map(Asked::load).transpose()?.unwrap_or_default();
+        self.asked.clone().or(file).into_question()
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct SizeArgs {
+    #[command(flatten)]
+    pub of: QuestionArgs,
+}

@@ -1,0 +1,33 @@
+//! `shardscale size` and `shardscale next`: reads runs, prints what they say of a question.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::Result;
+use shardscale::collect;
+use shardscale::collect::model::Run;
+use shardscale::collect::sizing::{answer, show};
+
+use crate::Exit;
+use crate::cli::{AnswerFormat, SizeArgs};
+
+/// Answers, and ends with whether anything meets what was asked.
+pub fn size(args: &SizeArgs) -> Result<Exit> {
+    let question = args.of.question()?;
+    let runs = runs(&args.of.dirs)?;
+    let answers = answer::answer(&runs, &question, args.of.most_db_nodes);
+    let text = match args.of.format {
+        AnswerFormat::Text => show::text(&answers),
+        AnswerFormat::Json => format!("{}\n", show::json(&answers)),
+    };
+    std::io::stdout().lock().write_all(text.as_bytes())?;
+    Ok(if answers.is_met() { Exit::Success } else { Exit::Problems })
+}
+
+fn runs(dirs: &[PathBuf]) -> Result<Vec<Run>> {
+    let mut all = Vec::new();
+    for dir in dirs {
+        all.extend(collect::gather(dir, &dir.join(collect::REPORT))?.runs);
+    }
+    Ok(all)
+}
