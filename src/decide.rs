@@ -5,23 +5,43 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use shardscale::collect;
+use shardscale::generate::STUDY_FILE;
+use shardscale::next::{self, Wish};
 use shardscale::collect::model::Run;
 use shardscale::collect::sizing::{answer, show};
 
 use crate::Exit;
-use crate::cli::{AnswerFormat, SizeArgs};
+use crate::cli::{AnswerFormat, NextArgs, SizeArgs};
 
 /// Answers, and ends with whether anything meets what was asked.
 pub fn size(args: &SizeArgs) -> Result<Exit> {
     let question = args.of.question()?;
     let runs = runs(&args.of.dirs)?;
     let answers = answer::answer(&runs, &question, args.of.most_db_nodes);
-    let text = match args.of.format {
+    let text = match args.format {
         AnswerFormat::Text => show::text(&answers),
         AnswerFormat::Json => format!("{}\n", show::json(&answers)),
     };
     std::io::stdout().lock().write_all(text.as_bytes())?;
     Ok(if answers.is_met() { Exit::Success } else { Exit::Problems })
+}
+
+/// Proposes runs, and writes their study where that is asked.
+pub fn next(args: &NextArgs) -> Result<Exit> {
+    let question = args.of.question()?;
+    let runs = runs(&args.of.dirs)?;
+    let study = args.study.clone().unwrap_or_else(|| args.of.dirs[0].join(STUDY_FILE));
+    let wish = Wish {
+        question,
+        most_db_nodes: args.of.most_db_nodes,
+        study,
+        budget: args.budget,
+        write: args.write.clone(),
+        config: args.config.clone(),
+    };
+    let found = next::find(&runs, &wish)?;
+    std::io::stdout().lock().write_all(found.text.as_bytes())?;
+    Ok(if found.is_open && found.runs == 0 { Exit::Problems } else { Exit::Success })
 }
 
 fn runs(dirs: &[PathBuf]) -> Result<Vec<Run>> {

@@ -13,13 +13,15 @@
 //! - [`campaign`]: `shardscale submit` and `shardscale status`
 //! - [`lint`]: `shardscale check`
 //! - [`catalogue`] and [`survey`]: `shardscale sites`
-//! - [`collect`]: `shardscale collect`
+//! - [`collect`]: `shardscale collect`, and in it `sizing`: `shardscale size`
+//! - [`next`]: `shardscale next`, which knows both sides
 
 pub mod campaign;
 pub mod catalogue;
 pub mod collect;
 pub mod generate;
 pub mod lint;
+pub mod next;
 pub mod placement;
 pub mod record;
 pub mod scheduler;

@@ -49,6 +49,7 @@ fn main() -> ExitCode {
         cli::Command::Status(args) => jobs::status(&args),
         cli::Command::Collect(args) => collect_runs(&args.into_options()),
         cli::Command::Size(args) => decide::size(&args),
+        cli::Command::Next(args) => decide::next(&args),
         cli::Command::Sites(args) => sites(&args),
         cli::Command::Completions(args) => manual::completions(&args).map(|()| Exit::Success),
         cli::Command::Man(args) => manual::man(&args).map(|()| Exit::Success),

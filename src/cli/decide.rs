@@ -32,10 +32,6 @@ pub struct QuestionArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub most_db_nodes: Option<u32>,
 
-    /// What goes to stdout.
-    #[arg(long, value_enum, default_value_t = AnswerFormat::Text)]
-    pub format: AnswerFormat,
-
     // last, since the headings of its flags hold for all that follow
     #[command(flatten)]
     asked: Asked,
@@ -54,6 +50,32 @@ impl QuestionArgs {
 
 #[derive(Debug, Args)]
 pub struct SizeArgs {
+    /// What goes to stdout.
+    #[arg(long, value_enum, default_value_t = AnswerFormat::Text)]
+    pub format: AnswerFormat,
+
+    #[command(flatten)]
+    pub of: QuestionArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct NextArgs {
+    /// Most that the proposed runs may cost together, in the charge unit of the study's site, or in node-hours where it charges nothing.
+    #[arg(long, value_name = "UNITS", default_value_t = 100.0)]
+    pub budget: f64,
+
+    /// Write a study of the proposed runs, for `shardscale gen --study FILE`.
+    #[arg(long, value_name = "FILE")]
+    pub write: Option<PathBuf>,
+
+    /// Study that made the runs, with its site. Default: study.toml in the first folder.
+    #[arg(long, value_name = "FILE")]
+    pub study: Option<PathBuf>,
+
+    /// Folder whose site-configs/ wins over the sites that ship.
+    #[arg(long, value_name = "DIR", env = "SHARDSCALE_CONFIG", value_parser = super::parse_config)]
+    pub config: Option<PathBuf>,
+
     #[command(flatten)]
     pub of: QuestionArgs,
 }

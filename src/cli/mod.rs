@@ -15,7 +15,7 @@ use clap::{Parser, Subcommand};
 pub use campaign::{RehearseArgs, StatusArgs, StatusFormat, SubmitArgs};
 pub use check::CheckArgs;
 pub use collect::CollectArgs;
-pub use decide::{AnswerFormat, SizeArgs};
+pub use decide::{AnswerFormat, NextArgs, SizeArgs};
 pub use generate::GenArgs;
 pub use manual::{CompletionsArgs, ManArgs};
 pub use sites::{SitesArgs, SitesCommand};
@@ -66,6 +66,11 @@ pub enum Command {
     /// Every answer has an interval, and says whether it was measured, lies between measured points or beyond them. Ends with exit
     /// code 0 when some store meets all that is asked, 3 when none does or what was measured does not tell.
     Size(Box<SizeArgs>),
+    /// Say which further runs would decide what `size` leaves open, for the fewest node-hours.
+    ///
+    /// Each is one that the study's site admits. Ends with exit code 0 when nothing is open or runs are proposed, 3 when no run within
+    /// the budget would tell more.
+    Next(Box<NextArgs>),
     /// List the machines that this program knows; show one, check or start a site file of your own.
     Sites(SitesArgs),
     /// Print the script that makes a shell complete commands, flags and words, such as `source <(shardscale completions bash)`.

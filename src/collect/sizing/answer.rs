@@ -123,8 +123,7 @@ impl Answers {
 /// Answers `question` by these runs; at most `most_db_nodes` are looked at.
 pub fn answer(runs: &[Run], question: &Question, most_db_nodes: Option<u32>) -> Answers {
     let (families, left_out) = super::family::of_runs(runs);
-    let per_node = families.iter().flat_map(|family| family.measured(|layout| layout.clients_per_node)).max();
-    let question = Question { clients_per_node: question.clients_per_node.or(per_node), ..question.clone() };
+    let question = with_clients_per_node(&families, question);
     let mut answers: Vec<Answer> =
         families.iter().map(|family| Search::new(family, &question).answer(most_db_nodes)).collect();
     let order = |answer: &Answer| match &answer.verdict {
@@ -135,6 +134,12 @@ pub fn answer(runs: &[Run], question: &Question, most_db_nodes: Option<u32>) -> 
     };
     answers.sort_by(|a, b| order(a).cmp(&order(b)).then_with(|| a.label.cmp(&b.label)));
     Answers { question, answers, left_out, confidence: CONFIDENCE }
+}
+
+/// The question with as many clients per node as were measured at most, where it does not say.
+pub fn with_clients_per_node(families: &[Family<'_>], question: &Question) -> Question {
+    let per_node = families.iter().flat_map(|family| family.measured(|layout| layout.clients_per_node)).max();
+    Question { clients_per_node: question.clients_per_node.or(per_node), ..question.clone() }
 }
 
 /// The limits of a question as times of a family: for each the metric and the most that it may be, in ns.
@@ -156,6 +161,7 @@ pub fn needs(family: &Family<'_>, question: &Question) -> Vec<(Limit, Metric, f6
 }
 
 /// One family, one question.
+#[derive(Clone)]
 pub struct Search<'a> {
     family: &'a Family<'a>,
     question: &'a Question,
@@ -172,6 +178,10 @@ impl<'a> Search<'a> {
         let slots =
             if family.keys == Keys::Hash { (0..question.ranks).map(slots::of_rank).collect() } else { Vec::new() };
         Search { family, question, needs, curves, slots }
+    }
+
+    pub fn family(&self) -> &'a Family<'a> {
+        self.family
     }
 
     /// The store of so many nodes and servers for the ranks that are asked for.
@@ -203,11 +213,37 @@ impl<'a> Search<'a> {
         Choice { layout, figures: self.needs.iter().map(figure).collect() }
     }
 
+    /// Points that the laws rest on; of several times the least.
+    pub fn points(&self) -> usize {
+        self.curves.values().map(|curve| curve.points(self.question.tensor_bytes)).min().unwrap_or(0)
+    }
+
+    /// Whether this layout was measured at the size in question.
+    pub fn has(&self, layout: &Layout) -> bool {
+        self.curves.values().all(|curve| curve.has(layout, self.question.tensor_bytes))
+    }
+
+    /// The store for what is asked that is nearest to what was measured.
+    pub fn likely(&self) -> Layout {
+        let points = &self.family.points;
+        let nodes = points.iter().filter_map(|point| point.layout.db_nodes).max();
+        self.layout(nodes, points.iter().map(|point| point.layout.servers_per_node).max().unwrap_or(1))
+    }
+
+    /// As if `layout` had been measured, and found so many deviations from what is expected.
+    pub fn measure(&mut self, layout: &Layout, deviations: f64) {
+        let counts = layout.ranks_per_server();
+        for (metric, curve) in &mut self.curves {
+            curve.measure(layout, layout.load(&counts, metric.whose()), self.question.tensor_bytes, deviations);
+        }
+    }
+
     fn answer(&self, most_db_nodes: Option<u32>) -> Answer {
         Answer { label: self.family.label.clone(), verdict: self.verdict(most_db_nodes) }
     }
 
-    fn verdict(&self, most_db_nodes: Option<u32>) -> Verdict {
+    /// The verdict on this family.
+    pub fn verdict(&self, most_db_nodes: Option<u32>) -> Verdict {
         if self.needs.is_empty() {
             return Verdict::Unknown(Unknown::NoSuch);
         }

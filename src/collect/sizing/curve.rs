@@ -81,6 +81,7 @@ pub enum Unknown {
 }
 
 /// One size of a curve.
+#[derive(Clone)]
 struct AtSize {
     bytes: u64,
     observations: Vec<Observed>,
@@ -90,6 +91,7 @@ struct AtSize {
     growth: OnceLock<f64>,
 }
 
+#[derive(Clone)]
 struct Observed {
     layout: Layout,
     load: Load,
@@ -104,6 +106,7 @@ impl Observed {
 }
 
 /// A metric of a family against load and size.
+#[derive(Clone)]
 pub struct Curve {
     metric: Metric,
     sizes: Vec<AtSize>,
@@ -189,6 +192,31 @@ impl Curve {
     }
 }
 
+impl Curve {
+    /// Points at `bytes`, or at the sizes around it.
+    pub fn points(&self, bytes: u64) -> usize {
+        let around = neighbours(&self.sizes, bytes);
+        around.map_or(0, |(low, high)| self.sizes[low].observations.len().min(self.sizes[high].observations.len()))
+    }
+
+    pub fn has(&self, layout: &Layout, bytes: u64) -> bool {
+        let at = self.sizes.iter().find(|size| size.bytes == bytes);
+        at.is_some_and(|size| size.observations.iter().any(|one| one.layout == *layout))
+    }
+
+    /// As if `layout` had been measured at `bytes`, or at the sizes around it, so many deviations from what is expected.
+    pub fn measure(&mut self, layout: &Layout, load: Load, bytes: u64, deviations: f64) {
+        let Some((low, high)) = neighbours(&self.sizes, bytes) else { return };
+        for at in if low == high { vec![low] } else { vec![low, high] } {
+            let size = &mut self.sizes[at];
+            let (log, deviation) = size.guess(&load);
+            size.observations.push(Observed { layout: *layout, load, logs: vec![log + deviations * deviation] });
+            size.fit();
+            size.growth = OnceLock::new();
+        }
+    }
+}
+
 /// Indices of the sizes at or around `bytes`; `None` outside.
 fn neighbours(sizes: &[AtSize], bytes: u64) -> Option<(usize, usize)> {
     let high = sizes.iter().position(|size| size.bytes >= bytes)?;
@@ -212,6 +240,18 @@ pub fn student(freedom: f64) -> f64 {
 impl AtSize {
     fn fit(&mut self) {
         self.ensemble = Ensemble::of(&self.points());
+    }
+
+    /// What a point would bring, and how far it may be off, in logarithms; where there is no law yet, as the nearest point and by
+    /// half or twice as much.
+    fn guess(&self, load: &Load) -> (f64, f64) {
+        if let Some(laws) = &self.ensemble {
+            let foretold = laws.at(load);
+            return (foretold.log, foretold.variance.sqrt());
+        }
+        let distance = |one: &&Observed| one.load.iter().zip(load).map(|(a, b)| (a / b).ln().abs()).sum::<f64>();
+        let nearest = self.observations.iter().min_by(|a, b| distance(a).total_cmp(&distance(b)));
+        (nearest.map_or(0.0, Observed::mean), std::f64::consts::LN_2)
     }
 
     fn growth(&self) -> f64 {

@@ -52,7 +52,8 @@ fn lines(answers: &Answers, answer: &Answer) -> Vec<String> {
     lines
 }
 
-fn headline(verdict: &Verdict) -> String {
+/// The verdict in a line.
+pub fn headline(verdict: &Verdict) -> String {
     match verdict {
         Verdict::Met { choice, may_do } => {
             let less = match *may_do < choice.db_nodes() {
@@ -63,7 +64,7 @@ fn headline(verdict: &Verdict) -> String {
         }
         Verdict::NotMet(choice) => format!("cannot be met; nearest is {}", store(choice)),
         Verdict::Undecided(choice) => {
-            format!("not known; nearest is {}. `shardscale next` names runs that tell", store(choice))
+            format!("not known; nearest is {}", store(choice))
         }
         Verdict::Unknown(why) => format!("not known: {}", reason(why)),
     }
