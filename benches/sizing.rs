@@ -1,6 +1,7 @@
 //! How far `shardscale size` can be trusted: its intervals and its "met" against stores whose truth is known, and against real runs.
 //!
 //!     cargo run --release --example sizing              # 60 simulated machines
+//!     cargo run --release --example sizing -- next      # what `shardscale next` needs of the node-hours of a whole grid
 //!     cargo run --release --example sizing -- out/      # each point of real runs, foretold by the others
 //!
 //! A simulated machine is a queueing network, event by event, and not the law that is fitted: every rank has its own delay, the
@@ -16,10 +17,11 @@ use std::path::Path;
 use rayon::prelude::*;
 use shardscale::collect::model::{Measured, OpResult, Run, SizeResult, Source, State};
 use shardscale::collect::params::{Params, Value};
-use shardscale::collect::sizing::answer::{Verdict, answer};
+use shardscale::collect::sizing::answer::{Search, Verdict, answer};
 use shardscale::collect::sizing::curve::{Curve, Unknown};
 use shardscale::collect::sizing::family::{self, Family, Metric};
 use shardscale::collect::sizing::layout::{Keys, Layout};
+use shardscale::collect::sizing::next::{self, Candidate};
 use shardscale::collect::sizing::question::{Limit, Quantile, Question};
 use shardscale::collect::stats::Summary;
 use shardscale::record::op::Op;
@@ -424,9 +426,113 @@ fn real(dir: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// How points are chosen.
+#[derive(Clone, Copy, PartialEq)]
+enum Order {
+    Proposed,
+    Random,
+    CheapestFirst,
+}
+
+/// The part of the grid's node-hours after which the answer was there: as few DB nodes, or less than a tenth more, as the whole grid
+/// says, or decided. Begins with the four cheapest points. With it whether a store that was then called enough is not.
+fn hours_to_answer(machine: &mut Machine, order: Order, question: &Question, near: f64, metric: Metric) -> (f64, bool) {
+    let grid: Vec<Run> = study(machine.keys).into_iter().map(|layout| machine.run(layout, 1, RUN_SCATTER)).collect();
+    let cost = |layout: &Layout| f64::from(layout.client_nodes() + layout.db_nodes.unwrap_or(0));
+    let all: f64 = study(machine.keys).iter().map(cost).sum();
+    let verdict = |runs: &[Run]| answer(runs, question, Some(16)).answers[0].verdict.clone();
+    let best = verdict(&grid);
+    let mut open: Vec<(Layout, Run)> = study(machine.keys).into_iter().zip(grid).collect();
+    open.sort_by(|a, b| cost(&a.0).total_cmp(&cost(&b.0)));
+    let mut rest = open.split_off(4);
+    let (mut spent, mut runs) = (
+        open.iter().map(|(layout, _)| cost(layout)).sum::<f64>(),
+        open.into_iter().map(|(_, run)| run).collect::<Vec<_>>(),
+    );
+    loop {
+        let now = verdict(&runs);
+        let is_same = match (&now, &best) {
+            (Verdict::Met { choice, .. }, Verdict::Met { choice: best, .. }) => {
+                f64::from(choice.db_nodes()) <= 1.1 * f64::from(best.db_nodes())
+            }
+            (Verdict::NotMet(_), Verdict::NotMet(_)) => true,
+            _ => next::is_decided(&now),
+        };
+        if is_same || rest.is_empty() {
+            let holds = |layout: Layout, machine: &mut Machine| {
+                truth(&machine.run(layout, 1, 0.0), metric, question.tensor_bytes).is_some_and(|ns| ns <= near)
+            };
+            let is_wrong = matches!(&now, Verdict::Met { choice, .. } if !holds(choice.layout, machine));
+            return (spent / all, is_wrong);
+        }
+        let at = match order {
+            Order::CheapestFirst => 0,
+            Order::Random => machine.random.usize(0..rest.len()),
+            Order::Proposed => {
+                let (families, _) = family::of_runs(&runs);
+                let search = Search::new(&families[0], question);
+                let candidates: Vec<Candidate> =
+                    rest.iter().map(|(layout, _)| Candidate { layout: *layout, cost: cost(layout) }).collect();
+                let proposed = next::propose(&search, &candidates, f64::INFINITY, Some(16));
+                let first = proposed.and_then(|proposed| proposed.points.first().map(|point| point.layout));
+                rest.iter().position(|(layout, _)| Some(*layout) == first).unwrap_or(0)
+            }
+        };
+        let (layout, run) = rest.remove(at);
+        spent += cost(&layout);
+        runs.push(run);
+    }
+}
+
+fn next_against_grid() {
+    println!("part of the grid's node-hours after which the answer is the grid's, or decided, in % of the questions");
+    println!("| order | 10 % | 20 % | 30 % | 40 % | 50 % | 75 % | 100 % | median | called enough and is not, % |");
+    println!("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|");
+    for (name, order) in
+        [("next", Order::Proposed), ("cheapest first", Order::CheapestFirst), ("random", Order::Random)]
+    {
+        let found: Vec<(f64, bool)> = (0..MACHINES)
+            .into_par_iter()
+            .flat_map_iter(|seed| {
+                let mut machine = Machine::new(seed);
+                let mut parts = Vec::new();
+                for _ in 0..3 {
+                    let ranks = [192, 256, 512][machine.random.usize(0..3)];
+                    let bytes = SIZES[machine.random.usize(0..3)];
+                    let (_, metric) = metrics()[[0, 3][machine.random.usize(0..2)]];
+                    let layout = standard(ranks, 16, [2, 3, 4, 6, 8][machine.random.usize(0..5)], 1, machine.keys);
+                    let near = truth(&machine.run(layout, 1, 0.0), metric, bytes).expect("measured")
+                        * (0.9 + 0.3 * machine.random.f64());
+                    let limit = match metric {
+                        Metric::Latency(_, quantile) => Limit::Latency(quantile, near),
+                        Metric::Iteration => Limit::Rate(1e9 / near),
+                    };
+                    let question = Question {
+                        ranks,
+                        clients_per_node: Some(16),
+                        tensor_bytes: bytes,
+                        ops: vec![OPS[PUT]],
+                        limits: vec![limit],
+                    };
+                    parts.push(hours_to_answer(&mut machine, order, &question, near, metric));
+                }
+                parts
+            })
+            .collect();
+        let within =
+            |part: f64| 100.0 * found.iter().filter(|(needed, _)| *needed <= part).count() as f64 / found.len() as f64;
+        let mut parts: Vec<f64> = found.iter().map(|(part, _)| *part).collect();
+        parts.sort_by(f64::total_cmp);
+        let wrong = 100.0 * found.iter().filter(|(_, is_wrong)| *is_wrong).count() as f64 / found.len() as f64;
+        let columns = [0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0].map(|part| format!("{:.0}", within(part))).join(" | ");
+        println!("| {name} | {columns} | {:.0} % | {wrong:.1} |", parts[parts.len() / 2] * 100.0);
+    }
+}
+
 fn main() -> anyhow::Result<()> {
-    match std::env::args().nth(1) {
-        Some(dir) => real(Path::new(&dir))?,
+    match std::env::args().nth(1).as_deref() {
+        Some("next") => next_against_grid(),
+        Some(dir) => real(Path::new(dir))?,
         None => simulated(),
     }
     Ok(())

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use shardscale::collect;
-use shardscale::generate::STUDY_FILE;
-use shardscale::next::{self, Wish};
 use shardscale::collect::model::Run;
 use shardscale::collect::sizing::{answer, show};
+use shardscale::generate::STUDY_FILE;
+use shardscale::next::{self, Wish};
 
 use crate::Exit;
 use crate::cli::{AnswerFormat, NextArgs, SizeArgs};

@@ -71,11 +71,16 @@ pub fn find(runs: &[Run], wish: &Wish) -> Result<Next> {
         }
         is_open = true;
         let base = base(&study, family, &question, &verdict)?;
-        let planned = plan(&base, &layouts(&search, &verdict), wish).with_context(|| format!("cannot plan runs of {}", family.label))?;
+        let planned = plan(&base, &layouts(&search, &verdict), wish)
+            .with_context(|| format!("cannot plan runs of {}", family.label))?;
         unit.clone_from(&planned.unit);
         let found = propose(&search, &planned.candidates, wish.budget - cost, wish.most_db_nodes);
         let Some(proposal) = found.filter(|proposal| !proposal.points.is_empty()) else {
-            let _ = writeln!(text, "  no run within the budget of {} and the limits of the site would narrow it", short(wish.budget));
+            let _ = writeln!(
+                text,
+                "  no run within the budget of {} and the limits of the site would narrow it",
+                short(wish.budget)
+            );
             continue;
         };
         cost += proposal.points.iter().map(|point| point.cost).sum::<f64>();
@@ -113,19 +118,17 @@ fn said(proposal: &Proposal, unit: &str) -> String {
         None => "beyond all bounds".to_owned(),
     };
     for point in &proposal.points {
-        let Layout { clients_per_node, .. } = point.layout;
-        let store = match point.layout.db_nodes {
-            Some(nodes) => format!(", {nodes} DB nodes x {} servers", point.layout.servers_per_node),
-            None => format!(", {} servers a node", point.layout.servers_per_node),
-        };
-        let nodes = point.layout.client_nodes();
-        let _ = writeln!(text, "  run {nodes} client nodes x {clients_per_node} ranks{store}: {} {unit}", short(point.cost));
+        let nodes = show::count(point.layout.client_nodes(), "client node");
+        let store = show::store(&point.layout);
+        let ranks = point.layout.clients_per_node;
+        let _ = writeln!(text, "  run {nodes} x {ranks} ranks, {store}: {} {unit}", short(point.cost));
     }
     let expected = match &proposal.expected {
         Verdict::Unknown(_) => "it stays open".to_owned(),
         verdict => format!("if they come out as expected: {}", show::headline(verdict)),
     };
-    let _ = writeln!(text, "  the interval reaches {} now, {} then; {expected}", reach(proposal.now), reach(proposal.then));
+    let _ =
+        writeln!(text, "  the interval reaches {} now, {} then; {expected}", reach(proposal.now), reach(proposal.then));
     text
 }
 
@@ -160,7 +163,8 @@ fn layouts(search: &Search<'_>, verdict: &Verdict) -> Vec<Layout> {
     let (family, likely) = (search.family(), search.likely());
     let doubled = |measured: Vec<u32>, up_to: u32| -> BTreeSet<u32> {
         let largest = measured.last().copied().unwrap_or(1).max(1);
-        let steps = std::iter::successors(Some(largest), |value| value.checked_mul(2)).take_while(|value| *value < up_to);
+        let steps =
+            std::iter::successors(Some(largest), |value| value.checked_mul(2)).take_while(|value| *value < up_to);
         measured.iter().copied().chain(steps).chain([up_to]).filter(|value| *value > 0).collect()
     };
     let nodes = doubled(family.measured(Layout::client_nodes), likely.client_nodes());
@@ -171,7 +175,12 @@ fn layouts(search: &Search<'_>, verdict: &Verdict) -> Vec<Layout> {
         (None, _) => vec![None],
         (Some(_), Verdict::Met { choice, may_do }) => {
             let middle = (choice.db_nodes() + may_do) / 2;
-            doubled(measured, choice.db_nodes()).into_iter().chain([*may_do, middle]).filter(|nodes| *nodes > 0).map(Some).collect()
+            doubled(measured, choice.db_nodes())
+                .into_iter()
+                .chain([*may_do, middle])
+                .filter(|nodes| *nodes > 0)
+                .map(Some)
+                .collect()
         }
         (Some(_), verdict) => {
             let most = verdict.choice().map_or(2 * likely.db_nodes.unwrap_or(1), |choice| choice.db_nodes());
@@ -215,10 +224,17 @@ fn axes(base: &StudyFile, layout: &Layout) -> StudyFile {
     study
 }
 
-/// One study of these, which differ in their axes.
+/// One study of these, which differ in their axes only.
 fn together(studies: &[StudyFile]) -> Result<StudyFile> {
     let (first, rest) = studies.split_first().context("no run")?;
-    Ok(StudyFile { include: rest.iter().map(|study| study.axes.clone()).collect(), ..first.clone() })
+    let list = |study: &StudyFile| toml::Table::try_from(&study.axes).context("cannot list the study's axes");
+    let all = list(first)?;
+    let differing = |study: &StudyFile| {
+        let mut axes = list(study)?;
+        axes.retain(|key, value| all.get(key) != Some(value));
+        axes.try_into().context("cannot read the axes back")
+    };
+    Ok(StudyFile { include: rest.iter().map(differing).collect::<Result<_>>()?, ..first.clone() })
 }
 
 struct Costed {
@@ -232,7 +248,11 @@ fn plan(base: &StudyFile, layouts: &[Layout], wish: &Wish) -> Result<Costed> {
         return Ok(Costed { candidates: Vec::new(), unit: "node-hours".to_owned() });
     }
     let studies: Vec<StudyFile> = layouts.iter().map(|layout| axes(base, layout)).collect();
-    let mut file = tempfile::Builder::new().prefix("shardscale-next-").suffix(".toml").tempfile().context("cannot make a temporary file")?;
+    let mut file = tempfile::Builder::new()
+        .prefix("shardscale-next-")
+        .suffix(".toml")
+        .tempfile()
+        .context("cannot make a temporary file")?;
     let text = toml::to_string(&together(&studies)?).context("cannot encode the study")?;
     std::io::Write::write_all(&mut file, text.as_bytes()).context("cannot write a temporary file")?;
     let request = Request {
@@ -249,12 +269,14 @@ fn plan(base: &StudyFile, layouts: &[Layout], wish: &Wish) -> Result<Costed> {
         bail!("the site admits none of the runs: {}", reasons.first().map_or("no reason is known", String::as_str));
     }
     let hours = |planned: &Planned| {
-        f64::from(planned.manifest.expect.nodes) * f64::from(planned.manifest.expect.walltime_s.unwrap_or(3600)) / 3600.0
+        f64::from(planned.manifest.expect.nodes) * f64::from(planned.manifest.expect.walltime_s.unwrap_or(3600))
+            / 3600.0
     };
     let cost = |layout: &Layout| {
         let of = plan.planned.iter().filter(|planned| {
             let job = &planned.manifest.job;
-            (job.client_nodes, job.clients_per_node, job.servers_per_node) == (layout.client_nodes(), layout.clients_per_node, layout.servers_per_node)
+            (job.client_nodes, job.clients_per_node, job.servers_per_node)
+                == (layout.client_nodes(), layout.clients_per_node, layout.servers_per_node)
                 && (layout.db_nodes.is_none() || job.db_nodes == layout.db_nodes)
         });
         of.map(|planned| planned.cost.unwrap_or_else(|| hours(planned))).sum::<f64>()

@@ -73,7 +73,7 @@ pub enum Verdict {
     Met { choice: Choice, may_do: u32 },
     /// With 95 % confidence by none; the nearest one.
     NotMet(Choice),
-    /// What was measured does not tell: the store that came nearest.
+    /// What was measured does not tell: the least store that does if all is as expected, or the one that comes nearest.
     Undecided(Choice),
     /// Nothing is known of it.
     Unknown(Unknown),
@@ -290,12 +290,14 @@ impl<'a> Search<'a> {
         if let Some(choice) = choices.iter().find(|choice| choice.is_met()) {
             return Verdict::Met { choice: choice.clone(), may_do };
         }
-        let room = |choice: &&Choice| choice.decisive().headroom().unwrap_or(0.0);
+        let room = |choice: &Choice| choice.decisive().headroom().unwrap_or(0.0);
         let (broken, open): (Vec<&Choice>, Vec<&Choice>) = choices.iter().partition(|choice| choice.is_broken());
         let nearest = |of: &[&Choice]| of.iter().copied().max_by(|a, b| room(a).total_cmp(&room(b))).cloned();
         let known: Vec<&Choice> =
             open.iter().copied().filter(|choice| choice.figures.iter().all(|figure| figure.found.is_ok())).collect();
-        match (nearest(&known), open.first(), nearest(&broken)) {
+        // the least that does if all is as is expected
+        let likely = known.iter().copied().find(|choice| room(choice) >= 1.0).cloned().or_else(|| nearest(&known));
+        match (likely, open.first(), nearest(&broken)) {
             (Some(choice), ..) => Verdict::Undecided(choice),
             // one of its figures is not known
             (None, Some(choice), _) => Verdict::Unknown(

@@ -44,14 +44,21 @@ pub struct Proposal {
 /// Whether nothing is left to be found out.
 pub fn is_decided(verdict: &Verdict) -> bool {
     match verdict {
-        Verdict::Met { choice, may_do } => f64::from(choice.db_nodes() - may_do) <= NARROW * f64::from(choice.db_nodes()),
+        Verdict::Met { choice, may_do } => {
+            f64::from(choice.db_nodes() - may_do) <= NARROW * f64::from(choice.db_nodes())
+        }
         Verdict::NotMet(_) | Verdict::Unknown(Unknown::NoSuch) => true,
         Verdict::Undecided(_) | Verdict::Unknown(_) => false,
     }
 }
 
 /// The points of `candidates` that would decide what `search` leaves open, for at most `budget`; `None` where nothing is open.
-pub fn propose(search: &Search<'_>, candidates: &[Candidate], budget: f64, most_db_nodes: Option<u32>) -> Option<Proposal> {
+pub fn propose(
+    search: &Search<'_>,
+    candidates: &[Candidate],
+    budget: f64,
+    most_db_nodes: Option<u32>,
+) -> Option<Proposal> {
     let mut search = search.clone();
     let mut verdict = search.verdict(most_db_nodes);
     if is_decided(&verdict) {
@@ -102,7 +109,8 @@ fn target(search: &Search<'_>, verdict: &Verdict) -> Layout {
 /// Half width of the deciding figure, in logarithms.
 fn width(search: &Search<'_>, target: &Layout) -> f64 {
     let widest = |choice: Choice| {
-        let widths = choice.figures.iter().map(|figure| figure.found.as_ref().map_or(NOTHING_KNOWN, |found| found.width().ln()));
+        let widths =
+            choice.figures.iter().map(|figure| figure.found.as_ref().map_or(NOTHING_KNOWN, |found| found.width().ln()));
         widths.fold(0.0, f64::max).min(NOTHING_KNOWN)
     };
     widest(search.try_out(*target))

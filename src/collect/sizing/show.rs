@@ -6,6 +6,7 @@ use super::answer::{Answer, Answers, Choice, Figure, Verdict};
 use super::curve::{Basis, Unknown, WIDEST};
 use super::family::Metric;
 use super::law::Station;
+use super::layout::Layout;
 use super::question::{Limit, show_ns};
 use crate::collect::report::number::short;
 use crate::collect::report::table::{WIDTH, plain};
@@ -60,26 +61,33 @@ pub fn headline(verdict: &Verdict) -> String {
                 true => format!("; {may_do} may do"),
                 false => String::new(),
             };
-            format!("met by {}{less}", store(choice))
+            format!("met by {}{less}", store(&choice.layout))
         }
-        Verdict::NotMet(choice) => format!("cannot be met; nearest is {}", store(choice)),
-        Verdict::Undecided(choice) => {
-            format!("not known; nearest is {}", store(choice))
-        }
+        Verdict::NotMet(choice) => format!("cannot be met; nearest is {}", store(&choice.layout)),
+        Verdict::Undecided(choice) => match choice.decisive().headroom() {
+            Some(room) if room >= 1.0 => {
+                format!("not known; as the middle of the interval has it, {} will do", store(&choice.layout))
+            }
+            _ => format!("not known; nearest is {}", store(&choice.layout)),
+        },
         Verdict::Unknown(why) => format!("not known: {}", reason(why)),
     }
 }
 
 /// The store in words.
-pub fn store(choice: &Choice) -> String {
-    let count = |count: u32, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
-    let servers = choice.layout.servers_per_node;
-    match (choice.layout.db_nodes, choice.layout.is_colocated) {
+pub fn store(layout: &Layout) -> String {
+    let servers = layout.servers_per_node;
+    match (layout.db_nodes, layout.is_colocated) {
         (Some(nodes), _) if servers == 1 => count(nodes, "DB node"),
         (Some(nodes), _) => format!("{} x {}", count(nodes, "DB node"), count(servers, "server")),
         (None, true) => format!("{} on each application node", count(servers, "server")),
         (None, false) => "files".to_owned(),
     }
+}
+
+/// `1 run`, `2 runs`.
+pub fn count(count: u32, one: &str) -> String {
+    format!("{count} {one}{}", if count == 1 { "" } else { "s" })
 }
 
 fn said(answers: &Answers, figure: &Figure) -> String {
