@@ -6,16 +6,17 @@ use std::path::PathBuf;
 use anyhow::Result;
 use shardscale::collect;
 use shardscale::collect::model::Run;
+use shardscale::collect::sizing::question::Question;
 use shardscale::collect::sizing::{answer, show};
-use shardscale::generate::STUDY_FILE;
+use shardscale::generate::{self, STUDY_FILE};
 use shardscale::next::{self, Wish};
 
 use crate::Exit;
-use crate::cli::{AnswerFormat, NextArgs, SizeArgs};
+use crate::cli::{AnswerFormat, NextArgs, QuestionArgs, SizeArgs};
 
 /// Answers, and ends with whether anything meets what was asked.
 pub fn size(args: &SizeArgs) -> Result<Exit> {
-    let question = args.of.question()?;
+    let question = question(&args.of)?;
     let runs = runs(&args.of.dirs)?;
     let answers = answer::answer(&runs, &question, args.of.most_db_nodes);
     let text = match args.format {
@@ -28,7 +29,7 @@ pub fn size(args: &SizeArgs) -> Result<Exit> {
 
 /// Proposes runs, and writes their study where that is asked.
 pub fn next(args: &NextArgs) -> Result<Exit> {
-    let question = args.of.question()?;
+    let question = question(&args.of)?;
     let runs = runs(&args.of.dirs)?;
     let study = args.study.clone().unwrap_or_else(|| args.of.dirs[0].join(STUDY_FILE));
     let wish = Wish {
@@ -42,6 +43,12 @@ pub fn next(args: &NextArgs) -> Result<Exit> {
     let found = next::find(&runs, &wish)?;
     std::io::stdout().lock().write_all(found.text.as_bytes())?;
     Ok(if found.is_open && found.runs == 0 { Exit::Problems } else { Exit::Success })
+}
+
+/// What flags alone show to be wrong is wrong usage; what a file says is not.
+fn question(args: &QuestionArgs) -> Result<Question> {
+    let asked = args.asked()?;
+    generate::usage(asked.into_question())
 }
 
 fn runs(dirs: &[PathBuf]) -> Result<Vec<Run>> {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 
-use shardscale::collect::sizing::question::{Asked, Question};
+use shardscale::collect::sizing::question::Asked;
 
 /// What goes to stdout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -38,13 +38,13 @@ pub struct QuestionArgs {
 }
 
 impl QuestionArgs {
-    /// The question that flags and file ask.
+    /// What flags and file ask together.
     ///
     /// # Errors
-    /// A wrong file, or what is missing.
-    pub fn question(&self) -> Result<Question> {
+    /// A wrong file.
+    pub fn asked(&self) -> Result<Asked> {
         let file = self.question.as_deref().map(Asked::load).transpose()?.unwrap_or_default();
-        self.asked.clone().or(file).into_question()
+        Ok(self.asked.clone().or(file))
     }
 }
 

@@ -15,7 +15,7 @@ use clap::{Parser, Subcommand};
 pub use campaign::{RehearseArgs, StatusArgs, StatusFormat, SubmitArgs};
 pub use check::CheckArgs;
 pub use collect::CollectArgs;
-pub use decide::{AnswerFormat, NextArgs, SizeArgs};
+pub use decide::{AnswerFormat, NextArgs, QuestionArgs, SizeArgs};
 pub use generate::GenArgs;
 pub use manual::{CompletionsArgs, ManArgs};
 pub use sites::{SitesArgs, SitesCommand};

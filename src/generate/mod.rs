@@ -23,7 +23,7 @@ pub use changes::{Change, Changes, summary};
 pub use plan::{Plan, Planned, PlannedPack, Refusal};
 pub use show::{Arrangement, dry_run};
 pub use study_file::FILE as STUDY_FILE;
-pub use usage::WrongUsage;
+pub use usage::{WrongUsage, usage};
 
 use crate::study::{Axes, Settings};
 

@@ -217,6 +217,38 @@ impl Curve {
     }
 }
 
+/// All that an answer at a size rests on, for a page that answers by itself.
+pub struct Sized<'a> {
+    pub bytes: u64,
+    pub laws: Option<&'a Ensemble>,
+    pub growth: f64,
+    /// Least and most ranks at each station.
+    pub ranges: [(f64, f64); Station::ALL.len()],
+    /// (layout, mean of the repeats in ln ns, repeats).
+    pub measured: Vec<(Layout, f64, usize)>,
+    /// Variance of a repeat, and its degrees of freedom, where there are enough.
+    pub of_repeats: Option<(f64, f64)>,
+}
+
+impl Curve {
+    /// What every size rests on.
+    pub fn sized(&self) -> impl Iterator<Item = Sized<'_>> {
+        self.sizes.iter().map(|size| Sized {
+            bytes: size.bytes,
+            laws: size.ensemble.as_ref(),
+            growth: size.growth(),
+            ranges: Station::ALL.map(|station| size.range(station)),
+            measured: size.observations.iter().map(|one| (one.layout, one.mean(), one.logs.len())).collect(),
+            of_repeats: size.of_repeats(),
+        })
+    }
+
+    /// Variance of the straight line between two sizes, in logarithms.
+    pub fn between_sizes(&self) -> Option<f64> {
+        self.between_sizes
+    }
+}
+
 /// Indices of the sizes at or around `bytes`; `None` outside.
 fn neighbours(sizes: &[AtSize], bytes: u64) -> Option<(usize, usize)> {
     let high = sizes.iter().position(|size| size.bytes >= bytes)?;
@@ -276,9 +308,7 @@ impl AtSize {
         let laws = self.ensemble.as_ref().ok_or(Unknown::Few(self.observations.len()))?;
         let mut beyond = 1.0;
         for station in Station::ALL {
-            let ranks = |one: &Observed| one.load[station as usize];
-            let least = self.observations.iter().map(ranks).fold(f64::INFINITY, f64::min);
-            let most = self.observations.iter().map(ranks).fold(0.0, f64::max);
+            let (least, most) = self.range(station);
             let asked = load[station as usize];
             let factor = (asked / most).max(least / asked);
             if factor > SAME && most < least * SAME {
@@ -295,20 +325,29 @@ impl AtSize {
         Ok(Known { log: foretold.log, variance: foretold.variance + reach, freedom: foretold.freedom, basis })
     }
 
+    /// Least and most ranks at a station.
+    fn range(&self, station: Station) -> (f64, f64) {
+        let ranks = self.observations.iter().map(|one| one.load[station as usize]);
+        ranks.fold((f64::INFINITY, 0.0), |(least, most), ranks| (f64::min(least, ranks), f64::max(most, ranks)))
+    }
+
+    /// Variance of a repeat around the mean of its layout, and degrees of freedom; `None` where these are too few.
+    fn of_repeats(&self) -> Option<(f64, f64)> {
+        let squares = |one: &Observed| one.logs.iter().map(|log| (log - one.mean()).powi(2)).sum::<f64>();
+        let freedom: usize = self.observations.iter().map(|one| one.logs.len() - 1).sum();
+        let squares: f64 = self.observations.iter().map(squares).sum();
+        (freedom >= ENOUGH_REPEATS).then(|| (squares / freedom as f64, freedom as f64))
+    }
+
     /// The mean of the repeats; its error is their own scatter where there are enough, else that of points around the laws.
     fn measured(&self, of: &Observed) -> Option<Known> {
         let repeats = of.logs.len();
-        let (mut squares, mut freedom) = (0.0, 0);
-        for one in &self.observations {
-            squares += one.logs.iter().map(|log| (log - one.mean()).powi(2)).sum::<f64>();
-            freedom += one.logs.len() - 1;
-        }
-        let (scatter, freedom) = match &self.ensemble {
-            _ if freedom >= ENOUGH_REPEATS => (squares / freedom as f64 * (1.0 + 1.0 / repeats as f64), freedom as f64),
-            Some(laws) => (laws.scatter(), laws.freedom()),
-            None => return None,
+        let (variance, freedom) = match (self.of_repeats(), &self.ensemble) {
+            (Some((variance, freedom)), _) => (variance * (1.0 + 1.0 / repeats as f64), freedom),
+            (None, Some(laws)) => (laws.scatter(), laws.freedom()),
+            (None, None) => return None,
         };
-        Some(Known { log: of.mean(), variance: scatter, freedom, basis: Basis::Measured(repeats) })
+        Some(Known { log: of.mean(), variance, freedom, basis: Basis::Measured(repeats) })
     }
 }
 

@@ -7,7 +7,7 @@
 //! unconditional: of each law, and between them (Burnham & Anderson, Model Selection and Multimodel Inference, 2002, ch. 4).
 //! So points that cannot tell what ranks wait for give a wide interval just where that matters.
 
-use super::law::{Law, Load, MOST, Station};
+use super::law::{Arrival, Law, Load, MOST, Station};
 
 /// A measured point: who shares what, and the logarithm of the time in ln ns.
 pub type Observation = (Load, f64);
@@ -15,7 +15,7 @@ pub type Observation = (Load, f64);
 /// Error of a time that no repeat shows: the clock, and what rounding leaves.
 const LEAST_ERROR: f64 = 0.005;
 /// Laws with less weight are left away.
-const LEAST_WEIGHT: f64 = 0.002;
+const LEAST_WEIGHT: f64 = 0.01;
 const STEPS: usize = 60;
 /// Least part of a point that is not determined by itself.
 const LEAST_FREE: f64 = 0.1;
@@ -53,7 +53,7 @@ impl Ensemble {
     /// `None` for fewer than three points, or where no law can be determined.
     pub fn of(points: &[Observation]) -> Option<Ensemble> {
         let sets = sets(points);
-        let members: Vec<Member> = sets.iter().filter_map(|set| member(set, points)).collect();
+        let members: Vec<Member> = sets.iter().filter_map(|(arrival, set)| member(*arrival, set, points)).collect();
         let least = members.iter().map(|member| member.left_out).reduce(f64::min)?;
         let power = points.len() as f64 / 2.0;
         let weight =
@@ -111,7 +111,7 @@ impl Member {
 /// The sets of stations that may make a law of these points: one that nobody ever shares is the delay, and of two that the same
 /// ranks share at every point one is enough. A store of one server a node is such a case. But what all ranks share, and a
 /// server of a store that has only one, stay apart: the store that is asked for may have more.
-fn sets(points: &[Observation]) -> Vec<Vec<Station>> {
+fn sets(points: &[Observation]) -> Vec<(Arrival, Vec<Station>)> {
     let column = |station: Station| points.iter().map(move |(load, _)| load[station as usize]);
     let is_same = |a, b| column(a).eq(column(b));
     let useful: Vec<Station> = Station::ALL
@@ -132,15 +132,17 @@ fn sets(points: &[Observation]) -> Vec<Vec<Station>> {
             }
         }
     }
-    sets
+    // of one station both say the same
+    let in_step = sets.iter().filter(|set| set.len() > 1).map(|set| (Arrival::InStep, set.clone())).collect::<Vec<_>>();
+    sets.into_iter().map(|set| (Arrival::Free, set)).chain(in_step).collect()
 }
 
 /// A law of these stations, if the points determine it.
-fn member(stations: &[Station], points: &[Observation]) -> Option<Member> {
+fn member(arrival: Arrival, stations: &[Station], points: &[Observation]) -> Option<Member> {
     let freedom = points.len().checked_sub(stations.len()).filter(|freedom| *freedom > 0 && points.len() >= 3)? as f64;
     let law = starts(stations, points)
         .iter()
-        .filter_map(|start| fit(Law::new(stations, start), points))
+        .filter_map(|start| fit(Law::new(arrival, stations, start), points))
         .min_by(|a, b| squares(a, points).total_cmp(&squares(b, points)))?;
     // a demand that has gone to nothing makes this one of the smaller laws
     let (least, _) = bounds(points);
@@ -287,7 +289,7 @@ mod tests {
 
     #[test]
     fn the_demands_that_made_the_points_are_found() {
-        let law = Law::new(&[Station::Delay, Station::Server], &[9.0, 7.0]);
+        let law = Law::new(Arrival::Free, &[Station::Delay, Station::Server], &[9.0, 7.0]);
         let found = Ensemble::of(&points(&law, 0.0)).unwrap();
         let likeliest = found.members.iter().max_by(|a, b| a.weight.total_cmp(&b.weight)).unwrap();
         assert_eq!(likeliest.law.stations(), law.stations());
@@ -301,7 +303,7 @@ mod tests {
 
     #[test]
     fn with_one_size_of_the_store_it_is_not_known_what_more_servers_would_bring() {
-        let law = Law::new(&[Station::Delay, Station::Server], &[9.0, 7.0]);
+        let law = Law::new(Arrival::Free, &[Station::Delay, Station::Server], &[9.0, 7.0]);
         let one: Vec<_> = points(&law, 0.02).into_iter().filter(|(load, _)| load[1] == load[4]).collect();
         assert_eq!(one.len(), 4);
         let found = Ensemble::of(&one).unwrap();
@@ -312,7 +314,7 @@ mod tests {
 
     #[test]
     fn too_few_points_are_no_law() {
-        let law = Law::new(&[Station::Delay, Station::Server], &[9.0, 7.0]);
+        let law = Law::new(Arrival::Free, &[Station::Delay, Station::Server], &[9.0, 7.0]);
         assert!(Ensemble::of(&points(&law, 0.0)[..2]).is_none());
         assert!(Ensemble::of(&[]).is_none());
         let flat = [(load(4.0, 1.0), 9.0), (load(8.0, 1.0), 9.0), (load(16.0, 1.0), 9.0)];

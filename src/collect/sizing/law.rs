@@ -7,7 +7,10 @@
 //!
 //! This is the approximation of Y. Bard (1979) and P. Schweitzer (1979) to mean value analysis (M. Reiser and S. Lavenberg,
 //! J. ACM 27, 1980). It is exact where a rank is alone, T = sum D_k, and where one station decides, T = D_k n_k: the two
-//! asymptotes of operational analysis (P. Denning and J. Buzen, ACM Computing Surveys 10, 1978). Pure arithmetic.
+//! asymptotes of operational analysis (P. Denning and J. Buzen, ACM Computing Surveys 10, 1978).
+//!
+//! Ranks that keep in step (a barrier before each iteration, the same pace by chance) find all others before them at every station,
+//! or a constant part of them: T = sum over k of D_k n_k. Which of the two holds the points say. Pure arithmetic.
 
 /// What a transfer goes through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,9 +48,19 @@ pub type Load = [f64; 5];
 /// Most stations of one law: more are not told apart by what studies measure.
 pub const MOST: usize = 3;
 
+/// How ranks come to a station.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arrival {
+    /// Each by itself.
+    Free,
+    /// All at once.
+    InStep,
+}
+
 /// Some stations with their demands as logarithms of ns.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Law {
+    pub arrival: Arrival,
     stations: [Station; MOST],
     log_demands: [f64; MOST],
     count: usize,
@@ -55,8 +68,9 @@ pub struct Law {
 
 impl Law {
     /// `stations` are at most [`MOST`].
-    pub fn new(stations: &[Station], log_demands: &[f64]) -> Law {
-        let mut law = Law { stations: [Station::Delay; MOST], log_demands: [0.0; MOST], count: stations.len() };
+    pub fn new(arrival: Arrival, stations: &[Station], log_demands: &[f64]) -> Law {
+        let mut law =
+            Law { arrival, stations: [Station::Delay; MOST], log_demands: [0.0; MOST], count: stations.len() };
         law.stations[..stations.len()].copy_from_slice(stations);
         law.log_demands[..stations.len()].copy_from_slice(log_demands);
         law
@@ -72,7 +86,7 @@ impl Law {
     }
 
     pub fn with(&self, log_demands: &[f64]) -> Law {
-        Law::new(self.stations(), log_demands)
+        Law::new(self.arrival, self.stations(), log_demands)
     }
 
     /// ln T in ln ns under `load`, and its derivative by each ln D_k: what part each station has in a change of T.
@@ -82,9 +96,14 @@ impl Law {
             demands[at] = (log.exp(), (load[*station as usize] - 1.0).max(0.0));
         }
         let demands = &demands[..self.count];
+        let mut parts = [0.0; MOST];
+        if self.arrival == Arrival::InStep {
+            let t: f64 = demands.iter().map(|(demand, others)| demand * (others + 1.0)).sum();
+            parts.iter_mut().zip(demands).for_each(|(part, (demand, others))| *part = demand * (others + 1.0) / t);
+            return (t.ln(), parts);
+        }
         let t = time(demands);
         let mut slope = 1.0;
-        let mut parts = [0.0; MOST];
         for (part, (demand, others)) in parts.iter_mut().zip(demands) {
             let left = t - demand * others;
             slope += demand * demand * others / (left * left);
@@ -127,13 +146,20 @@ mod tests {
 
     #[test]
     fn alone_the_demands_add_up_and_in_a_crowd_the_longest_decides() {
-        let law = Law::new(&[Station::Delay, Station::Server], &[90f64.ln(), 10f64.ln()]);
+        let law = Law::new(Arrival::Free, &[Station::Delay, Station::Server], &[90f64.ln(), 10f64.ln()]);
         assert!((law.at(&loads(1.0)).0.exp() - 100.0).abs() < 1e-6);
         let crowd = law.at(&loads(1000.0)).0.exp();
         assert!((crowd / 10_000.0 - 1.0).abs() < 0.01, "{crowd}");
         // one station without a delay is T = D n, however many there are
-        let queue = Law::new(&[Station::Server], &[10f64.ln()]);
+        let queue = Law::new(Arrival::Free, &[Station::Server], &[10f64.ln()]);
         assert!((queue.at(&loads(7.0)).0.exp() - 70.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn in_step_everybody_waits_for_all_others() {
+        let law = Law::new(Arrival::InStep, &[Station::Delay, Station::Server], &[90f64.ln(), 10f64.ln()]);
+        let (t, parts) = law.at(&loads(7.0));
+        assert!((t.exp() - 160.0).abs() < 1e-6 && (parts[0] - 90.0 / 160.0).abs() < 1e-9);
     }
 
     #[test]
@@ -141,7 +167,7 @@ mod tests {
         // exact recursion for one station and a delay: R(n) = D (1 + Q(n - 1)), Q(n) = n R(n) / (R(n) + Z)
         let (z, d) = (500.0, 100.0);
         let mut queue = 0.0;
-        let law = Law::new(&[Station::Delay, Station::Server], &[f64::ln(z), f64::ln(d)]);
+        let law = Law::new(Arrival::Free, &[Station::Delay, Station::Server], &[f64::ln(z), f64::ln(d)]);
         for n in 1..=40 {
             let r = d * (1.0 + queue);
             queue = f64::from(n) * r / (r + z);
@@ -155,7 +181,7 @@ mod tests {
         fn more_load_is_never_faster_and_the_parts_are_the_derivative(
             logs in prop::collection::vec(2.0f64..14.0, 3), n in 1.0f64..5000.0, m in 1.0f64..5000.0
         ) {
-            let law = Law::new(&[Station::Delay, Station::Server, Station::All], &logs);
+            let law = Law::new(Arrival::Free, &[Station::Delay, Station::Server, Station::All], &logs);
             let load = [1.0, n, n, n, m];
             let (t, parts) = law.at(&load);
             prop_assert!(law.at(&[1.0, n * 1.1, n, n, m]).0 >= t - 1e-9);

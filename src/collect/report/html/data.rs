@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::axes::{self, Axis, PREFER, WEAK, X};
 use super::baseline::{Comparison, comparison};
 use super::placement::{self, Node};
+use super::question::FamilyData;
 use super::scaling::{self, Series};
 use crate::collect::application::{Application, Pooled};
 use crate::collect::model::{Collection, OpResult, Run, SizeResult, Standings};
@@ -61,6 +62,8 @@ struct Data<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     application: Vec<PooledData<'a>>,
     baseline: Option<Comparison<'a>>,
+    /// What the question box answers from.
+    families: Vec<FamilyData>,
 }
 
 #[derive(Serialize)]
@@ -146,7 +149,7 @@ impl Serialize for Rough {
     }
 }
 
-fn shortened<S: serde::Serializer>(number: f64, decimals: usize, to: S) -> Result<S::Ok, S::Error> {
+pub fn shortened<S: serde::Serializer>(number: f64, decimals: usize, to: S) -> Result<S::Ok, S::Error> {
     let short: f64 = format!("{number:.decimals$e}").parse().unwrap_or(number);
     if short.fract() == 0.0 && short.abs() < 1e15 { to.serialize_i64(short as i64) } else { to.serialize_f64(short) }
 }
@@ -160,7 +163,7 @@ enum Cell {
 }
 
 /// The runs as JSON that may stand in a script element.
-pub fn json(collection: &Collection) -> Result<String> {
+pub fn json(collection: &Collection, families: Vec<FamilyData>) -> Result<String> {
     let runs = &collection.runs;
     let axes = axes::axes(runs);
     let mut placements: Vec<Vec<Node>> = Vec::new();
@@ -182,6 +185,7 @@ pub fn json(collection: &Collection) -> Result<String> {
         scaling: scaling::series(&collection.scaling),
         application: collection.application.iter().map(pooled_data).collect(),
         baseline: collection.baseline.as_ref().map(comparison),
+        families,
     };
     let text = serde_json::to_string(&data).context("cannot encode the plots' data")?;
     // `</script>` and `<!--` in a name would end the element; no other character of JSON has a meaning there

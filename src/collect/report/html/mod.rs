@@ -19,6 +19,7 @@ mod baseline;
 mod data;
 pub mod overview;
 mod placement;
+mod question;
 mod scaling;
 
 use anyhow::{Context, Result};
@@ -42,6 +43,8 @@ const SCRIPTS: &[&str] = &[
     include_str!("js/hover.js"),
     include_str!("js/save.js"),
     include_str!("js/figure.js"),
+    include_str!("js/sizing.js"),
+    include_str!("js/question.js"),
     include_str!("js/scaling.js"),
     include_str!("js/latency.js"),
     include_str!("js/sides.js"),
@@ -61,17 +64,20 @@ pub fn render(collection: &Collection) -> Result<Vec<u8>> {
     context.insert("style", STYLE);
     context.insert("plot", PLOT);
     context.insert("script", &script());
-    context.insert("data", &data::json(collection)?);
+    let families = question::families(runs);
+    let shown = Shown {
+        plots: has_plots,
+        question: !families.is_empty(),
+        baseline: collection.baseline.is_some(),
+        application: !collection.application.is_empty(),
+    };
+    context.insert("data", &data::json(collection, families)?);
+    context.insert("has_question", &shown.question);
     context.insert("has_plots", &has_plots);
     context.insert("has_scaling", &!collection.scaling.is_empty());
     if let Some(baseline) = &collection.baseline {
         context.insert("baseline", &baseline::Summary::of(baseline));
     }
-    let shown = Shown {
-        plots: has_plots,
-        baseline: collection.baseline.is_some(),
-        application: !collection.application.is_empty(),
-    };
     context.insert("has_application", &shown.application);
     context.insert("sections", &sections(shown));
     context.insert("headline", &headline(collection));
@@ -98,6 +104,7 @@ fn script() -> String {
 #[derive(Clone, Copy)]
 struct Shown {
     plots: bool,
+    question: bool,
     baseline: bool,
     application: bool,
 }
@@ -105,6 +112,7 @@ struct Shown {
 /// (id, title) of the sections, for the page's list of contents.
 fn sections(shown: Shown) -> Vec<(&'static str, &'static str)> {
     let plots = [
+        ("question", "Which store is enough?"),
         ("baseline", "Against the baseline"),
         ("bandwidth", "Bandwidth and efficiency"),
         ("latency", "Latency"),
@@ -114,6 +122,7 @@ fn sections(shown: Shown) -> Vec<(&'static str, &'static str)> {
         ("run-detail", "One run"),
     ];
     let is_there = |id: &str| match id {
+        "question" => shown.question,
         "baseline" => shown.baseline,
         "application" => shown.application,
         _ => true,
@@ -148,7 +157,7 @@ mod tests {
 
     #[test]
     fn every_section_of_the_list_is_in_the_page() {
-        for (id, _) in sections(Shown { plots: true, baseline: true, application: true }) {
+        for (id, _) in sections(Shown { plots: true, question: true, baseline: true, application: true }) {
             assert!(TEMPLATE.contains(&format!("<section id=\"{id}\"")), "{id}");
         }
     }

@@ -2,6 +2,7 @@
 
 drawFilter();
 drawRunChoice();
+drawQuestion();
 drawPlacement();
 view.onChange(refresh);
 
