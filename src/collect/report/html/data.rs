@@ -10,9 +10,12 @@ use serde::Serialize;
 
 use super::axes::{self, Axis, PREFER, WEAK, X};
 use super::baseline::{Comparison, comparison};
+use super::nodes::{Nodes, nodes};
 use super::placement::{self, Node};
 use super::scaling::{self, Series};
+use super::times::{Times, times};
 use crate::collect::application::{Application, Pooled};
+use crate::collect::hosts;
 use crate::collect::model::{Collection, OpResult, Run, SizeResult, Standings};
 use crate::collect::params::Value;
 use crate::collect::stats::density::Density;
@@ -61,6 +64,8 @@ struct Data<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     application: Vec<PooledData<'a>>,
     baseline: Option<Comparison<'a>>,
+    /// Which nodes were slow in which runs.
+    nodes: Option<Nodes<'a>>,
 }
 
 #[derive(Serialize)]
@@ -69,6 +74,8 @@ struct RunData<'a> {
     state: &'static str,
     comparable: bool,
     ranks: Option<u32>,
+    /// Servers of the store.
+    servers: Option<&'a Value>,
     repeat: Option<&'a Value>,
     /// For each axis the index of the run's value; -1 where it has none.
     at: Vec<i32>,
@@ -82,6 +89,8 @@ struct RunData<'a> {
     slow_ranks: Option<Slow<'a>>,
     /// Index into the placements.
     placement: Option<usize>,
+    /// When what happened.
+    times: Option<Times<'a>>,
 }
 
 /// Who was slow in a run: the slowest first, as (name, ranks, times the median of all).
@@ -138,7 +147,7 @@ impl Serialize for Figure {
 }
 
 /// A number with three digits, for what stands in long lists.
-struct Rough(f64);
+pub struct Rough(pub f64);
 
 impl Serialize for Rough {
     fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
@@ -159,10 +168,9 @@ enum Cell {
     Figure(Figure),
 }
 
-/// The runs as JSON that may stand in a script element.
-pub fn json(collection: &Collection) -> Result<String> {
+/// The runs as JSON that may stand in a script element; `axes` are theirs.
+pub fn json(collection: &Collection, axes: Vec<Axis>) -> Result<String> {
     let runs = &collection.runs;
-    let axes = axes::axes(runs);
     let mut placements: Vec<Vec<Node>> = Vec::new();
     let runs_data = runs.iter().map(|run| {
         let placement = run.placement.as_ref().map(placement::nodes).filter(|nodes| !nodes.is_empty());
@@ -182,6 +190,7 @@ pub fn json(collection: &Collection) -> Result<String> {
         scaling: scaling::series(&collection.scaling),
         application: collection.application.iter().map(pooled_data).collect(),
         baseline: collection.baseline.as_ref().map(comparison),
+        nodes: nodes(&hosts::of_runs(runs), runs.len()),
     };
     let text = serde_json::to_string(&data).context("cannot encode the plots' data")?;
     // `</script>` and `<!--` in a name would end the element; no other character of JSON has a meaning there
@@ -210,6 +219,7 @@ fn run_data<'a>(run: &'a Run, axes: &[Axis], placement: Option<usize>) -> RunDat
         state: run.state.as_str(),
         comparable: run.state.is_comparable(),
         ranks: run.measured.as_ref().map(|measured| measured.ranks),
+        servers: run.params.get("expected_servers"),
         repeat: run.params.get("repeat"),
         at: axes.iter().map(|axis| axis.index(run)).collect(),
         notes: &run.notes,
@@ -219,6 +229,7 @@ fn run_data<'a>(run: &'a Run, axes: &[Axis], placement: Option<usize>) -> RunDat
         hosts: run.measured.as_ref().and_then(|measured| slow(&measured.hosts_standing)),
         slow_ranks: run.measured.as_ref().and_then(|measured| slow(&measured.ranks_standing)),
         placement,
+        times: times(&run.timeline),
     }
 }
 
