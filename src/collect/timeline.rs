@@ -77,11 +77,22 @@ impl Track {
     }
 }
 
-/// A part of the run with a name; in seconds since its begin.
+/// The phases that a run may have, in the order in which they begin.
+pub const PHASES: [(Track, &str); 7] = [
+    (Track::Script, "prepare"),
+    (Track::Store, "start"),
+    (Track::Store, "serve"),
+    (Track::Client, "launch"),
+    (Track::Client, "connect"),
+    (Track::Client, "measure"),
+    (Track::Script, "end"),
+];
+
+/// A phase of a run, in seconds since the run's begin.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Phase {
-    pub track: Track,
-    pub name: &'static str,
+    /// Which of [`PHASES`].
+    pub which: usize,
     pub from_s: f64,
     pub to_s: f64,
 }
@@ -127,7 +138,7 @@ impl Timeline {
         window.length_ns().and_then(|_| self.at(window.first_start_ns).zip(self.at(window.last_end_ns)))
     }
 
-    /// The phases that both ends are known of, in the order in which they begin.
+    /// The phases that both ends are known of.
     pub fn phases(&self) -> Vec<Phase> {
         let begin = self.begin_unix_s().unwrap_or_default();
         let when = |words: &[&str]| {
@@ -136,25 +147,36 @@ impl Timeline {
         };
         let first = self.events.first().map(|event| event.unix_s as f64 - begin);
         let last = self.events.last().map(|event| event.unix_s as f64 - begin);
+        // a step that is noted at a second happened within it, and the last ones after all samples
+        let sampled = self.last_end();
+        let within = |noted: f64| sampled.map_or(noted, |sampled| noted.max(sampled.min(noted + 1.0)));
+        let last = last.map(within);
         let [starting, ready] = [&[status::STORE_STARTING][..], &[status::STORE_READY]].map(when);
         let [started, ended] = [&[status::CLIENT_STARTED][..], &[status::CLIENT_ENDED]].map(when);
+        let ended = ended.map(within);
         let connecting = self.at(0).zip(self.slowest_connect_ns);
         let connected = connecting.map(|(zero, ns)| zero + ns as f64 / 1e9);
         // what has no end of its own lasted until the last that is known
-        let phases = [
-            (Track::Script, "prepare", first, starting.or(started)),
-            (Track::Store, "start", starting, ready.or(last)),
-            (Track::Store, "serve", ready, last),
-            (Track::Client, "launch", started, self.at(0).or(ended).or(last)),
-            (Track::Client, "connect", self.at(0), connected),
-            (Track::Client, "measure", connected, ended.or(last)),
-            (Track::Script, "end", ended, last),
+        let ends: [(Option<f64>, Option<f64>); PHASES.len()] = [
+            (first, starting.or(started)),
+            (starting, ready.or(last)),
+            (ready, last),
+            (started, self.at(0).or(ended).or(last)),
+            (self.at(0), connected),
+            (connected, ended.or(last)),
+            (ended, last),
         ];
-        let known = |(track, name, from, to): (Track, &'static str, Option<f64>, Option<f64>)| {
+        let known = |(which, (from, to)): (usize, (Option<f64>, Option<f64>))| {
             let (from_s, to_s) = from.zip(to).filter(|(from, to)| to >= from)?;
-            Some(Phase { track, name, from_s, to_s })
+            Some(Phase { which, from_s, to_s })
         };
-        phases.into_iter().filter_map(known).collect()
+        ends.into_iter().enumerate().filter_map(known).collect()
+    }
+
+    /// When the last sample of a size in the report ended.
+    fn last_end(&self) -> Option<f64> {
+        let windows = self.sizes.iter().filter_map(|size| self.span(size.window));
+        windows.map(|(_, to)| to).max_by(f64::total_cmp)
     }
 
     /// By how many seconds samples lie outside of the time in which the script ran the client: the clocks of the two nodes disagree.
@@ -162,9 +184,8 @@ impl Timeline {
         let second = |word| self.events.iter().find(|event| event.word == word).map(|event| event.unix_s as f64);
         let begin = self.begin_unix_s()?;
         let before = second(status::CLIENT_STARTED)? - begin - self.at(0)?;
-        let windows = self.sizes.iter().filter_map(|size| self.span(size.window));
-        let last = windows.map(|(_, to)| to).max_by(f64::total_cmp);
-        let after = second(status::CLIENT_ENDED).zip(last).map_or(0.0, |(ended, last)| last - (ended - begin) - 1.0);
+        let after =
+            second(status::CLIENT_ENDED).zip(self.last_end()).map_or(0.0, |(ended, last)| last - (ended - begin) - 1.0);
         Some(before.max(after)).filter(|by| *by > NOTABLE_S)
     }
 }
@@ -204,8 +225,8 @@ mod tests {
 
     #[test]
     fn phases_follow_what_the_script_noted_and_the_ranks_clock() {
-        let phases: Vec<_> =
-            timeline().phases().iter().map(|one| (one.track.as_str(), one.name, one.from_s, one.to_s)).collect();
+        let phase = |one: &Phase| (PHASES[one.which].0.as_str(), PHASES[one.which].1, one.from_s, one.to_s);
+        let phases: Vec<_> = timeline().phases().iter().map(phase).collect();
         let due = [
             ("script", "prepare", 0.0, 1.0),
             ("store", "start", 1.0, 4.0),
@@ -216,8 +237,16 @@ mod tests {
             ("script", "end", 9.0, 10.0),
         ];
         assert_eq!(phases, due);
+        // all in the second in which the client ended
+        let window = Window { first_start_ns: 0, last_end_ns: 4_000_000_000 };
+        let sizes = vec![SizeSpan { window, ..timeline().sizes[0].clone() }];
+        let late = Timeline { sizes, ..timeline() };
+        assert_eq!(
+            late.phases()[5..].iter().map(phase).collect::<Vec<_>>(),
+            [("client", "measure", 5.75, 9.5), ("script", "end", 9.5, 10.0)]
+        );
         let broken = Timeline { events: timeline().events[..3].to_vec(), ..Timeline::default() };
-        assert_eq!(broken.phases().last().map(|one| (one.name, one.to_s)), Some(("serve", 4.0)));
+        assert_eq!(broken.phases().last().map(phase), Some(("store", "serve", 4.0, 4.0)));
         assert_eq!(Timeline::default().phases(), []);
     }
 

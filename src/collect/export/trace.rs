@@ -17,7 +17,7 @@ use super::for_each_series;
 use crate::collect::measures::window::Window;
 use crate::collect::model::{Run, Standings};
 use crate::collect::stats::quantile;
-use crate::collect::timeline::Track;
+use crate::collect::timeline::{PHASES, Track};
 use crate::record::op::Op;
 use crate::record::samples::SeriesView;
 use crate::record::units::show_bytes;
@@ -121,8 +121,9 @@ impl Trace<'_> {
         }
         self.name((JOB, SIZES), "sizes", i64::from(SIZES))?;
         for phase in run.timeline.phases() {
-            let tid = Track::ALL.iter().position(|track| *track == phase.track).map_or(0, |at| at as u32) + 1;
-            self.slice((JOB, tid), (phase.name, "phase"), (phase.from_s, phase.to_s), Map::new())?;
+            let (of, name) = PHASES[phase.which];
+            let tid = Track::ALL.iter().position(|track| *track == of).map_or(0, |at| at as u32) + 1;
+            self.slice((JOB, tid), (name, "phase"), (phase.from_s, phase.to_s), Map::new())?;
         }
         let begin = run.timeline.begin_unix_s().unwrap_or_default();
         for event in &run.timeline.events {

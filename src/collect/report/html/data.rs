@@ -13,7 +13,7 @@ use super::baseline::{Comparison, comparison};
 use super::nodes::{Nodes, nodes};
 use super::placement::{self, Node};
 use super::scaling::{self, Series};
-use super::times::{Times, times};
+use super::times::{Times, phases, times};
 use crate::collect::application::{Application, Pooled};
 use crate::collect::hosts;
 use crate::collect::model::{Collection, OpResult, Run, SizeResult, Standings};
@@ -64,6 +64,8 @@ struct Data<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     application: Vec<PooledData<'a>>,
     baseline: Option<Comparison<'a>>,
+    /// (track, what) of the phases in the runs' time lines.
+    phases: Vec<(&'static str, &'static str)>,
     /// Which nodes were slow in which runs.
     nodes: Option<Nodes<'a>>,
 }
@@ -190,6 +192,7 @@ pub fn json(collection: &Collection, axes: Vec<Axis>) -> Result<String> {
         scaling: scaling::series(&collection.scaling),
         application: collection.application.iter().map(pooled_data).collect(),
         baseline: collection.baseline.as_ref().map(comparison),
+        phases: phases(),
         nodes: nodes(&hosts::of_runs(runs), runs.len()),
     };
     let text = serde_json::to_string(&data).context("cannot encode the plots' data")?;

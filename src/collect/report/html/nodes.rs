@@ -5,8 +5,10 @@ use serde::Serialize;
 use super::data::Rough;
 use crate::collect::hosts::Host;
 
-/// Hosts that are drawn: those that straggle in most runs, then the slowest.
+/// Hosts that are drawn: those that straggle in most runs.
 const MOST: usize = 40;
+/// Where fewer do, the slowest beside them, so that a reader sees how even the others are.
+const LEAST: usize = 16;
 
 #[derive(Serialize)]
 pub struct Nodes<'a> {
@@ -31,6 +33,7 @@ pub fn nodes<'a>(hosts: &[Host<'a>], runs: usize) -> Option<Nodes<'a>> {
         let apart = host.in_runs.iter().filter(|one| one.straggles == Some(true)).map(|one| one.run);
         Row { host: host.name, ratios, apart: apart.collect() }
     };
-    let rows = hosts.iter().take(MOST).map(row).collect();
+    let straggling = hosts.iter().take_while(|host| host.straggles() > 0).count();
+    let rows = hosts.iter().take(straggling.clamp(LEAST, MOST)).map(row).collect();
     (!hosts.is_empty()).then_some(Nodes { total: hosts.len(), rows })
 }

@@ -5,7 +5,7 @@ const SIZES_TRACK = "sizes";
 
 /** The bars of a run: {track, says, from, to, colour, half}. */
 function barsOf({ phases, sizes, ranks = [] }) {
-  const ofPhases = phases.map(([track, name, from, to]) => ({ track, name, from, to, colour: TRACK_COLOURS[track], lines: [`${track}: ${name}`] }));
+  const ofPhases = phases.map(([which, from, to]) => [...DATA.phases[which], from, to]).map(([track, name, from, to]) => ({ track, name, from, to, colour: TRACK_COLOURS[track], lines: [`${track}: ${name}`] }));
   const ofSizes = sizes.map(([bytes, from, to, half, last]) => ({ track: SIZES_TRACK, name: showBytes(bytes), bytes, from, to, half, colour: colourAt(2), lines: [showBytes(bytes), `half of the ranks had ended ${showSeconds(to - half)} before the last, which was rank ${last}`] }));
   const ofRanks = ranks.flatMap(([rank, host, ratio, windows]) => windows.flatMap((window, at) => (window ? [{ track: `rank ${rank}`, name: "", bytes: sizes[at]?.[0], from: window[0], to: window[1], colour: colourAt(3), lines: [`rank ${rank} at ${showBytes(sizes[at]?.[0])}`, host, `straggles: ${showNumber(ratio)} times the middle of all ranks`] }] : [])));
   return [...ofPhases, ...ofSizes, ...ofRanks];
