@@ -97,6 +97,9 @@ fn a_node_that_is_slow_in_many_runs_stands_first() {
     let tree = tempfile::tempdir().unwrap();
     let page = page_with_a_slow_node(tree.path(), 0);
     let mut browser = opened(&page, 1280);
+    let cards = texts(&mut browser, ".cards div");
+    let card = "Node that straggles most oftencn0003in 12 of the 18 runs that judge it";
+    assert!(cards.iter().any(|one| one == card), "{cards:?}");
     assert_eq!(note(&mut browser, "nodes"), "16 hosts in 18 runs. In more than one run straggle: cn0003 (12 of 18).");
     let first = "document.querySelector('#figure-nodes svg [aria-label=\"y-axis tick label\"] text').textContent";
     assert_eq!(text(&mut browser, first), "cn0003  12/18");

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::measures::window::Window;
 use crate::record::status;
 
-/// Straggling ranks whose windows are kept.
-pub const MOST_STRAGGLERS: usize = 8;
+/// Straggling ranks whose windows are kept: a slow node has many alike, and each is in the page of 500 runs.
+pub const MOST_STRAGGLERS: usize = 4;
 
 /// Seconds by which two clocks may differ before it is said: the script's have no fractions.
 const NOTABLE_S: f64 = 2.0;

@@ -2,15 +2,12 @@
 
 const NODE_ORDER = [["apart", "those that straggle in most runs first"], ["host", "by name"]];
 
-/** Light at the middle of a run, darker the slower; blue where faster. The same in both themes, since cells are opaque. */
-function slownessColour(ratio) {
-  const share = Math.min(1, Math.abs(Math.log2(ratio)));
-  return ratio < 1 ? `hsl(205 60% ${Math.round(94 - 40 * share)}%)` : `hsl(${Math.round(40 - 30 * share)} ${Math.round(70 + 15 * share)}% ${Math.round(93 - 58 * share)}%)`;
-}
+/** How far from the middle of its run, from 0 to 1 at twice as slow or as fast, as a share of the colour. */
+const slowness = ({ ratio }) => 0.1 + 0.9 * Math.min(1, Math.abs(Math.log2(ratio)));
 
 figure("nodes", {
   title: "Hosts against runs",
-  caption: "A cell is the median latency of a host's ranks in a run, in proportion to that of all its ranks, over operations and sizes: 1 is as fast as the middle, the darkest twice as slow and beyond. A dot marks a host that straggles in that run (modified z-score above 3.5, and a tenth slower; runs of fewer than five hosts are not judged). Runs stand in the order in which they began; an empty place: the host was not in that run.",
+  caption: "A cell is the median latency of a host's ranks in a run, in proportion to that of all its ranks, over operations and sizes: 1, the faintest, is as fast as the middle; full orange is twice as slow and beyond, blue is faster. A dot marks a host that straggles in that run (modified z-score above 3.5, and a tenth slower; runs of fewer than five hosts are not judged). Runs stand in the order in which they began; an empty place: the host was not in that run.",
   panelWidth: 600,
   controls: [{ key: "order", label: "Hosts", options: () => NODE_ORDER, fallback: () => "apart" }],
   draw(get) {
@@ -42,8 +39,8 @@ figure("nodes", {
             marks: [
               Plot.axisY(hosts.map((_, at) => at), { text: (at) => nodeLabel(hosts[at], width < 500 ? 6 : 14), tickSize: 0, label: null }),
               Plot.axisX(dayStarts(days, cell), { text: (at) => days[at], label: "runs in the order of their begin", labelAnchor: "center", labelArrow: "none", textAnchor: "start" }),
-              Plot.rect(cells, { x1: ({ x }) => x - 0.5 + Math.min(0.05, 0.5 / cell), x2: ({ x }) => x + 0.5, y1: ({ y }) => y - 0.46, y2: ({ y }) => y + 0.46, fill: { value: ({ ratio }) => slownessColour(ratio), scale: null } }),
-              Plot.dot(cells.filter(({ apart }) => apart), { x: "x", y: "y", r: Math.max(1.2, Math.min(3.5, cell / 3)), fill: "#10202e", stroke: "#ffffff", strokeWidth: cell > 6 ? 0.8 : 0.3 }),
+              Plot.rect(cells, { x1: ({ x }) => x - 0.5 + (cell > 6 ? 0.06 : 0), x2: ({ x }) => x + 0.5, y1: ({ y }) => y - 0.46, y2: ({ y }) => y + 0.46, fill: { value: ({ ratio }) => colourAt(ratio < 1 ? 0 : 1), scale: null }, fillOpacity: { value: slowness, scale: null } }),
+              Plot.dot(cells.filter(({ apart }) => apart), { x: "x", y: "y", r: Math.max(1.2, Math.min(3.5, cell / 3)), fill: "var(--text)", stroke: "var(--page)", strokeWidth: cell > 6 ? 0.8 : 0.3 }),
             ],
           };
         },

@@ -24,7 +24,7 @@ function timesDomain(bars, part) {
 
 figure("times", {
   title: "Time line",
-  caption: "Seconds since the run began. The script's own steps are whole seconds of its node's clock; connecting, sizes and ranks are on the ranks' common clock. A size reaches from the first start to the last end of its timed samples, without warm-up; darker where half of the ranks had ended. Ranks are those that straggle, at most 8. `collect --trace` writes the same with all ranks, for Perfetto.",
+  caption: "Seconds since the run began. The script's own steps are whole seconds of its node's clock; connecting, sizes and ranks are on the ranks' common clock. A size reaches from the first start to the last end of its timed samples, without warm-up; darker where half of the ranks had ended. Ranks are the slowest of those that straggle, at most 4. `collect --trace` writes the same with all ranks, for Perfetto.",
   panelWidth: 600,
   controls: [{
     key: "part",
