@@ -157,6 +157,21 @@ fn runs_without_samples_have_what_their_script_noted_and_those_without_times_hav
 }
 
 #[test]
+fn clocks_that_disagree_are_told_and_leave_no_time_below_zero() {
+    let tree = tempfile::tempdir().unwrap();
+    let attempt = Model::new(permutation(8, Some(3), 1)).execute(tree.path(), 1, DONE);
+    let late = fs::read_to_string(attempt.join("status")).unwrap().replace("17664", "17665");
+    fs::write(attempt.join("status"), late).unwrap();
+    collect(tree.path());
+    let trace = trace(tree.path(), RUN);
+    assert!(jsonschema::is_valid(&schema(), &trace));
+    // 100,000 s later than the ranks' clock has it, less the second from the client's start to zero
+    assert_eq!(trace["otherData"]["clocks_disagree_by_s"], json!(99_999.0));
+    let page = fs::read_to_string(tree.path().join("report/report.html")).unwrap();
+    assert!(page.contains(",\"off\":99999}"), "the page says nothing of it");
+}
+
+#[test]
 fn a_host_that_is_slow_in_many_runs_stands_first() {
     let tree = tempfile::tempdir().unwrap();
     for repeat in 1..=3 {

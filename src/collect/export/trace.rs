@@ -55,6 +55,8 @@ struct Trace<'a> {
     /// Processes of the hosts that have been seen.
     hosts: BTreeMap<String, u32>,
     is_first: bool,
+    /// Seconds by which all stands later, so that no time is below zero where clocks disagree.
+    shift_s: f64,
 }
 
 /// A rank at a size, so far.
@@ -65,7 +67,8 @@ struct AtSize {
 }
 
 pub fn fill(dir: &Path, run: &Run, file: File) -> Result<()> {
-    let mut trace = Trace { to: BufWriter::new(file), run, hosts: BTreeMap::new(), is_first: true };
+    let shift_s = run.timeline.at(0).map_or(0.0, |zero| (-zero).max(0.0));
+    let mut trace = Trace { to: BufWriter::new(file), run, hosts: BTreeMap::new(), is_first: true, shift_s };
     trace.to.write_all(b"{\"displayTimeUnit\":\"ms\",\"traceEvents\":[")?;
     trace.job()?;
     if !run.sizes().is_empty() {
@@ -75,7 +78,7 @@ pub fn fill(dir: &Path, run: &Run, file: File) -> Result<()> {
         "run": run.name,
         "path": run.path,
         "state": run.state.as_str(),
-        "begin_unix_s": run.timeline.begin_unix_s(),
+        "begin_unix_s": run.timeline.begin_unix_s().map(|begin| begin - shift_s),
         "clocks_disagree_by_s": run.timeline.disagreement_s(),
         "made_by": "shardscale collect --trace",
     });
@@ -108,7 +111,7 @@ impl Trace<'_> {
         (from_s, to_s): (f64, f64),
         args: Map<String, Value>,
     ) -> Result<()> {
-        let (ts, dur) = (Some(us(from_s)), Some(us(to_s - from_s)));
+        let (ts, dur) = (Some(us(from_s + self.shift_s)), Some(us(to_s - from_s)));
         self.push(&Event { ph: "X", name, cat: Some(cat), pid, tid, ts, dur, s: None, args })
     }
 
@@ -128,7 +131,7 @@ impl Trace<'_> {
         let begin = run.timeline.begin_unix_s().unwrap_or_default();
         for event in &run.timeline.events {
             let args = if event.detail.is_empty() { Map::new() } else { object(json!({ "detail": event.detail })) };
-            let ts = Some(us(event.unix_s as f64 - begin));
+            let ts = Some(us(event.unix_s as f64 - begin + self.shift_s));
             let (name, cat) = (event.word.as_str(), Some("event"));
             self.push(&Event { ph: "i", name, cat, pid: JOB, tid: 1, ts, dur: None, s: Some("t"), args })?;
         }
