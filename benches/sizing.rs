@@ -88,10 +88,12 @@ impl Machine {
             attempt: Some(1),
             pack: None,
             sizes_total: SIZES.len(),
+            timeline: Default::default(),
             measured: Some(Measured {
                 ranks: layout.ranks,
                 hosts: 1,
                 host_names: Vec::new(),
+                host_ratios: Vec::new(),
                 ranks_per_shard: layout.ranks_per_server(),
                 wire: "plain".into(),
                 server: "simulated".into(),

@@ -40,6 +40,11 @@ pub struct CollectArgs {
     #[arg(long)]
     parquet: bool,
 
+    /// Write also when what happened, a file for each run in REPORT/traces that Perfetto (ui.perfetto.dev) opens: what the
+    /// script noted, the sizes, and each rank at each size, those that straggle first; about 250 bytes a rank and size.
+    #[arg(long)]
+    trace: bool,
+
     /// Read every run again. Default: runs whose files look as they did when they were last read are taken from
     /// REPORT/.collect-cache, with the same result.
     #[arg(long)]
@@ -53,7 +58,7 @@ pub struct CollectArgs {
 impl CollectArgs {
     /// The options that these flags mean.
     pub fn into_options(self) -> CollectOptions {
-        let CollectArgs { dir, out, baseline, fail_if, across, parquet, fresh, format } = self;
-        CollectOptions { dir, out, baseline, fail_if, across, parquet, fresh, format }
+        let CollectArgs { dir, out, baseline, fail_if, across, parquet, trace, fresh, format } = self;
+        CollectOptions { dir, out, baseline, fail_if, across, parquet, trace, fresh, format }
     }
 }

@@ -10,6 +10,7 @@ pub mod cache;
 pub mod circumstances;
 pub mod export;
 pub mod groups;
+pub mod hosts;
 pub mod measures;
 pub mod model;
 pub mod params;
@@ -19,6 +20,7 @@ pub mod report;
 pub mod scaling;
 pub mod sizing;
 pub mod stats;
+pub mod timeline;
 pub mod walk;
 
 use std::collections::BTreeMap;
@@ -30,6 +32,7 @@ use rayon::prelude::*;
 use crate::record::files;
 use baseline::FailIf;
 use cache::{Cache, Entry, Recalled};
+use export::Export;
 use model::{Collection, Problem, Run, Source, State};
 use progress::{Counter, Stage};
 
@@ -63,6 +66,8 @@ pub struct CollectOptions {
     pub across: bool,
     /// The samples are written as Parquet files too.
     pub parquet: bool,
+    /// When what happened is written as trace events too.
+    pub trace: bool,
     /// Every run is read, also those that an earlier collection has read.
     pub fresh: bool,
     pub format: Format,
@@ -78,6 +83,7 @@ impl CollectOptions {
             fail_if: None,
             across: false,
             parquet: false,
+            trace: false,
             fresh: false,
             format: Format::Table,
         }
@@ -129,14 +135,11 @@ pub fn run(options: &CollectOptions, progress: impl Fn(Stage, usize, usize) + Sy
             _ => {}
         }
     }
-    if options.parquet {
-        export::write(
-            (&options.dir, &report),
-            &collection.runs,
-            &mut entries,
-            &Counter::new(Stage::Exporting, &progress),
-        )?;
-        export::remove_vanished(&report, &cache.entries, &collection.runs);
+    let exports = [(Export::Samples, options.parquet), (Export::Trace, options.trace)];
+    for (export, _) in exports.into_iter().filter(|(_, is_asked)| *is_asked) {
+        let exported = Counter::new(Stage::Exporting, &progress);
+        export.write((&options.dir, &report), &collection.runs, &mut entries, &exported)?;
+        export.remove_vanished(&report, &cache.entries, &collection.runs);
     }
     Cache::save(&report, &entries)?;
     Ok(Collected {

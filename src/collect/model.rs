@@ -13,6 +13,7 @@ use super::params::{Params, Value};
 use super::scaling::Scaling;
 use super::stats::density::Density;
 use super::stats::trend::Trend;
+use super::timeline::Timeline;
 use crate::record::placement::Placement;
 
 /// Everything that was found, in the order of paths.
@@ -105,6 +106,8 @@ pub struct Run {
     pub notes: Vec<String>,
     /// The attempt whose figures are shown.
     pub attempt: Option<u32>,
+    /// When what happened in that attempt, or in the last one where none counts.
+    pub timeline: Timeline,
     /// Its place in a pack, if it ran in one.
     pub pack: Option<PackPlace>,
     /// Tensor sizes that were to be measured.
@@ -165,6 +168,8 @@ pub struct Measured {
     pub hosts: usize,
     /// Their names, where they are known.
     pub host_names: Vec<String>,
+    /// How slow each of them was, as in `hosts_standing`, of which the list is cut; absent for a host that measured nothing.
+    pub host_ratios: Vec<Option<f64>>,
     /// Ranks whose key a shard owns, for each shard.
     pub ranks_per_shard: Vec<u32>,
     /// The wire that was used.
@@ -195,6 +200,13 @@ pub struct Standings {
     pub stragglers: usize,
     /// The slowest first, at most 32.
     pub slowest: Vec<Standing>,
+}
+
+impl Standings {
+    /// Those listed that stand apart, the slowest first.
+    pub fn straggling(&self) -> impl Iterator<Item = &Standing> {
+        self.slowest.iter().filter(|one| self.limit.is_some_and(|limit| one.ratio > limit))
+    }
 }
 
 /// A rank, host or shard.

@@ -37,6 +37,8 @@ pub struct Model {
     pub seed: u64,
     /// What names of hosts begin with.
     pub hosts: String,
+    /// The host, by its place, whose ranks take twice as long.
+    pub slow_host: Option<u32>,
 }
 
 impl Model {
@@ -52,6 +54,7 @@ impl Model {
             compute_slowdown: 1.25,
             seed: 0,
             hosts: "cn".into(),
+            slow_host: None,
             manifest,
         }
     }
@@ -93,7 +96,7 @@ impl Model {
             for (op, (starts, durations)) in columns.iter_mut().enumerate() {
                 let duration = match compute_ns.filter(|_| op >= OPS.len()) {
                     Some(asked_ns) => about((asked_ns as f64 * self.compute_slowdown) as u64, noise),
-                    None => self.duration_ns(payload_bytes, op, noise),
+                    None => self.duration_ns(payload_bytes, op, noise) * self.slowness(rank),
                 };
                 starts.push(now);
                 durations.push(duration);
@@ -110,6 +113,11 @@ impl Model {
                 Series { rank, op, payload_bytes, size_index, shard, warmup, loop_ns, starts_ns, durations_ns };
             samples::push_series(bytes, &series);
         }
+    }
+
+    fn slowness(&self, rank: u32) -> u64 {
+        let host = rank * self.manifest.job.client_nodes / self.world_size;
+        if self.slow_host == Some(host) { 2 } else { 1 }
     }
 
     /// A latency that grows with the size and with the ranks on a shard, with a tail.
@@ -208,6 +216,16 @@ impl Model {
         }
     }
 
+    /// A status whose job began 4 s before its ranks agreed on a clock.
+    fn in_time(&self, status: &str) -> String {
+        let shift = 1000 * u64::from(self.manifest.job.client_nodes) - 4;
+        let shifted = |line: &str| {
+            let (unix_s, rest) = line.split_once(' ').unwrap();
+            format!("{} {rest}\n", unix_s.parse::<u64>().unwrap() + shift)
+        };
+        status.lines().map(shifted).collect()
+    }
+
     /// Writes the run's folder and manifest below `out` and returns it; no attempt yet.
     pub fn generate(&self, out: &Path) -> PathBuf {
         let dir = out.join(&self.manifest.name);
@@ -220,7 +238,7 @@ impl Model {
     pub fn execute(&self, out: &Path, attempt: u32, status: &str) -> PathBuf {
         let path = self.generate(out).join(format!("attempt-{attempt}"));
         fs::create_dir(&path).unwrap();
-        fs::write(path.join("status"), status).unwrap();
+        fs::write(path.join("status"), self.in_time(status)).unwrap();
         fs::write(path.join(samples::FILE), self.samples()).unwrap();
         // a run that pins is held against what its servers recorded
         if self.manifest.placement.is_some() {
@@ -255,7 +273,8 @@ fn about(ns: u64, noise: &mut Noise) -> u64 {
     (ns as f64 * (1.0 + 0.05 * noise.next())) as u64
 }
 
-pub const DONE: &str = "1766400000 started job=7 host=cn1\n1766400009 done\n";
+pub const DONE: &str = "1766400000 started job=7 host=cn1\n1766400001 store-starting\n1766400003 store-ready\n\
+    1766400003 client-started\n1766400012 client-ended rc=0\n1766400013 done\n";
 pub const TIMED_OUT: &str = "1766400000 started job=8 host=cn1\n1766400009 failed terminated rc=143\n";
 pub const CLIENT_FAILED: &str = "1766400000 started job=9 host=cn1\n1766400009 failed client rc=1\n";
 

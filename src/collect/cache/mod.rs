@@ -13,6 +13,7 @@ use std::time::SystemTime;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
+use super::export::Export;
 use super::model::{Run, Source};
 use crate::record::files;
 pub use fingerprint::FileFacts;
@@ -38,8 +39,8 @@ pub struct Entry {
     /// A [`Run`], encoded.
     #[serde(with = "serde_bytes")]
     run: Vec<u8>,
-    /// The file with its samples, if one was written of the run as it is.
-    pub exported: Option<FileFacts>,
+    /// The files that were written of the run as it is.
+    pub exported: BTreeMap<Export, FileFacts>,
 }
 
 /// The file, but for its checksum: MessagePack.
@@ -101,7 +102,7 @@ impl Cache {
         let begun = SystemTime::now();
         let run = read()?;
         let entry = now.is_settled(begun).then(|| rmp_serde::to_vec_named(&run)).and_then(Result::ok);
-        let entry = entry.map(|run| Entry { fingerprint: now.hash, run, exported: None });
+        let entry = entry.map(|run| Entry { fingerprint: now.hash, run, exported: BTreeMap::new() });
         Ok(Recalled { run, entry, is_known: false })
     }
 }

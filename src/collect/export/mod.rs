@@ -1,148 +1,154 @@
-//! `collect --parquet`: the samples behind the figures as a Parquet file for each run, for pandas, Polars, DuckDB and the like.
+//! `collect --parquet` and `--trace`: of each run a file for other tools, beside the report.
 //!
 //! Only sizes that were measured whole are in it, of the attempt that counts, as in the report. A file that the last
 //! collection wrote stays as it is where its run did not change.
 
+mod samples;
 mod table;
+mod trace;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use parquet::data_type::ByteArray;
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::cache::{Entry, FileFacts};
-use super::model::{Run, Source};
+use super::model::Run;
 use super::progress::Counter;
-use super::read::smartsim;
 use crate::record::attempt;
 use crate::record::files;
 use crate::record::op::Op;
-use crate::record::samples::{self, Block, SamplesStream, SeriesView};
-use table::{Shared, Table};
+use crate::record::samples::{Block, FILE, SamplesStream, SeriesView};
 
-/// Name of their folder in the report's.
-pub const FOLDER: &str = "samples";
+/// A kind of file that is written of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Export {
+    /// The samples behind the figures, as Parquet for pandas, Polars, DuckDB and the like.
+    Samples,
+    /// When what happened, as trace events for Perfetto.
+    Trace,
+}
 
-/// Writes the files of all runs that measured something into `report`, and notes them in `entries`; `exported` counts them.
+impl Export {
+    /// (folder in the report's, extension).
+    fn place(self) -> (&'static str, &'static str) {
+        match self {
+            Export::Samples => ("samples", "parquet"),
+            Export::Trace => ("traces", "json"),
+        }
+    }
+
+    /// Whether there is anything to write.
+    fn is_due(self, run: &Run) -> bool {
+        match self {
+            Export::Samples => !run.sizes().is_empty(),
+            Export::Trace => run.timeline.begin_unix_s().is_some(),
+        }
+    }
+
+    fn fill(self, dir: &Path, run: &Run, file: std::fs::File) -> Result<()> {
+        match self {
+            Export::Samples => samples::fill(dir, run, file),
+            Export::Trace => trace::fill(dir, run, file),
+        }
+    }
+
+    fn path_of(self, report: &Path, run: &Run) -> PathBuf {
+        // the collected folder may be the run itself
+        self.file_of(report, if run.path == "." { &run.name } else { &run.path })
+    }
+
+    fn file_of(self, report: &Path, path: &str) -> PathBuf {
+        let (folder, extension) = self.place();
+        report.join(folder).join(format!("{path}.{extension}"))
+    }
+
+    /// Writes the files of all runs that have something to write into `report`, and notes them in `entries`; `exported` counts them.
+    ///
+    /// # Errors
+    /// A file that cannot be written, or samples that can no longer be read.
+    pub fn write(
+        self,
+        (dir, report): (&Path, &Path),
+        runs: &[Run],
+        entries: &mut BTreeMap<String, Entry>,
+        exported: &Counter<'_>,
+    ) -> Result<()> {
+        let due: Vec<&Run> = runs.iter().filter(|run| self.is_due(run)).collect();
+        exported.begin(due.len());
+        let written: Vec<(&str, Option<FileFacts>)> = due
+            .into_par_iter()
+            .map(|run| {
+                let to = self.path_of(report, run);
+                let known = entries.get(&run.path).and_then(|entry| entry.exported.get(&self));
+                if known.is_none_or(|is| FileFacts::of(&to) != Some(*is)) {
+                    let folder = to.parent().unwrap_or(report);
+                    let written = files::create_folders(folder)
+                        .and_then(|()| files::replace_by(&to, 0o644, |file| self.fill(dir, run, file)));
+                    written.with_context(|| format!("cannot export the {} of {}", self.place().0, run.path))?;
+                }
+                exported.one_more();
+                Ok((run.path.as_str(), FileFacts::of(&to)))
+            })
+            .collect::<Result<_>>()?;
+        for (path, facts) in written {
+            if let Some((entry, facts)) = entries.get_mut(path).zip(facts) {
+                entry.exported.insert(self, facts);
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes what an earlier collection exported of runs that are no longer there, as far as `old` knows of it.
+    pub fn remove_vanished(self, report: &Path, old: &BTreeMap<String, Entry>, runs: &[Run]) {
+        let there: BTreeSet<&str> = runs.iter().filter(|run| self.is_due(run)).map(|run| run.path.as_str()).collect();
+        for (path, entry) in old.iter().filter(|(path, _)| !there.contains(path.as_str())) {
+            let file = self.file_of(report, path);
+            if entry.exported.get(&self).is_some_and(|facts| FileFacts::of(&file) == Some(*facts)) {
+                let _ = std::fs::remove_file(file);
+            }
+        }
+    }
+}
+
+/// Gives `take` the series of the sizes in the report, in the order of the file, each with its op and host; what ranks computed alone
+/// is of no size, and has 0 bytes.
 ///
 /// # Errors
-/// A file that cannot be written, or samples that can no longer be read.
-pub fn write(
-    (dir, report): (&Path, &Path),
-    runs: &[Run],
-    entries: &mut BTreeMap<String, Entry>,
-    exported: &Counter<'_>,
-) -> Result<()> {
-    let measured: Vec<&Run> = runs.iter().filter(|run| !run.sizes().is_empty()).collect();
-    exported.begin(measured.len());
-    let written: Vec<(&str, Option<FileFacts>)> = measured
-        .into_par_iter()
-        .map(|run| {
-            let to = path_of(report, run);
-            let now =
-                entries.get(&run.path).and_then(|entry| entry.exported).filter(|is| FileFacts::of(&to) == Some(*is));
-            if now.is_none() {
-                let folder = to.parent().unwrap_or(report);
-                let written = files::create_folders(folder)
-                    .and_then(|()| files::replace_by(&to, 0o644, |file| fill(dir, run, file)));
-                written.with_context(|| format!("cannot export the samples of {}", run.path))?;
-            }
-            exported.one_more();
-            Ok((run.path.as_str(), FileFacts::of(&to)))
-        })
-        .collect::<Result<_>>()?;
-    for (path, facts) in written {
-        if let Some(entry) = entries.get_mut(path) {
-            entry.exported = facts;
-        }
-    }
-    Ok(())
-}
-
-/// Removes what an earlier collection exported of runs that are no longer there, as far as `old` knows of it.
-pub fn remove_vanished(report: &Path, old: &BTreeMap<String, Entry>, runs: &[Run]) {
-    let there: BTreeSet<&str> =
-        runs.iter().filter(|run| !run.sizes().is_empty()).map(|run| run.path.as_str()).collect();
-    for (path, entry) in old.iter().filter(|(path, _)| !there.contains(path.as_str())) {
-        let file = file_of(report, path);
-        if entry.exported.is_some_and(|facts| FileFacts::of(&file) == Some(facts)) {
-            let _ = std::fs::remove_file(file);
-        }
-    }
-}
-
-fn path_of(report: &Path, run: &Run) -> PathBuf {
-    // the collected folder may be the run itself
-    file_of(report, if run.path == "." { &run.name } else { &run.path })
-}
-
-fn file_of(report: &Path, path: &str) -> PathBuf {
-    report.join(FOLDER).join(format!("{path}.parquet"))
-}
-
-fn fill(dir: &Path, run: &Run, file: std::fs::File) -> Result<()> {
-    let mut table = Table::new(file, &run.path, &run.name)?;
-    let folder = dir.join(&run.path);
-    match (run.source, run.attempt) {
-        (Source::SmartSimScaling, _) => fill_from_session(&folder, run, &mut table)?,
-        (Source::ShardScale, number) => {
-            let attempts = attempt::list(&folder)?;
-            let attempt = attempts.into_iter().find(|(at, _)| Some(*at) == number).context("its attempt is gone")?.1;
-            fill_from_samples(&attempt.join(samples::FILE), run, &mut table)?;
-        }
-    }
-    table.finish()
-}
-
-fn fill_from_samples(file: &Path, run: &Run, table: &mut Table) -> Result<()> {
+/// Samples that can no longer be read, and those of `take`.
+fn for_each_series(dir: &Path, run: &Run, mut take: impl FnMut(&SeriesView<'_>, Op, &str) -> Result<()>) -> Result<()> {
+    let attempts = attempt::list(&dir.join(&run.path))?;
+    let attempt = attempts.into_iter().find(|(at, _)| Some(*at) == run.attempt).context("its attempt is gone")?.1;
     let whole: BTreeSet<u32> = run.sizes().iter().map(|size| size.size_index).collect();
-    let mut stream = SamplesStream::open(file)?.context("its samples are gone")?;
-    let (mut names, mut ops): (Vec<ByteArray>, Vec<Op>) = Default::default();
-    let mut hosts: BTreeMap<u32, ByteArray> = BTreeMap::new();
+    let mut stream = SamplesStream::open(&attempt.join(FILE))?.context("its samples are gone")?;
+    let (mut names, mut ops): (Vec<String>, Vec<Op>) = Default::default();
+    let mut hosts: BTreeMap<u32, u32> = BTreeMap::new();
     while let Some(piece) = stream.next_piece()? {
         for block in &piece.blocks {
-            match block.decode() {
+            let series = match block.decode() {
                 Ok(Block::Meta(meta)) => {
-                    names = meta.hosts.iter().map(|host| host.as_str().into()).collect();
                     ops = meta.ops.iter().map(|op| op.name).collect();
+                    names = meta.hosts;
+                    continue;
                 }
                 Ok(Block::Ranks(ranks)) => {
-                    let host = |host: u32| names.get(host as usize).cloned().unwrap_or_default();
-                    hosts = ranks.iter().map(|rank| (rank.rank, host(rank.host))).collect();
+                    hosts = ranks.iter().map(|rank| (rank.rank, rank.host)).collect();
+                    continue;
                 }
-                Ok(Block::Samples(series)) if whole.contains(&series.size_index) => {
-                    let host = hosts.get(&series.rank).cloned().unwrap_or_default();
-                    // a size that was measured whole has series of known ops alone
-                    let Some(op) = ops.get(series.op) else { continue };
-                    push_series(&series, *op, host, table)?;
-                }
-                // of no size: 0 bytes are moved
-                Ok(Block::Alone(series)) => {
-                    let host = hosts.get(&series.rank).cloned().unwrap_or_default();
-                    let Some(op) = ops.get(series.op) else { continue };
-                    push_series(&series, *op, host, table)?;
-                }
-                Ok(_) => {}
+                Ok(Block::Samples(series)) if whole.contains(&series.size_index) => series,
+                Ok(Block::Alone(series)) => series,
+                Ok(_) => continue,
                 // the report has nothing from there on either
                 Err(_) => return Ok(()),
+            };
+            let host = hosts.get(&series.rank).and_then(|host| names.get(*host as usize));
+            // a size that was measured whole has series of known ops alone
+            if let Some(op) = ops.get(series.op) {
+                take(&series, *op, host.map_or("", String::as_str))?;
             }
         }
     }
     Ok(())
-}
-
-fn push_series(series: &SeriesView<'_>, op: Op, host: ByteArray, table: &mut Table) -> Result<()> {
-    let SeriesView { payload_bytes, rank, warmup, .. } = *series;
-    let shared = Shared { payload_bytes, op, rank, warmup, place: Some((host, series.shard)) };
-    table.push(&shared, series.samples().map(|(start_ns, ns)| (Some(start_ns), ns)))
-}
-
-fn fill_from_session(folder: &Path, run: &Run, table: &mut Table) -> Result<()> {
-    let payload_bytes = run.sizes().first().map_or(0, |size| size.payload_bytes);
-    smartsim::for_each_rank(folder, |rank, op, timings| {
-        let shared = Shared { payload_bytes, op, rank, warmup: 0, place: None };
-        table.push(&shared, timings.iter().map(|ns| (None, ns)))
-    })
 }

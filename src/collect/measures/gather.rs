@@ -22,6 +22,8 @@ pub struct Loop {
     pub iterations: u64,
     /// 0 where it is not known.
     pub loop_ns: u64,
+    /// Of its timed samples; empty where starts are not known.
+    pub window: Window,
 }
 
 /// The timed samples of one op over all ranks at one size.
@@ -187,7 +189,7 @@ impl Gather {
             }
             self.shards[shard] = self.shards[shard].and(Part { window, tensors });
         }
-        self.loops.push(Loop { rank: series.rank, iterations: samples, loop_ns: series.loop_ns });
+        self.loops.push(Loop { rank: series.rank, iterations: samples, loop_ns: series.loop_ns, window });
     }
 
     /// Takes in what [`Gather::part`] gathered.
@@ -207,13 +209,21 @@ impl Gather {
         }
     }
 
+    /// When each rank was at this size, ascending.
+    pub fn rank_windows(&self) -> Vec<(u32, Window)> {
+        Gather::loops_of_ranks(self.loops.clone()).into_iter().map(|one| (one.rank, one.window)).collect()
+    }
+
     /// One loop for each rank, ascending. All series of a rank carry the time of the one loop that made them; where it
-    /// takes more samples of one op than of another, those of the most frequent one are counted.
+    /// takes more samples of one op than of another, those of the most frequent one are counted; its window holds all of them.
     pub fn loops_of_ranks(mut loops: Vec<Loop>) -> Vec<Loop> {
         loops.sort_by_key(|one| one.rank);
         loops.dedup_by(|later, kept| {
             let same = later.rank == kept.rank;
-            kept.iterations = if same { kept.iterations.max(later.iterations) } else { kept.iterations };
+            if same {
+                kept.iterations = kept.iterations.max(later.iterations);
+                kept.window = kept.window.and(later.window);
+            }
             same
         });
         loops

@@ -34,6 +34,11 @@ impl Ratios {
 
     /// Ranks joined by what `of` names: their host, or their shard. Ranks without a name are left out.
     pub fn joined(&self, of: impl Fn(u32) -> Option<String>) -> Standings {
+        standings(self.each(of))
+    }
+
+    /// Each of these, in order of names.
+    pub fn each(&self, of: impl Fn(u32) -> Option<String>) -> Vec<Standing> {
         let mut groups: BTreeMap<String, Vec<f64>> = BTreeMap::new();
         for (rank, ratio) in self.ratios() {
             if let Some(name) = of(rank) {
@@ -44,7 +49,7 @@ impl Ratios {
             let ranks = ratios.len() as u32;
             Some(Standing { name, ranks, ratio: quantile::median_of(&mut ratios, f64::total_cmp)? })
         };
-        standings(groups.into_iter().filter_map(standing).collect())
+        groups.into_iter().filter_map(standing).collect()
     }
 
     fn ratios(&self) -> impl Iterator<Item = (u32, f64)> + '_ {
@@ -52,7 +57,8 @@ impl Ratios {
     }
 }
 
-fn standings(mut all: Vec<Standing>) -> Standings {
+/// The slowest of `all`, and who of them straggles.
+pub fn standings(mut all: Vec<Standing>) -> Standings {
     let ratios: Vec<f64> = all.iter().map(|one| one.ratio).collect();
     let limit = outlier::limit(&ratios);
     let stragglers = limit.map_or(0, |limit| ratios.iter().filter(|ratio| **ratio > limit).count());

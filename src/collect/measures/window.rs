@@ -1,9 +1,11 @@
 //! Spans on the ranks' common clock.
 
+use serde::{Deserialize, Serialize};
+
 use crate::record::samples::SeriesView;
 
 /// A span on the ranks' common clock, in ns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Window {
     pub first_start_ns: i64,
     pub last_end_ns: i64,

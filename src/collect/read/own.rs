@@ -14,6 +14,7 @@ use super::sweep::{self, Reading};
 use crate::collect::circumstances;
 use crate::collect::model::{Run, Source, State};
 use crate::collect::params::Params;
+use crate::collect::timeline::{Event, Timeline};
 use crate::collect::walk::relative;
 use crate::record::attempt::{self, Attempt, Outcome};
 use crate::record::manifest::Manifest;
@@ -35,6 +36,7 @@ pub fn read(root: &Path, dir: &Path) -> Result<Run> {
         source: Source::ShardScale,
         params: Params::of_manifest(&manifest)?,
         placement: manifest.placement.clone(),
+        timeline: Timeline::default(),
         state: State::Missing,
         reason: "the script has not run".to_owned(),
         notes: Vec::new(),
@@ -123,6 +125,8 @@ fn judge(run: &mut Run, mut trials: Vec<Trial>, manifest: &Manifest) {
     }
     run.notes = notes(&trials, shown.unwrap_or(last));
     run.notes.extend(check::condition_notes(manifest, &chosen.attempt));
+    run.timeline = reading.map(|reading| reading.timeline.clone()).unwrap_or_default();
+    run.timeline.events = chosen.attempt.events.iter().map(Event::of).collect();
     run.measured = reading.map(|reading| reading.measured.clone());
     if let Some(measured) = &mut run.measured {
         measured.facts.extend(circumstances::facts_of_attempt(&chosen.attempt));

@@ -8,11 +8,15 @@ use rayon::prelude::*;
 use super::check;
 use crate::collect::application::Application;
 use crate::collect::measures::standing::Ratios;
+use crate::collect::measures::window::Window;
 use crate::collect::measures::{self, Gather};
 use crate::collect::model::{OpResult, SizeResult};
 use crate::record::samples::{Meta, SeriesHead, SeriesView};
 use crate::record::units::show_bytes;
 use crate::record::vocabulary::Side;
+
+/// When each rank was at a size, by the size's index.
+pub type Windows = BTreeMap<u32, Vec<(u32, Window)>>;
 
 /// Series that one thread takes in at a time.
 const SHARE: usize = 128;
@@ -25,6 +29,8 @@ pub struct Sizes {
     /// Measured whole, by index.
     done: BTreeMap<u32, SizeResult>,
     pub ratios: Ratios,
+    /// When each rank was at these sizes, by index.
+    pub windows: Windows,
     /// What ranks computed alone.
     alone: Option<Gather>,
     /// Why a size is not reported, by index.
@@ -52,6 +58,7 @@ impl Sizes {
             self.close(meta);
             if !self.seen.insert(index) {
                 self.done.remove(&index);
+                self.windows.remove(&index);
                 let size = show_bytes(series[0].payload_bytes);
                 self.flaws.insert(index, format!("{size}: its samples stand in several places"));
             }
@@ -87,6 +94,7 @@ impl Sizes {
         }
         match (check::flaw_of_size(meta, index, &heads), gather) {
             (None, Some(gather)) => {
+                self.windows.insert(index, gather.rank_windows());
                 let (size, by_rank) = measures::reduce(gather);
                 by_rank.iter().for_each(|medians| self.ratios.add(medians));
                 self.done.insert(index, size);

@@ -11,9 +11,11 @@ use rayon::prelude::*;
 
 use super::check;
 use super::placement::{self, Seat};
-use super::sizes::Sizes;
-use crate::collect::measures::standing::Ratios;
-use crate::collect::model::{Measured, OpResult, SizeResult};
+use super::sizes::{Sizes, Windows};
+use crate::collect::measures::standing::{self, Ratios};
+use crate::collect::measures::window::Window;
+use crate::collect::model::{Measured, OpResult, SizeResult, Standing};
+use crate::collect::timeline::{MOST_STRAGGLERS, RankSpans, SizeSpan, Timeline};
 use crate::record::manifest::Manifest;
 use crate::record::samples::{self, Block, Contents, Flaw, Meta, RankInfo, SamplesStream, SeriesView};
 use crate::record::units::show_bytes;
@@ -26,6 +28,8 @@ const NOTABLE_CLOCK_ERROR: f64 = 0.05;
 #[derive(Debug)]
 pub struct Reading {
     pub measured: Measured,
+    /// All of it but the events of the script.
+    pub timeline: Timeline,
     /// Where the ranks ran.
     pub seats: Vec<Seat>,
     /// What differs from the manifest, in words; for a file that is whole also the sizes that are not.
@@ -120,13 +124,15 @@ fn digest(manifest: &Manifest, (meta, contents): (&Meta, &Contents<'_>), mut siz
         notes.extend(flaws.into_values().map(|flaw| format!("not reported: {flaw}")));
     }
     let ratios = std::mem::take(&mut sizes.ratios);
+    let windows = std::mem::take(&mut sizes.windows);
     let measured = describe(meta, contents, (sizes.into_results(meta.world_size), &ratios));
+    let timeline = timeline(meta, contents, (&measured, &windows));
     notes.extend(check::notes(meta, contents));
     notes.extend(check::note_alone(meta, measured.alone.is_some()));
     notes.extend(clock_note(&measured));
     notes.extend(disturbed_note(&measured));
     let seats = placement::seats_of_ranks(meta, &contents.ranks);
-    Reading { measured, seats, contradictions, notes, torn: contents.torn.clone(), ended: contents.ended }
+    Reading { measured, timeline, seats, contradictions, notes, torn: contents.torn.clone(), ended: contents.ended }
 }
 
 fn describe(
@@ -147,10 +153,14 @@ fn describe(
     // both ends of a window may be off
     let clock_error_ns =
         contents.ranks.iter().map(|rank| clock_error_ns(contents, rank)).max().unwrap_or(0).saturating_mul(2);
+    let by_host = ratios.each(|rank| meta.hosts.get(hosts.get(&rank)?.0 as usize).cloned());
+    let ratio_of: BTreeMap<&str, f64> = by_host.iter().map(|host| (host.name.as_str(), host.ratio)).collect();
+    let host_ratios = meta.hosts.iter().map(|host| ratio_of.get(host.as_str()).copied()).collect();
     Measured {
         ranks: meta.world_size,
         hosts: meta.hosts.len(),
         host_names: meta.hosts.clone(),
+        host_ratios,
         ranks_per_shard,
         wire: meta.wire.to_string(),
         server: meta.server.clone(),
@@ -159,8 +169,33 @@ fn describe(
         sizes,
         alone,
         ranks_standing: ratios.of_ranks(),
-        hosts_standing: ratios.joined(|rank| meta.hosts.get(hosts.get(&rank)?.0 as usize).cloned()),
+        hosts_standing: standing::standings(by_host),
         shards_standing: ratios.joined(|rank| Some(hosts.get(&rank)?.1.to_string())),
+    }
+}
+
+/// When the sizes in the report were measured, and when the slowest of the straggling ranks were at them.
+fn timeline(meta: &Meta, contents: &Contents<'_>, (measured, windows): (&Measured, &Windows)) -> Timeline {
+    let standings = &measured.ranks_standing;
+    let spans = |rank: u32| {
+        let at = |of: &Vec<(u32, Window)>| of.iter().find(|(one, _)| *one == rank).map(|(_, window)| *window);
+        measured.sizes.iter().map(|size| windows.get(&size.size_index).and_then(at)).collect()
+    };
+    let host = |rank: u32| {
+        let host = contents.ranks.iter().find(|one| one.rank == rank)?.host;
+        meta.hosts.get(host as usize).cloned()
+    };
+    let straggler = |one: &Standing| {
+        let rank = one.name.parse().ok()?;
+        Some(RankSpans { rank, host: host(rank).unwrap_or_default(), ratio: one.ratio, windows: spans(rank) })
+    };
+    let size = |size: &SizeResult| SizeSpan::of(size.payload_bytes, windows.get(&size.size_index)?);
+    Timeline {
+        events: Vec::new(),
+        zero_unix_ns: Some(meta.unix_ns_at_zero),
+        slowest_connect_ns: contents.ranks.iter().map(|rank| rank.connect_ns).max(),
+        sizes: measured.sizes.iter().filter_map(size).collect(),
+        stragglers: standings.straggling().take(MOST_STRAGGLERS).filter_map(straggler).collect(),
     }
 }
 

@@ -40,6 +40,7 @@ fn run(run: &Run) -> Value {
         "attempt": run.attempt,
         "pack": run.pack,
         "parameters": parameters,
+        "timeline": run.timeline,
         "sizes_total": run.sizes_total,
         "measured": run.measured.as_ref().map(|it| measured(run, it)),
     })
@@ -47,6 +48,12 @@ fn run(run: &Run) -> Value {
 
 fn measured(run: &Run, measured: &Measured) -> Value {
     let facts: Map<String, Value> = measured.facts.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
+    let ratios: Map<String, Value> = measured
+        .host_names
+        .iter()
+        .zip(&measured.host_ratios)
+        .map(|(host, ratio)| (host.clone(), json!(ratio.map(|ratio| rounded(ratio, 4)))))
+        .collect();
     json!({
         "ranks": measured.ranks,
         "hosts": measured.hosts,
@@ -55,6 +62,7 @@ fn measured(run: &Run, measured: &Measured) -> Value {
         "ranks_per_shard": measured.ranks_per_shard,
         "window_error_us": us(measured.window_error_ns as f64),
         "facts": facts,
+        "host_ratios": ratios,
         "standing_of_ranks": standings(&measured.ranks_standing),
         "standing_of_hosts": standings(&measured.hosts_standing),
         "standing_of_shards": standings(&measured.shards_standing),

@@ -14,6 +14,7 @@ pub mod table;
 use anyhow::Result;
 
 pub use super::groups;
+use super::hosts;
 use super::model::{Collection, Run, State};
 
 /// Name of the comparison in the report.
@@ -22,8 +23,11 @@ const BASELINE: &str = "baseline.csv";
 /// Name of what the store costs the application.
 const APPLICATION: &str = "application.csv";
 
+/// Name of what is known of each host.
+const HOSTS: &str = "hosts.csv";
+
 /// Files that a report has only where there is something to say: those of an earlier collection would pass for its own.
-pub const SOMETIMES: [&str; 2] = [BASELINE, APPLICATION];
+pub const SOMETIMES: [&str; 3] = [BASELINE, APPLICATION, HOSTS];
 
 /// The files of the report as (name, bytes).
 pub fn files(collection: &Collection) -> Result<Vec<(&'static str, Vec<u8>)>> {
@@ -36,6 +40,10 @@ pub fn files(collection: &Collection) -> Result<Vec<(&'static str, Vec<u8>)>> {
     ];
     if !collection.application.is_empty() {
         files.push((APPLICATION, csv::application::render(collection)?));
+    }
+    let hosts = hosts::of_runs(&collection.runs);
+    if !hosts.is_empty() {
+        files.push((HOSTS, csv::hosts::render(&hosts, &collection.runs)?));
     }
     if let Some(baseline) = &collection.baseline {
         files.push((BASELINE, csv::baseline::render(baseline)?));

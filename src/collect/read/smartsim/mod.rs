@@ -24,6 +24,7 @@ use crate::collect::measures::standing::Ratios;
 use crate::collect::measures::window::Window;
 use crate::collect::measures::{self, Gather, RankSeries};
 use crate::collect::model::{Measured, Run, SizeResult, Source, Standings, State};
+use crate::collect::timeline::Timeline;
 use crate::collect::walk::relative;
 use crate::record::op::Op;
 use crate::record::slots;
@@ -53,6 +54,7 @@ pub fn read(root: &Path, dir: &Path) -> Result<Run> {
         source: Source::SmartSimScaling,
         params: config.params(),
         placement: None,
+        timeline: Timeline::default(),
         state: State::Missing,
         reason: "there is no rank_N_timing.csv: the session did not end, or failed".to_owned(),
         notes: config.notes(),
@@ -81,7 +83,7 @@ pub fn read(root: &Path, dir: &Path) -> Result<Run> {
     tally.missing(&config, &ranks);
     // a sum over some of the ranks would pass for the bandwidth of all
     if !tally.lacks.is_empty() {
-        gather.loops.push(Loop { rank: u32::MAX, iterations: 0, loop_ns: 0 });
+        gather.loops.push(Loop { rank: u32::MAX, iterations: 0, loop_ns: 0, window: Window::EMPTY });
     }
     let (size, by_rank) = measures::reduce(gather);
     run.notes.extend(tally.notes());
@@ -135,6 +137,7 @@ fn describe(
         ranks,
         hosts: config.client_nodes as usize,
         host_names: Vec::new(),
+        host_ratios: Vec::new(),
         ranks_per_shard,
         wire: Wire::RedisAi.to_string(),
         server: config.server(),

@@ -2,6 +2,7 @@
 
 pub mod application;
 pub mod baseline;
+pub mod hosts;
 pub mod scaling;
 
 use anyhow::{Context, Result};

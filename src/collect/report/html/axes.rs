@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
+use super::studied::{Line, list};
 use crate::collect::model::Run;
 use crate::collect::params::{COLUMNS, FOLLOWS, Value};
 
@@ -86,6 +87,18 @@ pub struct Axis {
 }
 
 impl Axis {
+    /// Somebody varied it: it follows from no other one.
+    pub fn is_varied(&self) -> bool {
+        !self.follows
+    }
+
+    /// Its values in words.
+    pub fn told(&self) -> Line {
+        let values: Vec<&Value> = self.values.iter().collect();
+        let none = if self.absent { " (some runs have none)" } else { "" };
+        Line::new(&self.label, format!("{}{none}", list(&values)))
+    }
+
     /// Index of the run's value; -1 where it has none.
     pub fn index(&self, run: &Run) -> i32 {
         let index = value(run, self.key).and_then(|value| self.values.binary_search(&value).ok());
@@ -94,7 +107,7 @@ impl Axis {
 }
 
 /// A run's value in a column: what it was asked, or what it found out.
-fn value(run: &Run, column: &str) -> Option<Value> {
+pub fn value(run: &Run, column: &str) -> Option<Value> {
     match (column, &run.measured) {
         ("server", Some(measured)) => Some(Value::Text(measured.server.clone())),
         ("wire", Some(measured)) => Some(Value::Text(measured.wire.clone())),

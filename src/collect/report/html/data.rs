@@ -10,10 +10,13 @@ use serde::Serialize;
 
 use super::axes::{self, Axis, PREFER, WEAK, X};
 use super::baseline::{Comparison, comparison};
+use super::nodes::{Nodes, nodes};
 use super::placement::{self, Node};
 use super::question::FamilyData;
 use super::scaling::{self, Series};
+use super::times::{Times, phases, times};
 use crate::collect::application::{Application, Pooled};
+use crate::collect::hosts;
 use crate::collect::model::{Collection, OpResult, Run, SizeResult, Standings};
 use crate::collect::params::Value;
 use crate::collect::stats::density::Density;
@@ -64,6 +67,10 @@ struct Data<'a> {
     baseline: Option<Comparison<'a>>,
     /// What the question box answers from.
     families: Vec<FamilyData>,
+    /// (track, what) of the phases in the runs' time lines.
+    phases: Vec<(&'static str, &'static str)>,
+    /// Which nodes were slow in which runs.
+    nodes: Option<Nodes<'a>>,
 }
 
 #[derive(Serialize)]
@@ -72,6 +79,8 @@ struct RunData<'a> {
     state: &'static str,
     comparable: bool,
     ranks: Option<u32>,
+    /// Servers of the store.
+    servers: Option<&'a Value>,
     repeat: Option<&'a Value>,
     /// For each axis the index of the run's value; -1 where it has none.
     at: Vec<i32>,
@@ -85,6 +94,8 @@ struct RunData<'a> {
     slow_ranks: Option<Slow<'a>>,
     /// Index into the placements.
     placement: Option<usize>,
+    /// When what happened.
+    times: Option<Times<'a>>,
 }
 
 /// Who was slow in a run: the slowest first, as (name, ranks, times the median of all).
@@ -141,7 +152,7 @@ impl Serialize for Figure {
 }
 
 /// A number with three digits, for what stands in long lists.
-struct Rough(f64);
+pub struct Rough(pub f64);
 
 impl Serialize for Rough {
     fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
@@ -162,10 +173,9 @@ enum Cell {
     Figure(Figure),
 }
 
-/// The runs as JSON that may stand in a script element.
-pub fn json(collection: &Collection, families: Vec<FamilyData>) -> Result<String> {
+/// The runs as JSON that may stand in a script element; `axes` and `families` are theirs.
+pub fn json(collection: &Collection, axes: Vec<Axis>, families: Vec<FamilyData>) -> Result<String> {
     let runs = &collection.runs;
-    let axes = axes::axes(runs);
     let mut placements: Vec<Vec<Node>> = Vec::new();
     let runs_data = runs.iter().map(|run| {
         let placement = run.placement.as_ref().map(placement::nodes).filter(|nodes| !nodes.is_empty());
@@ -186,6 +196,8 @@ pub fn json(collection: &Collection, families: Vec<FamilyData>) -> Result<String
         application: collection.application.iter().map(pooled_data).collect(),
         baseline: collection.baseline.as_ref().map(comparison),
         families,
+        phases: phases(),
+        nodes: nodes(&hosts::of_runs(runs), runs.len()),
     };
     let text = serde_json::to_string(&data).context("cannot encode the plots' data")?;
     // `</script>` and `<!--` in a name would end the element; no other character of JSON has a meaning there
@@ -214,6 +226,7 @@ fn run_data<'a>(run: &'a Run, axes: &[Axis], placement: Option<usize>) -> RunDat
         state: run.state.as_str(),
         comparable: run.state.is_comparable(),
         ranks: run.measured.as_ref().map(|measured| measured.ranks),
+        servers: run.params.get("expected_servers"),
         repeat: run.params.get("repeat"),
         at: axes.iter().map(|axis| axis.index(run)).collect(),
         notes: &run.notes,
@@ -223,6 +236,7 @@ fn run_data<'a>(run: &'a Run, axes: &[Axis], placement: Option<usize>) -> RunDat
         hosts: run.measured.as_ref().and_then(|measured| slow(&measured.hosts_standing)),
         slow_ranks: run.measured.as_ref().and_then(|measured| slow(&measured.ranks_standing)),
         placement,
+        times: times(&run.timeline),
     }
 }
 

@@ -17,10 +17,13 @@
 mod axes;
 mod baseline;
 mod data;
+mod nodes;
 pub mod overview;
 mod placement;
 mod question;
 mod scaling;
+mod studied;
+mod times;
 
 use anyhow::{Context, Result};
 use tera::Tera;
@@ -53,6 +56,8 @@ const SCRIPTS: &[&str] = &[
     include_str!("js/baseline.js"),
     include_str!("js/detail.js"),
     include_str!("js/placement.js"),
+    include_str!("js/times.js"),
+    include_str!("js/nodes.js"),
     include_str!("js/main.js"),
 ];
 
@@ -64,15 +69,19 @@ pub fn render(collection: &Collection) -> Result<Vec<u8>> {
     context.insert("style", STYLE);
     context.insert("plot", PLOT);
     context.insert("script", &script());
+    let axes = axes::axes(runs);
+    context.insert("studied", &studied::studied(runs, &axes));
     let families = question::families(runs);
     let shown = Shown {
         plots: has_plots,
         question: !families.is_empty(),
         baseline: collection.baseline.is_some(),
         application: !collection.application.is_empty(),
+        nodes: runs.iter().filter_map(|run| run.measured.as_ref()).any(|it| it.host_ratios.iter().any(Option::is_some)),
     };
-    context.insert("data", &data::json(collection, families)?);
+    context.insert("data", &data::json(collection, axes, families)?);
     context.insert("has_question", &shown.question);
+    context.insert("has_nodes", &shown.nodes);
     context.insert("has_plots", &has_plots);
     context.insert("has_scaling", &!collection.scaling.is_empty());
     if let Some(baseline) = &collection.baseline {
@@ -107,6 +116,7 @@ struct Shown {
     question: bool,
     baseline: bool,
     application: bool,
+    nodes: bool,
 }
 
 /// (id, title) of the sections, for the page's list of contents.
@@ -119,12 +129,14 @@ fn sections(shown: Shown) -> Vec<(&'static str, &'static str)> {
         ("application", "Application"),
         ("heat", "Heat map"),
         ("sides", "Side by side"),
+        ("nodes", "Slow nodes"),
         ("run-detail", "One run"),
     ];
     let is_there = |id: &str| match id {
         "question" => shown.question,
         "baseline" => shown.baseline,
         "application" => shown.application,
+        "nodes" => shown.nodes,
         _ => true,
     };
     let plots = plots.into_iter().filter(|(id, _)| shown.plots && is_there(id));
@@ -157,7 +169,7 @@ mod tests {
 
     #[test]
     fn every_section_of_the_list_is_in_the_page() {
-        for (id, _) in sections(Shown { plots: true, question: true, baseline: true, application: true }) {
+        for (id, _) in sections(Shown { plots: true, question: true, baseline: true, application: true, nodes: true }) {
             assert!(TEMPLATE.contains(&format!("<section id=\"{id}\"")), "{id}");
         }
     }

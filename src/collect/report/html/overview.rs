@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::collect::hosts;
 use crate::collect::model::{Collection, Run, State};
 use crate::collect::report::number::short;
 use crate::collect::report::{UNREADABLE, complaint};
@@ -73,6 +74,11 @@ pub fn highlights(runs: &[Run]) -> Vec<(String, String, String)> {
     if let Some((run, bytes, op)) = lowest {
         let place = format!("{} in {}", show_bytes(bytes), run.name);
         all.push((format!("Lowest median {}", op.op), format!("{} us", short(op.latency.median / 1e3)), place));
+    }
+    let slowest = hosts::of_runs(runs).into_iter().next().filter(|host| host.straggles() > 1);
+    if let Some(host) = slowest {
+        let place = format!("in {} of the {} runs that judge it", host.straggles(), host.judged());
+        all.push(("Node that straggles most often".to_owned(), host.name.to_owned(), place));
     }
     let samples: usize = runs.iter().flat_map(Run::sizes).flat_map(|size| &size.ops).map(|op| op.latency.n).sum();
     if samples > 0 {

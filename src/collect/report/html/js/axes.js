@@ -51,6 +51,27 @@ function linearAxis(max, label, tickFormat = showTick) {
   return { type: "linear", domain: [0, max || 1], ticks: 5, tickFormat, label, grid: true, labelArrow: "none" };
 }
 
+/** Places as near to those wanted as `gap` between them allows, from `low` to `high`. */
+function spread(wanted, gap, low, high) {
+  const placed = wanted.map((place, at) => ({ place, at })).sort((a, b) => a.place - b.place);
+  placed.forEach((one, at) => (one.place = Math.max(one.place, at === 0 ? low : placed[at - 1].place + gap)));
+  placed.reverse().forEach((one, at) => (one.place = Math.min(one.place, at === 0 ? high : placed[at - 1].place - gap)));
+  return placed.sort((a, b) => a.at - b.at).map((one) => one.place);
+}
+
+/** Room beside the last dots for labels, and the labels there, apart from each other; `ends`: {x, y, text, colour} on a log axis. */
+function endLabels(ends, domain, width, height) {
+  const most = Math.floor((width * 0.36) / 5.6);
+  const words = ends.map(({ text }) => shorten(text, most));
+  const step = (height - 60) / Math.log(domain[1] / domain[0]);
+  const places = spread(ends.map(({ y }) => (Math.log(domain[1] / y)) * step), 12, 4, height - 64);
+  const placed = ends.map((end, at) => ({ ...end, text: words[at], y: domain[1] * Math.exp(-places[at] / step) }));
+  return {
+    marginRight: 12 + 5.6 * Math.max(0, ...words.map((word) => word.length)),
+    mark: Plot.text(placed, { x: "x", y: "y", text: "text", dx: 7, textAnchor: "start", fontSize: 10, fill: { value: "colour", scale: null }, stroke: "var(--page)", strokeWidth: 3 }),
+  };
+}
+
 /** The x axis of a plot against tensor size. */
 const sizeAxis = (bytes, length) => measuredAxis(bytes, "tensor size", showBytes, length, 52);
 

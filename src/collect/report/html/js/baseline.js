@@ -34,6 +34,16 @@ const cutSay = (changes) => {
   return cut > 0 ? ` ${showCount(cut, "interval")} ${cut > 1 ? "reach" : "reaches"} beyond the plot: an arrow is at the end that is cut. Download the table for the numbers.` : "";
 };
 
+/** Broad where there is room beside the other places of a slot. */
+const barWidth = (places, slots, width) => Math.max(1, Math.min(4, (0.5 * 0.8 * (width - 66)) / slots / places));
+/** Student's at 99.5 % for the degrees of freedom that Welch's formula gives so many repeats on both sides. */
+const FACTORS = { 2: "9.9 to 64", 3: "4.6 to 9.9" };
+/** Why intervals are wide, and what would make them narrower. */
+function fewRunsSay(changes) {
+  const [repeats, ...others] = distinct(changes.filter((change) => change.low != null).flatMap((change) => change.runs));
+  return others.length === 0 && repeats in FACTORS ? `With ${repeats} repeats a 99 % interval is wide: it reaches ${FACTORS[repeats]} standard errors to each side, with 5 repeats 3.4 to 4.6.` : "";
+}
+
 const isCertain = (change) => change.verdict in VERDICT_COLOURS;
 const changeLines = (change) => [
   `${change.verdict}: ${showPercent(change.ratio)}`,
@@ -58,34 +68,39 @@ if (DATA.baseline) {
     caption: "A mark is one set of parameters at one size; its bar is the 99 % interval of new / old. Above 1 is slower, for bandwidth faster. Coloured only where the change is more than noise; unconfirmed: single runs that differ, repeat them; definitions below.",
     height: 320,
     panelWidth: 420,
-    controls: [changeFigureControl],
+    controls: [changeFigureControl, { key: "panels", label: "A panel for each", options: () => [["op", "operation"], ["run", "set of parameters"]], fallback: () => "op" }, allControl],
     draw(get) {
       const changes = changesInView(get("figure"));
       if (changes.length === 0) return { note: "No run of this selection has a partner in the baseline." };
       const domain = ratioDomain(changes, [0.9, 1.1], 1.05);
       const shown = changes.map(cutTo(domain));
       const sizes = distinct(changes.map((change) => change.bytes));
-      const panels = [...grouped(shown, (change) => change.op)].map(([op, some]) => {
-        // marks of one size stand beside each other, the uncertain ones behind
-        const placed = [...grouped(some, (change) => change.bytes).values()].flatMap((same) => same.map((change, at) => ({ ...change, x: change.bytes * 1.25 ** ((at + 0.5) / same.length - 0.5) })));
+      // a size has a slot of its own, and in it what the panel does not fix a place of its own, the same at all sizes
+      const [panelBy, placeBy] = get("panels") === "run" ? ["run", "op"] : ["op", "run"];
+      const [few, left] = fewPanels([...grouped(shown, (change) => change[panelBy])], get("all"));
+      const panels = few.map(([title, some]) => {
+        const places = distinct(some.map((change) => change[placeBy]));
+        const placed = some.map((change) => ({ ...change, x: sizes.indexOf(change.bytes) + 0.8 * ((places.indexOf(change[placeBy]) + 0.5) / places.length - 0.5) }));
         placed.sort((a, b) => isCertain(a) - isCertain(b));
         return {
-          title: op,
+          title,
           points: placed.map((change) => ({ x: change.x, y: change.ratio, lines: changeLines(change.whole) })),
           options: (width, height) => ({
-            x: sizeAxis(sizes, width - 66),
+            x: { type: "linear", domain: [-0.5, sizes.length - 0.5], axis: null },
             y: { ...logAxis(domain, "new / old", height - 60), tickFormat: showNumber },
             marks: [
+              Plot.rect(sizes.map((_, at) => at).filter((at) => at % 2 === 1), { x1: (at) => at - 0.5, x2: (at) => at + 0.5, y1: domain[0], y2: domain[1], fill: "var(--panel)" }),
+              Plot.axisX(everySo(sizes.map((bytes) => ({ bytes })), width), { text: (at) => showBytes(sizes[at]), label: "tensor size", labelAnchor: "center", labelArrow: "none" }),
               Plot.ruleY([1], { stroke: "var(--text)" }),
-              Plot.link(placed.filter((change) => change.low != null), { x1: "x", x2: "x", y1: "low", y2: "high", stroke: { value: ({ verdict }) => verdictColour(verdict), scale: null }, strokeOpacity: 0.6 }),
+              Plot.link(placed.filter((change) => change.low != null), { x1: "x", x2: "x", y1: "low", y2: "high", stroke: { value: ({ verdict }) => verdictColour(verdict), scale: null }, strokeOpacity: { value: (change) => (isCertain(change) ? 0.7 : 0.35), scale: null }, strokeWidth: barWidth(places.length, sizes.length, width), strokeLinecap: "butt" }),
               Plot.text(placed.filter((change) => change.cutHigh), { x: "x", y: () => domain[1], text: () => "\u25b2", dy: 5, fontSize: 9 }),
               Plot.text(placed.filter((change) => change.cutLow), { x: "x", y: () => domain[0], text: () => "\u25bc", dy: -5, fontSize: 9 }),
-              Plot.dot(placed, { x: "x", y: "ratio", r: 3, fill: { value: ({ verdict }) => verdictColour(verdict), scale: null }, symbol: ({ verdict }) => (verdict === "slower" ? "triangle" : verdict === "faster" ? "diamond" : "circle") }),
+              Plot.dot(placed, { x: "x", y: "ratio", r: { value: (change) => (isCertain(change) ? 4 : 2.6), scale: null }, fill: { value: ({ verdict }) => verdictColour(verdict), scale: null }, symbol: ({ verdict }) => (verdict === "slower" ? "triangle" : verdict === "faster" ? "diamond" : "circle") }),
             ],
           }),
         };
       });
-      return { title: `New / old ${changeFigureName(get("figure"))}`, panels, note: changesSay(changes) + cutSay(shown), legend: [{ label: "slower", colour: verdictColour("slower"), symbol: "triangle" }, { label: "faster", colour: verdictColour("faster"), symbol: "diamond" }, { label: "noise, unconfirmed, or too little to tell", colour: "var(--soft)" }], columns: CHANGE_COLUMNS, rows: changes.map(changeRow) };
+      return { title: `New / old ${changeFigureName(get("figure"))}`, panels, note: [changesSay(changes) + cutSay(shown), fewRunsSay(changes), left].filter(Boolean).join(" "), legend: [{ label: "slower", colour: verdictColour("slower"), symbol: "triangle" }, { label: "faster", colour: verdictColour("faster"), symbol: "diamond" }, { label: "noise, unconfirmed, or too little to tell", colour: "var(--soft)" }], columns: CHANGE_COLUMNS, rows: changes.map(changeRow) };
     },
   });
 

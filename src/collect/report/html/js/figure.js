@@ -8,7 +8,8 @@ const FEW = 12;
 /**
  * Registers a plot for the element with `data-figure="id"`.
  *
- * `controls`: {key, label, options: () => [[value, text], ..], fallback: () => value} or, without options, a box to tick.
+ * `controls`: {key, label, options: () => [[value, text], ..], fallback: () => value} or, without options, a box to tick; `entry` is
+ * its name in the address where plots share it.
  * `draw(get, width)` gives {title, panels, legend, columns, rows, note}, or {note} alone where there is nothing to draw.
  * A panel is {title, options, points}: what Plot is asked for, and what can be hovered.
  */
@@ -39,9 +40,9 @@ function figure(id, { title, caption, controls = [], panelWidth = MIN_PANEL, hei
 }
 
 function controlOf(one, control) {
-  const name = `${one.id}.${control.key}`;
+  const name = control.entry ?? `${one.id}.${control.key}`;
   const input = control.options ? el("select", {}) : el("input", { type: "checkbox" });
-  input.id = name.replace(".", "-");
+  input.id = `${one.id}-${control.key}`;
   input.addEventListener("change", () => {
     const value = control.options ? input.value : input.checked ? "yes" : "no";
     view.set(name, value === String(control.fallback()) ? [] : [value]);
@@ -90,7 +91,7 @@ function drawFigure(one) {
   one.legend.replaceChildren(...(drawn.legend ?? []).map((look) => el("li", {}, swatch(look), look.label)));
   // paper has no controls: it says what they stand at
   one.shown.textContent = drawn.title ?? "";
-  one.note.textContent = drawn.note ?? "";
+  one.note.replaceChildren(drawn.note ?? "", ...emptySays());
   one.details.hidden = !drawn.rows;
   if (one.details.open) fillTable(one);
   one.box.dataset.drawn = "yes";

@@ -1,4 +1,4 @@
-// Latency against tensor size, with quantile bands; heat maps of x axis and tensor size.
+// Latency against tensor size or against load, with quantile bands; heat maps of x axis and tensor size.
 
 const hasOp = (run, op) => run.sizes.some((size) => size.ops[op]);
 /** The first op of the runs that are drawn first: workloads have ops of their own. */
@@ -13,33 +13,61 @@ function fewPanels(panels, wanted) {
   return [panels.slice(0, FEW), `The first ${FEW} of ${panels.length} panels are drawn: filter to fewer, or ask for all.`];
 }
 
+/** What load may be: {key, label, of: a run's, frees: the axis that a line then runs along}. Servers grow with DB nodes; with servers a node where those are the same. */
+const LOADS = (() => {
+  const varies = (key) => axisOf(key)?.values.length > 1;
+  const along = (key) => ({ key, label: axisOf(key)?.label, of: (run) => valueOf(run, axisOf(key)), frees: key });
+  return [
+    { key: "ranks", label: "ranks", of: (run) => run.ranks, frees: X.key },
+    ...["client_nodes", "clients_per_node", "db_nodes"].map(along),
+    { key: "servers", label: "servers", of: (run) => run.servers, frees: varies("db_nodes") ? "db_nodes" : "servers_per_node" },
+  ].filter(({ frees }) => varies(frees));
+})();
+const inputOf = (id, key) => figures.find((one) => one.id === id).inputs.find(({ control }) => control.key === key);
+/** The load that latency is drawn against; absent where that is the tensor size. */
+const latencyLoad = () => LOADS.find(({ key }) => key === choiceOf(inputOf("latency", "against")));
+/** Runs of the op along a load at a size, as `joined` has sizes; those of a repeat are joined. */
+const alongLoad = (line, load, { at, op, bytes }) => line.runs.flatMap((run) => quantilesOf(run, op).filter(({ size }) => size.bytes === bytes).map((point) => ({ ...point, x: load.of(run), z: `${at} ${run.repeat}` }))).sort((a, b) => a.x - b.x);
+
 /** Sizes of a run with the op, ascending, as {x, q} where q gives a figure by name; those with the same z are joined. */
 const quantilesOf = (run, op) => filter.sizes(run).filter((size) => size.ops[op]).map((size) => ({ run, size, op, x: size.bytes, z: run.name, q: (field) => figureOf(size, op, field) })).sort((a, b) => a.x - b.x);
 /** A line's points in the order of sizes. Runs of a single size, as SmartSim-Scaling has them, are joined with those of their repeat. */
 const joined = (line, at, op) => line.runs.flatMap((run) => quantilesOf(run, op).map((point) => (run.sizes.length > 1 ? point : { ...point, z: `${at} ${run.repeat}` }))).sort((a, b) => a.x - b.x);
 
 figure("latency", {
-  title: "Latency against tensor size",
-  caption: "In panels: the median of a configuration's runs as a line (runs of one size each are joined by repeat), p5 to p95 as a light band, p25 to p75 as a darker one, p99 as a dotted line, each where the samples bear it; thin grey lines are the medians of all other configurations. In one plot: medians, and the band from p5 to p95 of the line that is pointed at. Both axes are logarithmic.",
+  title: "Latency against tensor size or load",
+  caption: "In panels: the median of a configuration's runs as a line (runs of one size each, and runs along a load, are joined by repeat), p5 to p95 as a light band, p25 to p75 as a darker one, p99 as a dotted line, each where the samples bear it; thin grey lines are the medians of all other configurations. In one plot: medians, and the band from p5 to p95 of the line that is pointed at. Both axes are logarithmic. Against a load a line holds all other parameters fixed.",
   height: 230,
-  controls: [opControl, xControl, { key: "layout", label: "Show", options: () => [["panels", "a panel for each configuration"], ["one", "all medians in one plot"]], fallback: () => (linesOf(filter.comparable()).length > FEW ? "one" : "panels") }, allControl],
+  controls: [
+    opControl,
+    { key: "against", label: "Against", options: () => [["size", "tensor size"], ...LOADS.map(({ key, label }) => [key, label])], fallback: () => "size" },
+    { ...xControl, options: () => (latencyLoad()?.frees === X.key ? [] : xChoices()) },
+    { ...sizeControl, options: () => (latencyLoad() ? sizeChoices() : []) },
+    { key: "layout", label: "Show", options: () => [["panels", "a panel for each configuration"], ["one", "all medians in one plot"]], fallback: () => (linesOf(filter.comparable()).length > FEW ? "one" : "panels") },
+    allControl,
+  ],
   draw(get) {
-    const op = get("op");
-    const runs = filter.comparable().filter((run) => String(xOf(run)) === get("x") && quantilesOf(run, op).length > 0);
+    const [op, load, bytes] = [get("op"), latencyLoad(), Number(get("size"))];
+    const isAt = (run) => load?.frees === X.key || String(xOf(run)) === get("x");
+    const withOp = filter.comparable().filter((run) => isAt(run) && quantilesOf(run, op).some(({ size }) => !load || size.bytes === bytes));
+    const runs = withOp.filter((run) => !load || load.of(run) != null);
     if (runs.length === 0) return { note: "No run in this selection has this operation." };
-    const lines = linesOf(runs).map((line, at) => ({ ...line, points: joined(line, at, op) }));
+    const axes = CONFIGURATION.filter(({ key }) => key !== load?.frees);
+    // a line along an axis of configurations has none of their colours
+    const look = (line, at) => (axes.length < CONFIGURATION.length ? { ...line, colour: colourAt(at), symbol: SYMBOLS[at % SYMBOLS.length] } : line);
+    const lines = linesOf(runs, axes).map((line, at) => ({ ...look(line, at), points: load ? alongLoad(line, load, { at, op, bytes }) : joined(line, at, op) }));
     const every = lines.flatMap((line) => line.points);
     const domain = span(every.flatMap((point) => [point.q("p5"), point.q("p95"), point.q("p99"), point.q("median")]), 1.2);
-    const frame = (width, height) => ({ x: sizeAxis(distinct(every.map((point) => point.x)), width - 66), y: logAxis(domain, `${op}, us`, height - 60) });
+    const frame = (width, height) => ({ x: load ? measuredAxis(distinct(every.map((point) => point.x)), load.label, String, width - 66) : sizeAxis(distinct(every.map((point) => point.x)), width - 66), y: logAxis(domain, `${op}, us`, height - 60) });
     const one = get("layout") === "one";
     const [panels, left] = one ? [[overlay(lines, frame)], crowded(lines.length)] : fewPanels(lines.map((line) => bandPanel(line, every, frame)), get("all"));
     return {
-      title: `Latency of ${op} in us at ${get("x")} ${X.label}`,
+      title: `Latency of ${op} in us${load ? ` of ${showBytes(bytes)} against ${load.label}` : ""}${load?.frees === X.key ? "" : ` at ${get("x")} ${X.label}`}`,
       panels,
-      note: left,
-      legend: one || colourAxis() ? legendOf(runs) : [],
-      columns: ["run", "configuration", X.key, "op", "tensor_bytes", "n", ...QUANTILES.map((field) => `${field}_us`), "state"],
-      rows: lines.flatMap((line) => line.points.map((point) => [point.run.name, line.label, xOf(point.run), op, point.x, point.q("n"), ...QUANTILES.map((field) => point.q(field)), point.run.state])),
+      note: [left, withOp.length > runs.length ? `${showCount(withOp.length - runs.length, "run")} of this selection ${withOp.length - runs.length > 1 ? "have" : "has"} no ${load.label}.` : ""].filter(Boolean).join(" "),
+      legend: !one && !colourAxis() ? [] : axes.length < CONFIGURATION.length ? lines.slice(0, FEW) : legendOf(runs),
+      columns: ["run", "configuration", X.key, ...(load ? [`against_${load.key}`] : []), "op", "tensor_bytes", "n", ...QUANTILES.map((field) => `${field}_us`), "state"],
+      rows: lines.flatMap((line) => line.points.map((point) => [point.run.name, line.label, xOf(point.run), ...(load ? [point.x] : []), op, point.size.bytes, point.q("n"), ...QUANTILES.map((field) => point.q(field)), point.run.state])),
     };
   },
 });
@@ -50,7 +78,7 @@ function latencyLines(point, label) {
   const q = (field) => showNumber(point.q(field));
   const rest = [["p5", "p5"], ["p95", "p95"], ["p99", "p99"], ["p99.9", "p999"], ["max", "max"]].filter(([, field]) => point.q(field) != null).map(([name, field]) => `${name} ${q(field)}`).join(", ");
   const interval = point.q("ci_low") == null ? "" : ` (95 % CI ${q("ci_low")} to ${q("ci_high")})`;
-  return [`median ${q("median")} us${interval}`, label, showBytes(point.x), `${rest} us`, `n = ${point.q("n")} samples`, ...(point.size.flags?.[point.op] ?? []), runSays(point.run)];
+  return [`median ${q("median")} us${interval}`, label, `${showBytes(point.size.bytes)}, ${showCount(point.run.ranks, "rank")}`, `${rest} us`, `n = ${point.q("n")} samples`, ...(point.size.flags?.[point.op] ?? []), runSays(point.run)];
 }
 
 const bandMarks = (points, colour, low, high, opacity) => Plot.areaY(points.filter((point) => point.q(low) != null && point.q(high) != null), { x: "x", y1: (point) => point.q(low), y2: (point) => point.q(high), z: "z", fill: colour, fillOpacity: opacity });

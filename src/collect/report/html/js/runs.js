@@ -22,6 +22,14 @@ const filter = (() => {
   let runs = null;
   let sizes = null;
   const chosen = (axis) => new Set(view.getAll(`f.${axis.key}`));
+  /** A run's values on an axis as the filter has them; of sizes it has several. */
+  const valuesAt = (run, axis) => (axis === SIZE_AXIS ? run.sizes.map((size) => showBytes(size.bytes)) : [showValue(axis, valueOf(run, axis))]);
+  const asked = () => FILTERS.map((axis) => [axis, chosen(axis)]).filter(([, values]) => values.size > 0);
+  /** Runs that all filters but that of `axis` let pass, with a size that is asked for. */
+  const without = (axis) => {
+    const others = asked().filter(([one]) => one !== axis);
+    return DATA.runs.filter((run) => others.every(([one, values]) => valuesAt(run, one).some((value) => values.has(value))));
+  };
   view.onChange(() => {
     runs = null;
     sizes = null;
@@ -31,8 +39,8 @@ const filter = (() => {
     /** Runs that the filter lets pass, in every state. */
     runs() {
       if (!runs) {
-        const asked = FILTERS.filter((axis) => axis !== SIZE_AXIS).map((axis) => [axis, chosen(axis)]).filter(([, values]) => values.size > 0);
-        runs = DATA.runs.filter((run) => asked.every(([axis, values]) => values.has(showValue(axis, valueOf(run, axis)))));
+        const ofRuns = asked().filter(([axis]) => axis !== SIZE_AXIS);
+        runs = DATA.runs.filter((run) => ofRuns.every(([axis, values]) => values.has(showValue(axis, valueOf(run, axis)))));
       }
       return runs;
     },
@@ -43,7 +51,18 @@ const filter = (() => {
       sizes ??= chosen(SIZE_AXIS);
       return sizes.size === 0 ? run.sizes : run.sizes.filter((size) => sizes.has(showBytes(size.bytes)));
     },
-    isOn: () => FILTERS.some((axis) => chosen(axis).size > 0),
+    isOn: () => asked().length > 0,
+    asked,
+    /** How many runs each value of an axis would leave with the other filters as they are. */
+    counts(axis) {
+      const values = without(axis).flatMap((run) => valuesAt(run, axis));
+      return new Map([...grouped(values, (value) => value)].map(([value, same]) => [value, same.length]));
+    },
+    /** Nothing passes: (axis, values, runs without it) of each filter that alone is to blame; null where something passes. */
+    blamed() {
+      if (!filter.isOn() || without(null).length > 0) return null;
+      return asked().map(([axis, values]) => [axis, values, without(axis).length]).filter(([, , left]) => left > 0);
+    },
   };
 })();
 
