@@ -69,7 +69,7 @@ fn the_page_gives_the_commands_answers() {
         let json: Value = serde_json::from_str(&size(tree.path(), flags, "json")).unwrap();
         // lines that were broken for a terminal are one again
         let words = size(tree.path(), flags, "text").split_whitespace().collect::<Vec<_>>().join(" ");
-        browser.open_at(&page, &format!("question&{address}"));
+        browser.open_at(&page, &format!("#question&{address}"));
         let shown = browser.value("[...document.querySelectorAll('#answers li')].map(li => [li.querySelector('strong').textContent, li.className, li.querySelector('.verdict').textContent, li.textContent])");
         let shown = shown.as_array().unwrap();
         let stores = json["stores"].as_array().unwrap();

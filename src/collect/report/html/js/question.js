@@ -80,9 +80,10 @@ function drawQuestion() {
   const select = (key, label, options) => {
     const box = el("select", { id: `q-${key}` }, ...options.map(([value, text]) => el("option", { value }, text)));
     box.addEventListener("change", () => {
+      const chosen = box.value;
       // a limit of one kind is none of another
       if (key === "of") view.set("q.limit", []);
-      view.set(`q.${key}`, box.value === question.defaults[key] ? [] : [box.value]);
+      view.set(`q.${key}`, chosen === question.defaults[key] ? [] : [chosen]);
     });
     return el("label", {}, `${label} `, box);
   };
