@@ -15,7 +15,7 @@ pub type Observation = (Load, f64);
 /// Error of a time that no repeat shows: the clock, and what rounding leaves.
 const LEAST_ERROR: f64 = 0.005;
 /// Laws with less weight are left away.
-const LEAST_WEIGHT: f64 = 0.01;
+const LEAST_WEIGHT: f64 = 0.02;
 const STEPS: usize = 60;
 /// Least part of a point that is not determined by itself.
 const LEAST_FREE: f64 = 0.1;

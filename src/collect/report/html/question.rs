@@ -62,16 +62,16 @@ struct SizeData {
     repeats: Option<(Fine, Fine)>,
 }
 
-/// (stations, logarithms of their demands, covariance by rows, scatter, weight, whether ranks come in step).
+/// (stations, logarithms of their demands, upper half of their covariance by rows, scatter, weight, 1 where ranks come in step).
 #[derive(Serialize)]
-struct MemberData(Vec<u8>, Vec<Fine>, Vec<Fine>, Fine, Fine, bool);
+struct MemberData(Vec<u8>, Vec<Fine>, Vec<Fine>, Fine, Fine, u8);
 
-/// A number with eight digits: a logarithm's are the result's.
+/// A number with seven digits: of a time's logarithm the fourth decimal is the time's fourth digit.
 struct Fine(f64);
 
 impl Serialize for Fine {
     fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        super::data::shortened(self.0, 7, to)
+        super::data::shortened(self.0, 6, to)
     }
 }
 
@@ -116,14 +116,14 @@ fn of_layout(layout: &Layout) -> [u32; 4] {
 fn sized(size: &Sized<'_>, place: &BTreeMap<[u32; 4], usize>) -> SizeData {
     let member = |member: &Member| {
         let p = member.law.stations().len();
-        let covariance = (0..p).flat_map(|i| (0..p).map(move |j| (i, j))).map(|(i, j)| Fine(member.covariance[i][j]));
+        let covariance = (0..p).flat_map(|i| (i..p).map(move |j| (i, j))).map(|(i, j)| Fine(member.covariance[i][j]));
         MemberData(
             member.law.stations().iter().map(|station| *station as u8).collect(),
             member.law.log_demands().iter().map(|log| Fine(*log)).collect(),
             covariance.collect(),
             Fine(member.scatter),
             Fine(member.weight),
-            member.law.arrival == Arrival::InStep,
+            u8::from(member.law.arrival == Arrival::InStep),
         )
     };
     debug_assert!(size.laws.is_none_or(|laws| laws.members.iter().all(|one| one.law.stations().len() <= MOST)));

@@ -104,7 +104,8 @@ const sizing = (() => {
       const [log, parts] = lawAt(law, load);
       const [, , covariance, scatter, weight] = law;
       let own = 0;
-      parts.forEach((a, i) => parts.forEach((b, j) => (own += a * covariance[i * parts.length + j] * b)));
+      let next = 0;
+      parts.forEach((a, i) => parts.slice(i).forEach((b, j) => (own += (j === 0 ? 1 : 2) * a * covariance[next++] * b)));
       return { log, variance: Math.max(own, 0) + scatter, weight };
     });
     const log = each.reduce((sum, one) => sum + one.weight * one.log, 0);
