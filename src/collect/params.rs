@@ -101,6 +101,56 @@ pub const OF_SERVERS: &[&str] = &[
     "expected_servers",
 ];
 
+/// Columns that say where or how is measured, or what the application asks of the store: under another value of these the same
+/// store does other work, so that none of them is better.
+pub const LOAD: &[&str] = &[
+    "site",
+    "scheduler",
+    "launcher",
+    "client_nodes",
+    "clients_per_node",
+    "repeat",
+    "db_hosts",
+    "db_address",
+    "workload",
+    "model",
+    "model_input",
+    "model_output",
+    "script",
+    "function",
+    "batch_size",
+    "producers",
+    "consumers",
+    "consumer_nodes",
+    "dtype",
+    "shape",
+    "payload",
+    "tensors",
+    "mix",
+    "access",
+    "order",
+    "pipeline",
+    "rate",
+    "compute",
+    "compute_kernel",
+    "wire_asked",
+    "iterations",
+    "warmup",
+    "barrier",
+    "verify",
+];
+
+/// Columns that cannot stay the same when another one changes: a colocated store has no DB nodes, a socket no interface.
+pub fn entails(column: &str) -> Vec<&'static str> {
+    match column {
+        "deployment" => vec!["db_nodes", "servers_per_node", "net_ifname", "transport"],
+        "transport" => vec!["net_ifname"],
+        "wire" => vec!["load_module"],
+        "store" => [&["server", "wire", "db_nodes", "durability", "file_cache", "fan_out"][..], OF_SERVERS].concat(),
+        _ => Vec::new(),
+    }
+}
+
 /// A parameter's value.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(untagged)]
