@@ -116,7 +116,8 @@ pub fn value(run: &Run, column: &str) -> Option<Value> {
     }
 }
 
-fn say((column, value): &(&str, Option<Value>)) -> Option<String> {
+/// A value that says what it is; absent where there is none.
+pub fn say((column, value): &(&str, Option<Value>)) -> Option<String> {
     let value = value.as_ref()?;
     Some(match *column {
         "db_nodes" => format!("{value} DB nodes"),

@@ -8,6 +8,7 @@ pub mod application;
 pub mod baseline;
 pub mod cache;
 pub mod circumstances;
+pub mod crossover;
 pub mod export;
 pub mod groups;
 pub mod measures;
@@ -17,6 +18,7 @@ pub mod progress;
 pub mod read;
 pub mod report;
 pub mod scaling;
+pub mod settings;
 pub mod stats;
 pub mod walk;
 
@@ -209,6 +211,8 @@ fn gather_with(cache: &Cache, (dir, report): (&Path, &Path), read: &Counter<'_>)
     collection.problems.sort();
     collection.scaling = scaling::of_runs(&collection.runs);
     collection.application = application::pooled(&collection.runs);
+    collection.settings = settings::of_runs(&collection.runs);
+    collection.crossover = crossover::of_runs(&collection.runs);
     Ok(gathered)
 }
 

@@ -9,8 +9,10 @@ use crate::record::pack::PackPlace;
 
 use super::application::{Application, Pooled};
 use super::baseline::Baseline;
+use super::crossover::Duel;
 use super::params::{Params, Value};
 use super::scaling::Scaling;
+use super::settings::Setting;
 use super::stats::density::Density;
 use super::stats::trend::Trend;
 use crate::record::placement::Placement;
@@ -24,6 +26,10 @@ pub struct Collection {
     pub scaling: Vec<Scaling>,
     /// What the store costs the application, where it computes.
     pub application: Vec<Pooled>,
+    /// What decides: the settings in which runs differ.
+    pub settings: Vec<Setting>,
+    /// Where the better of two ways changes.
+    pub crossover: Vec<Duel>,
     /// Against an earlier collection, where one was given.
     pub baseline: Option<Baseline>,
 }
