@@ -10,6 +10,7 @@ use crate::record::pack::PackPlace;
 use super::application::{Application, Pooled};
 use super::baseline::Baseline;
 use super::crossover::Duel;
+use super::history::History;
 use super::params::{Params, Value};
 use super::scaling::Scaling;
 use super::settings::Setting;
@@ -30,7 +31,9 @@ pub struct Collection {
     pub settings: Vec<Setting>,
     /// Where the better of two ways changes.
     pub crossover: Vec<Duel>,
-    /// Against an earlier collection, where one was given.
+    /// How it went over the collections, where a history is kept.
+    pub history: Option<History>,
+    /// Against an earlier collection, or the last ones of the history.
     pub baseline: Option<Baseline>,
 }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::record::manifest::Manifest;
+use crate::record::manifest::{self, Manifest};
 
 /// (column, key in the manifest), in the order of reports.
 pub const COLUMNS: &[(&str, &str)] = &[
@@ -199,6 +199,14 @@ impl Params {
         Ok(params)
     }
 
+    /// What a manifest of before there was `column` is read as.
+    pub fn assumed(column: &str) -> Option<Value> {
+        let (_, key) = COLUMNS.iter().find(|(known, _)| *known == column)?;
+        let mut table = toml::Table::try_from(manifest::example()).ok()?;
+        remove(&mut table, key);
+        Params::of_manifest(&table.try_into().ok()?).ok()?.get(column).cloned()
+    }
+
     pub fn get(&self, column: &str) -> Option<&Value> {
         self.0.get(column)
     }
@@ -221,6 +229,17 @@ fn lookup<'a>(table: &'a toml::Table, key: &str) -> Option<&'a toml::Value> {
     match key.split_once('.') {
         Some((section, rest)) => lookup(table.get(section)?.as_table()?, rest),
         None => table.get(key),
+    }
+}
+
+fn remove(table: &mut toml::Table, key: &str) {
+    match key.split_once('.') {
+        Some((section, rest)) => {
+            if let Some(section) = table.get_mut(section).and_then(toml::Value::as_table_mut) {
+                remove(section, rest);
+            }
+        }
+        None => drop(table.remove(key)),
     }
 }
 
@@ -273,6 +292,12 @@ mod tests {
         keys.sort();
         columns.sort();
         assert_eq!(keys, columns);
+    }
+
+    #[test]
+    fn what_an_old_manifest_does_not_say_is_assumed() {
+        assert_eq!(Params::assumed("io_threads"), Some(Value::Count(1)));
+        assert_eq!((Params::assumed("malloc_conf"), Params::assumed("no such")), (None, None));
     }
 
     #[test]
