@@ -2,7 +2,10 @@
 
 pub mod application;
 pub mod baseline;
+pub mod crossover;
+pub mod history;
 pub mod scaling;
+pub mod settings;
 
 use anyhow::{Context, Result};
 

@@ -14,7 +14,7 @@
 //! Users' text reaches the page in two ways only: escaped by the template, and as JSON that the script reads and shows as
 //! text. The page's own policy forbids it every connection.
 
-mod axes;
+pub mod axes;
 mod baseline;
 mod data;
 pub mod overview;
