@@ -296,8 +296,10 @@ mod tests {
 
     #[test]
     fn what_an_old_manifest_does_not_say_is_assumed() {
-        assert_eq!(Params::assumed("io_threads"), Some(Value::Count(1)));
-        assert_eq!((Params::assumed("malloc_conf"), Params::assumed("no such")), (None, None));
+        assert_eq!(Params::assumed("servers_per_node"), Some(Value::Count(1)));
+        assert_eq!(Params::assumed("access"), Some(Value::Text("own".into())));
+        // what every manifest has had from the first one on
+        assert_eq!((Params::assumed("io_threads"), Params::assumed("no such")), (None, None));
     }
 
     #[test]

@@ -37,6 +37,8 @@ pub struct Model {
     pub seed: u64,
     /// What names of hosts begin with.
     pub hosts: String,
+    /// Days after the usual one on which it ran.
+    pub day: u64,
 }
 
 impl Model {
@@ -52,6 +54,7 @@ impl Model {
             compute_slowdown: 1.25,
             seed: 0,
             hosts: "cn".into(),
+            day: 0,
             manifest,
         }
     }
@@ -153,7 +156,9 @@ impl Model {
             hosts: (0..job.client_nodes).map(|i| format!("{}{i:04}", self.hosts)).collect(),
             clock_resolution_ns: 20,
             clock_overhead_ns: 23,
-            unix_ns_at_zero: 1_766_400_000_000_000_000 + u64::from(job.client_nodes) * 1_000_000_000_000,
+            unix_ns_at_zero: 1_766_400_000_000_000_000
+                + u64::from(job.client_nodes) * 1_000_000_000_000
+                + self.day * 86_400_000_000_000,
         }
     }
 

@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 use crate::collect::baseline::{columns, has_figures, key};
 use crate::collect::circumstances::{self, Side};
 use crate::collect::model::Run;
-use crate::collect::params::{COLUMNS, Params};
+use crate::collect::params::{COLUMNS, OF_SERVERS, Params};
 use crate::collect::stats::interval;
 use crate::record::op::Op;
+use crate::record::vocabulary::Store;
 
 /// Version of the files. A reader takes its own and every earlier one.
 pub const SCHEMA: u32 = 1;
@@ -120,9 +121,12 @@ impl Entry {
     /// Fills in what its version did not ask yet, as an old manifest is read.
     pub fn complete(&mut self) {
         let unknown = columns().filter(|column| self.columns.iter().all(|known| known != column));
-        for (column, value) in unknown.filter_map(|column| Some((column, Params::assumed(column)?))).collect::<Vec<_>>()
-        {
-            self.configurations.iter_mut().for_each(|one| one.parameters.set(column, Some(value.clone())));
+        let assumed: Vec<_> = unknown.filter_map(|column| Some((column, Params::assumed(column)?))).collect();
+        for one in &mut self.configurations {
+            let has_servers = one.product.parse().map_or(true, Store::has_servers);
+            for (column, value) in assumed.iter().filter(|(column, _)| has_servers || !OF_SERVERS.contains(column)) {
+                one.parameters.set(column, Some(value.clone()));
+            }
         }
     }
 }

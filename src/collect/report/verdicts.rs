@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
+
 use super::html::axes::title;
 use super::number::short;
 use crate::collect::crossover::{Along, Answer, Crossing, Curve, Duel, Share};
@@ -18,6 +20,7 @@ pub const CROSSOVER: &str =
     "Where the better of two changes, by bandwidth of all operations of all ranks under the same load";
 
 /// A setting in a line.
+#[derive(Serialize)]
 pub struct Ranked {
     pub setting: String,
     /// `1.42 (1.30 to 1.55)`.
@@ -53,6 +56,7 @@ fn rank(of: &Setting) -> Ranked {
 }
 
 /// Duels of one pair, share and direction in a line.
+#[derive(Serialize)]
 pub struct Summary {
     /// `standard, 4 DB nodes against colocated`.
     pub pair: String,
@@ -79,10 +83,12 @@ fn summary((sides, share, along): (&[String; 2], Share, Along), curves: &[(&Duel
     let count = |is_it: &dyn Fn(&Answer) -> bool| curves.iter().filter(|(_, curve)| is_it(&curve.answer)).count();
     let crossings: Vec<&Crossing> = curves.iter().flat_map(|(_, curve)| crossings(&curve.answer)).collect();
     let crossovers = count(&|answer| matches!(answer, Answer::Crossings(_)));
-    let [duel, _] = [curves[0].0, curves[0].0];
-    let place = |x: f64| x_of(duel, along, x);
-    let ends = crossings.iter().map(|one| one.x).fold((f64::INFINITY, 0.0), |(low, high), x| (x.min(low), x.max(high)));
-    let from_to = if ends.0 < ends.1 { format!("{} to {}", place(ends.0), place(ends.1)) } else { place(ends.1) };
+    let duel = curves[0].0;
+    let mut at: Vec<f64> = crossings.iter().map(|one| one.x).collect();
+    at.sort_by(f64::total_cmp);
+    let mut ends: Vec<String> = at.first().into_iter().chain(at.last()).map(|x| place(along, *x)).collect();
+    ends.dedup();
+    let from_to = ends.join(" to ") + &unit(duel, along);
     let parts = [
         (crossovers, format!("crossover at {from_to}")),
         (count(&|answer| *answer == Answer::Everywhere(0)), format!("{} better everywhere", sides[0])),
@@ -115,8 +121,9 @@ pub fn crossings(answer: &Answer) -> &[Crossing] {
 
 /// The answer of a curve in a sentence.
 pub fn says(duel: &Duel, curve: &Curve) -> String {
-    let place = |x: f64| x_of(duel, curve.along, x);
-    let list = |some: &[u64]| some.iter().map(|x| place(*x as f64)).collect::<Vec<_>>().join(", ");
+    let list = |some: &[u64]| {
+        some.iter().map(|x| place(curve.along, *x as f64)).collect::<Vec<_>>().join(", ") + &unit(duel, curve.along)
+    };
     match &curve.answer {
         Answer::Everywhere(better) => {
             format!("no crossover in the measured range: {} is better everywhere", duel.sides[*better])
@@ -136,7 +143,7 @@ pub fn says(duel: &Duel, curve: &Curve) -> String {
 }
 
 fn crossing(duel: &Duel, curve: &Curve, one: &Crossing) -> String {
-    let place = |x: f64| x_of(duel, curve.along, x);
+    let place = |x: f64| place(curve.along, x);
     let (low, high) = one.interval;
     let nearest = one.x.round() as u64;
     // nearer than its neighbours are, a run would say more
@@ -147,22 +154,30 @@ fn crossing(duel: &Duel, curve: &Curve, one: &Crossing) -> String {
         _ => String::new(),
     };
     format!(
-        "{} is better above {} ({} to {}), {} below; interpolated between {} and {}{remedy}",
+        "{} is better above {} ({} to {}){}, {} below; interpolated between {} and {}{remedy}",
         duel.sides[one.above],
         place(one.x),
         place(low),
         place(high),
+        unit(duel, curve.along),
         duel.sides[1 - one.above],
         place(one.between.0 as f64),
         place(one.between.1 as f64),
     )
 }
 
-/// A place on the axis of a curve: `11.3 client nodes`, `1.3 MiB`.
-fn x_of(duel: &Duel, along: Along, x: f64) -> String {
+/// A place on the axis of a curve, and the unit that stands behind one or several: `11.3` and ` client nodes`, `1.3 MiB` and nothing.
+fn place(along: Along, x: f64) -> String {
     match along {
         Along::Size => bytes(x),
-        Along::Load => format!("{} {}", whole_or_short(x), title(duel.axis).0),
+        Along::Load => whole_or_short(x),
+    }
+}
+
+fn unit(duel: &Duel, along: Along) -> String {
+    match along {
+        Along::Size => String::new(),
+        Along::Load => format!(" {}", title(duel.axis).0),
     }
 }
 

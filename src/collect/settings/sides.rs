@@ -88,7 +88,14 @@ fn names(sides: BTreeSet<&Key>) -> BTreeMap<Key, String> {
     }
     let named = of(&without);
     let name = |(key, side): (&&Key, &Key)| {
-        let told: Vec<String> = side.iter().filter_map(groups::say).collect();
+        let mut told: Vec<String> = side.iter().filter_map(groups::say).collect();
+        // `redis 7.2.1` says `redis`
+        told.dedup_by(|later, first| {
+            later.starts_with(&*first) && {
+                std::mem::swap(later, first);
+                true
+            }
+        });
         // a value that is not set is one as well
         let value = side[0].1.is_none().then(|| format!("no {}", side[0].0.replace('_', " ")));
         ((*key).clone(), value.into_iter().chain(told).collect::<Vec<_>>().join(", "))

@@ -10,8 +10,11 @@ use serde::Serialize;
 
 use super::axes::{self, Axis, PREFER, WEAK, X};
 use super::baseline::{Comparison, comparison};
+use super::crossover::{DuelData, duels, shares};
+use super::history::{HistoryData, history};
 use super::placement::{self, Node};
 use super::scaling::{self, Series};
+use super::settings::{SettingData, settings};
 use crate::collect::application::{Application, Pooled};
 use crate::collect::model::{Collection, OpResult, Run, SizeResult, Standings};
 use crate::collect::params::Value;
@@ -60,6 +63,13 @@ struct Data<'a> {
     /// What the store costs the application, over repeats.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     application: Vec<PooledData<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    settings: Vec<SettingData<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    crossover: Vec<DuelData<'a>>,
+    shares: [(&'static str, &'static str); 3],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    history: Option<HistoryData<'a>>,
     baseline: Option<Comparison<'a>>,
 }
 
@@ -181,6 +191,10 @@ pub fn json(collection: &Collection) -> Result<String> {
         placements,
         scaling: scaling::series(&collection.scaling),
         application: collection.application.iter().map(pooled_data).collect(),
+        settings: settings(&collection.settings),
+        crossover: duels(&collection.crossover),
+        shares: shares(),
+        history: collection.history.as_ref().map(history),
         baseline: collection.baseline.as_ref().map(comparison),
     };
     let text = serde_json::to_string(&data).context("cannot encode the plots' data")?;
@@ -197,7 +211,7 @@ fn ops(runs: &[Run]) -> Vec<Op> {
 }
 
 /// Index of `one` in `all`, to which it is added where it is new.
-fn index_of<T: PartialEq>(all: &mut Vec<T>, one: T) -> usize {
+pub fn index_of<T: PartialEq>(all: &mut Vec<T>, one: T) -> usize {
     all.iter().position(|known| *known == one).unwrap_or_else(|| {
         all.push(one);
         all.len() - 1

@@ -16,16 +16,19 @@
 
 pub mod axes;
 mod baseline;
+mod crossover;
 mod data;
+mod history;
 pub mod overview;
 mod placement;
 mod scaling;
+mod settings;
 
 use anyhow::{Context, Result};
 use tera::Tera;
 
 use super::provenance::{Provenance, provenance};
-use super::{DEFINITIONS, headline};
+use super::{DEFINITIONS, headline, verdicts};
 use crate::collect::model::Collection;
 
 const TEMPLATE: &str = include_str!("page.html");
@@ -48,6 +51,9 @@ const SCRIPTS: &[&str] = &[
     include_str!("js/fits.js"),
     include_str!("js/application.js"),
     include_str!("js/baseline.js"),
+    include_str!("js/settings.js"),
+    include_str!("js/crossover.js"),
+    include_str!("js/history.js"),
     include_str!("js/detail.js"),
     include_str!("js/placement.js"),
     include_str!("js/main.js"),
@@ -71,7 +77,15 @@ pub fn render(collection: &Collection) -> Result<Vec<u8>> {
         plots: has_plots,
         baseline: collection.baseline.is_some(),
         application: !collection.application.is_empty(),
+        decides: !collection.settings.is_empty(),
+        crossover: !collection.crossover.is_empty(),
+        history: collection.history.is_some(),
     };
+    context.insert("ranked", &verdicts::ranked(&collection.settings));
+    context.insert("crossovers", &verdicts::summaries(&collection.crossover));
+    if let Some(history) = &collection.history {
+        context.insert("history", &history::Summary::of(history));
+    }
     context.insert("has_application", &shown.application);
     context.insert("sections", &sections(shown));
     context.insert("headline", &headline(collection));
@@ -100,12 +114,18 @@ struct Shown {
     plots: bool,
     baseline: bool,
     application: bool,
+    decides: bool,
+    crossover: bool,
+    history: bool,
 }
 
 /// (id, title) of the sections, for the page's list of contents.
 fn sections(shown: Shown) -> Vec<(&'static str, &'static str)> {
     let plots = [
         ("baseline", "Against the baseline"),
+        ("history", "History"),
+        ("decides", "What decides"),
+        ("crossover", "Crossover"),
         ("bandwidth", "Bandwidth and efficiency"),
         ("latency", "Latency"),
         ("application", "Application"),
@@ -116,6 +136,9 @@ fn sections(shown: Shown) -> Vec<(&'static str, &'static str)> {
     let is_there = |id: &str| match id {
         "baseline" => shown.baseline,
         "application" => shown.application,
+        "decides" => shown.decides,
+        "crossover" => shown.crossover,
+        "history" => shown.history,
         _ => true,
     };
     let plots = plots.into_iter().filter(|(id, _)| shown.plots && is_there(id));
@@ -146,9 +169,12 @@ mod tests {
         assert!(TEMPLATE.contains("default-src 'none'"));
     }
 
+    const EVERY: Shown =
+        Shown { plots: true, baseline: true, application: true, decides: true, crossover: true, history: true };
+
     #[test]
     fn every_section_of_the_list_is_in_the_page() {
-        for (id, _) in sections(Shown { plots: true, baseline: true, application: true }) {
+        for (id, _) in sections(EVERY) {
             assert!(TEMPLATE.contains(&format!("<section id=\"{id}\"")), "{id}");
         }
     }
