@@ -81,7 +81,7 @@ pub fn of(all: Vec<(Key, Vec<Moment>)>, is_present: impl Fn(&Key) -> bool) -> Ve
 /// Logarithms of the levels of what all of the last moments have; or why there is nothing to test.
 fn points(moments: &[Moment]) -> Result<Vec<Vec<f64>>, String> {
     if moments.len() < LEAST {
-        return Err(format!("{} collections; changes are looked for from {LEAST} on", moments.len()));
+        return Err(format!("changes of level are looked for from {LEAST} collections on"));
     }
     let last = looked_at(moments);
     let shared: Vec<Place> = last[0]

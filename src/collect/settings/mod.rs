@@ -137,6 +137,9 @@ pub enum Standing {
 }
 
 impl Standing {
+    pub const ALL: [Standing; 5] =
+        [Standing::Fastest, Standing::Slower, Standing::NotTold, Standing::NotRepeated, Standing::Apart];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Standing::Fastest => "fastest",

@@ -14,7 +14,7 @@ use super::crossover::{DuelData, duels, shares};
 use super::history::{HistoryData, history};
 use super::placement::{self, Node};
 use super::scaling::{self, Series};
-use super::settings::{SettingData, settings};
+use super::settings::{SettingData, settings, standings};
 use crate::collect::application::{Application, Pooled};
 use crate::collect::model::{Collection, OpResult, Run, SizeResult, Standings};
 use crate::collect::params::Value;
@@ -68,6 +68,7 @@ struct Data<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     crossover: Vec<DuelData<'a>>,
     shares: [(&'static str, &'static str); 3],
+    standings: [&'static str; 5],
     #[serde(skip_serializing_if = "Option::is_none")]
     history: Option<HistoryData<'a>>,
     baseline: Option<Comparison<'a>>,
@@ -148,7 +149,7 @@ impl Serialize for Figure {
 }
 
 /// A number with three digits, for what stands in long lists.
-struct Rough(f64);
+pub struct Rough(pub f64);
 
 impl Serialize for Rough {
     fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
@@ -179,9 +180,11 @@ pub fn json(collection: &Collection) -> Result<String> {
         run_data(run, &axes, placement.map(|nodes| index_of(&mut placements, nodes)))
     });
     let runs_data = runs_data.collect();
+    let ops = ops(runs);
     let data = Data {
         fields: FIELDS,
-        ops: ops(runs),
+        settings: settings(&collection.settings, &ops),
+        ops,
         prefer: PREFER,
         weak: WEAK,
         zero: ZERO,
@@ -191,9 +194,9 @@ pub fn json(collection: &Collection) -> Result<String> {
         placements,
         scaling: scaling::series(&collection.scaling),
         application: collection.application.iter().map(pooled_data).collect(),
-        settings: settings(&collection.settings),
         crossover: duels(&collection.crossover),
         shares: shares(),
+        standings: standings(),
         history: collection.history.as_ref().map(history),
         baseline: collection.baseline.as_ref().map(comparison),
     };

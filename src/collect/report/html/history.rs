@@ -17,8 +17,10 @@ const MOST_POINTS: usize = 8000;
 #[derive(Serialize)]
 pub struct HistoryData<'a> {
     trends: Vec<TrendData<'a>>,
-    /// Configurations that are not drawn.
+    /// Configurations for which there is no room.
     left: usize,
+    /// Those of one collection: no line yet.
+    single: usize,
 }
 
 #[derive(Serialize)]
@@ -44,7 +46,8 @@ struct MomentData<'a> {
 
 /// The lines: those with a change of level first, then those of the present collection, as many as a page can hold.
 pub fn history(of: &History) -> HistoryData<'_> {
-    let mut trends: Vec<&Trend> = of.trends.iter().collect();
+    let (mut trends, single): (Vec<&Trend>, Vec<&Trend>) = of.trends.iter().partition(|trend| trend.moments.len() > 1);
+    let lines = trends.len();
     trends.sort_by_key(|trend| (trend.turns.is_empty(), !trend.is_present));
     let mut points = 0;
     trends.retain(|trend| {
@@ -52,7 +55,7 @@ pub fn history(of: &History) -> HistoryData<'_> {
         points += trend.moments.iter().map(|moment| moment.figures.len()).sum::<usize>();
         first || points <= MOST_POINTS
     });
-    HistoryData { left: of.trends.len() - trends.len(), trends: trends.into_iter().map(line).collect() }
+    HistoryData { left: lines - trends.len(), single: single.len(), trends: trends.into_iter().map(line).collect() }
 }
 
 fn line(of: &Trend) -> TrendData<'_> {

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::axes::title;
-use super::data::{Figure, index_of};
+use super::data::{Figure, Rough, index_of};
 use crate::collect::report::verdicts::ranked;
-use crate::collect::settings::{Place, Setting};
+use crate::collect::settings::{Place, Setting, Standing};
 use crate::record::op::Op;
 
 #[derive(Serialize)]
@@ -22,29 +22,37 @@ pub struct SettingData<'a> {
     values: Vec<&'a str>,
     /// What is the same, each with the indices of its runs.
     contexts: Vec<(&'a str, &'a [usize])>,
+    /// What is said of places, each once: hundreds have the same answer.
+    answers: Vec<String>,
     places: Vec<PlaceData>,
 }
 
-/// (context, size, op, answer, values), each index into its list.
-type PlaceData = (usize, u64, Op, String, Vec<ValueData>);
+/// (context, size, op, answer, values); all but the size are indices into their lists.
+type PlaceData = (usize, u64, usize, usize, Vec<ValueData>);
 
-/// (value, median in us, ratio to the fastest, ends of its interval, runs, standing).
-type ValueData = (usize, Figure, Figure, Option<Figure>, Option<Figure>, usize, &'static str);
+/// (value, median in us, runs, standing, ends of the interval of the ratio to the fastest). The fastest stands first.
+type ValueData = (usize, Figure, usize, usize, Option<Rough>, Option<Rough>);
 
-/// Each setting, in the order in which they decide.
-pub fn settings(all: &[Setting]) -> Vec<SettingData<'_>> {
-    all.iter().zip(ranked(all)).map(|(of, words)| setting(of, (words.shown, words.best))).collect()
+/// How values stand, as choices of [`ValueData`].
+pub fn standings() -> [&'static str; Standing::ALL.len()] {
+    Standing::ALL.map(Standing::as_str)
 }
 
-fn setting(of: &Setting, (shown, best): (String, String)) -> SettingData<'_> {
-    let (mut values, mut contexts) = (Vec::new(), Vec::new());
+/// Each setting, in the order in which they decide.
+pub fn settings<'a>(all: &'a [Setting], ops: &[Op]) -> Vec<SettingData<'a>> {
+    all.iter().zip(ranked(all)).map(|(of, words)| setting(of, (words.shown, words.best), ops)).collect()
+}
+
+fn setting<'a>(of: &'a Setting, (shown, best): (String, String), ops: &[Op]) -> SettingData<'a> {
+    let (mut values, mut contexts, mut answers) = (Vec::new(), Vec::new(), Vec::new());
     let mut known: BTreeMap<&str, usize> = BTreeMap::new();
     let places = of.places.iter().map(|place| {
         let context = *known.entry(&place.label).or_insert_with(|| {
             contexts.push((place.label.as_str(), &place.runs[..]));
             contexts.len() - 1
         });
-        (context, place.payload_bytes, place.op, place.says(), options(place, &mut values))
+        let op = ops.iter().position(|op| *op == place.op).unwrap_or_default();
+        (context, place.payload_bytes, op, index_of(&mut answers, place.says()), options(place, &mut values))
     });
     let places = places.collect();
     let (low, high) = of.interval.unzip();
@@ -58,6 +66,7 @@ fn setting(of: &Setting, (shown, best): (String, String)) -> SettingData<'_> {
         best,
         values,
         contexts,
+        answers,
         places,
     }
 }
@@ -66,8 +75,8 @@ fn options<'a>(place: &'a Place, values: &mut Vec<&'a str>) -> Vec<ValueData> {
     let one = |one: &'a crate::collect::settings::Choice| {
         let (low, high) = one.interval.unzip();
         let value = index_of(values, one.label.as_str());
-        let median = Figure(one.median_ns / 1e3);
-        (value, median, Figure(one.ratio), low.map(Figure), high.map(Figure), one.runs, one.standing.as_str())
+        let standing = one.standing as usize;
+        (value, Figure(one.median_ns / 1e3), one.runs, standing, low.map(Rough), high.map(Rough))
     };
     place.options.iter().map(one).collect()
 }

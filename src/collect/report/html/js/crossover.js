@@ -9,6 +9,11 @@ function duelsInView() {
   const passing = new Set(filter.comparable());
   return DUELS.filter(({ runs }) => runs.some((at) => passing.has(DATA.runs[at])));
 }
+/** The pair to begin with: the one with most crossovers. */
+const crossingPair = () => {
+  const counts = [...grouped(duelsInView(), pairOf)].map(([pair, duels]) => [pair, duels.flatMap(({ curves }) => curves).filter(([, , , , crossings]) => crossings.length > 0).length]);
+  return counts.reduce((best, next) => (next[1] > best[1] ? next : best), ["", -1])[0];
+};
 const pairChoices = () => [...new Set(duelsInView().map(pairOf))].map((pair) => [pair, pair]);
 const crossoverAxis = () => DUELS[0]?.axis ?? "";
 /** What can stay: sizes along the load, loads along the size. */
@@ -25,7 +30,7 @@ figure("crossover", {
   height: 260,
   panelWidth: 330,
   controls: [
-    { key: "pair", label: "Compare", options: pairChoices, fallback: () => pairChoices()[0]?.[0] },
+    { key: "pair", label: "Compare", options: pairChoices, fallback: crossingPair },
     { key: "share", label: "Bandwidth", options: () => SHARES, fallback: () => SHARES[0]?.[0] },
     { key: "along", label: "Against", options: () => [["load", crossoverAxis()], ["size", "tensor size"]].filter(([along]) => stays(along).length > 0), fallback: () => "load" },
     { key: "at", label: "At", options: () => stays(alongOf()), fallback: () => stays(alongOf()).at(-1)?.[0] },
@@ -35,7 +40,7 @@ figure("crossover", {
     const [along, at, share] = [get("along"), Number(get("at")), SHARES.findIndex(([key]) => key === get("share"))];
     const curves = duelsInView().filter((duel) => pairOf(duel) === get("pair")).flatMap((duel) => {
       const curve = duel.curves.find(([one, stays, by]) => one === along && stays === at && by === share);
-      return curve ? [{ duel, says: curve[3], crossings: curve[4], points: curvePoints(duel, { along, at, share }) }] : [];
+      return curve ? [{ duel, says: duel.answers[curve[3]], crossings: curve[4], points: curvePoints(duel, { along, at, share }) }] : [];
     });
     if (curves.length === 0) return { note: "No two sides of this selection have two points in common." };
     const domain = ratioDomain(curves.flatMap(({ points }) => points), [0.9, 1.1], 1.05);
@@ -44,6 +49,7 @@ figure("crossover", {
     return {
       title: `${get("pair")}: bandwidth ${SHARES[share][1]} at ${place}`,
       panels,
+      legend: [...curves[0].duel.sides.map((side, at) => ({ label: `${side} moves more`, colour: colourAt(at) })), { label: "no difference shown", colour: "var(--soft)" }],
       note: [left, cutSay(curves.flatMap(({ points }) => points.map(cutTo(domain)))).trim()].filter(Boolean).join(" "),
       columns: ["pair", "configuration", "bandwidth", crossoverAxis(), "tensor_bytes", "first_runs", "second_runs", "ratio", "ci99_low", "ci99_high", "better", "answer"],
       rows: curves.flatMap(({ duel, says, points }) => points.map((point) => [pairOf(duel), duel.label, SHARES[share][1], point.load, point.bytes, ...point.runs, point.ratio, point.low, point.high, point.better == null ? "" : duel.sides[point.better], says])),
@@ -51,10 +57,10 @@ figure("crossover", {
   },
 });
 
-function curvePoints({ cells }, { along, at, share }) {
-  const points = cells.filter(([load, bytes, , ratios]) => (along === "load" ? bytes : load) === at && ratios[share]).map(([load, bytes, runs, ratios]) => {
-    const [ratio, low, high, better] = ratios[share];
-    return { x: along === "load" ? load : bytes, load, bytes, runs, ratio, low, high, better };
+function curvePoints({ cells, factors }, { along, at, share }) {
+  const points = cells.filter(([load, bytes]) => (along === "load" ? bytes : load) === at && factors[load][share] != null).map(([load, bytes, runs, value, low, high, better]) => {
+    const [ratio, from, to] = [value, low, high].map((one) => (one == null ? null : Number((one * factors[load][share]).toPrecision(5))));
+    return { x: along === "load" ? load : bytes, load, bytes, runs, ratio, low: from, high: to, better: better[share] };
   });
   return points.sort((a, b) => a.x - b.x);
 }
@@ -66,7 +72,7 @@ function crossoverPanel({ duel, says, crossings, points }, { along, domain }) {
   const verdict = ({ better }) => (better == null ? "no difference shown" : `${duel.sides[better]} moves more`);
   const xs = points.map(({ x }) => x);
   return {
-    title: `${duel.label}: ${says}`,
+    title: duel.label === "all runs" ? says : `${duel.label}: ${says}`,
     points: shown.map((point) => ({ x: point.x, y: point.ratio, lines: [`${showNumber(point.whole.ratio)} times`, spread(point.whole), verdict(point), `${point.load} ${duel.axis}, ${showBytes(point.bytes)}`, `${showCount(point.runs[1], "run")} / ${showCount(point.runs[0], "run")}`, duel.label] })),
     options: (width, height) => ({
       x: along === "load" ? measuredAxis(xs, duel.axis, String, width - 66, 28) : sizeAxis(xs, width - 66),

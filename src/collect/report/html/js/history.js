@@ -16,15 +16,16 @@ figure("history", {
   ],
   draw(get) {
     const lines = TRENDS.map((trend) => ({ trend, points: historyPoints(trend, get("op"), get("size")) })).filter(({ points }) => points.length > 0);
-    if (lines.length === 0) return { note: "No collection of the history has this." };
+    const single = DATA.history.single > 0 ? `${showCount(DATA.history.single, "configuration")} of one collection only: a line begins with the second.` : "";
+    if (lines.length === 0) return { note: single || "No collection of the history has this." };
     const times = lines.flatMap(({ points }) => points.map(({ x }) => x));
     const domain = [Math.min(...times), Math.max(...times)].map((time, at, ends) => new Date(time + (at * 2 - 1) * Math.max(0.03 * (ends[1] - ends[0]), 43_200_000)));
     const [panels, left] = fewPanels(lines.map((line) => historyPanel(line, { domain, op: get("op") })), get("all"));
-    const beyond = DATA.history.left > 0 ? `${showCount(DATA.history.left, "configuration")} more in history.csv.` : "";
+    const beyond = DATA.history.left > 0 ? `The page has no room for ${showCount(DATA.history.left, "configuration")} more: history.csv has all.` : "";
     return {
       title: `Median of ${get("op")} at ${showBytes(Number(get("size")))} over the collections`,
       panels,
-      note: [left, beyond].filter(Boolean).join(" "),
+      note: [left, beyond, single].filter(Boolean).join(" "),
       columns: ["configuration", "run", "measured_utc", "op", "tensor_bytes", "runs", "median_us", "ci99_low_us", "ci99_high_us", "level", "differs"],
       rows: lines.flatMap(({ trend, points }) => points.map((point) => [trend.label, point.run, point.utc, get("op"), Number(get("size")), point.runs, point.us, point.low, point.high, point.level, point.differs])),
     };

@@ -49,8 +49,8 @@ function settingPoints(setting, op) {
   const passing = new Set(filter.comparable());
   const inView = setting.contexts.map(([, runs]) => runs.some((at) => passing.has(DATA.runs[at])));
   const sizes = filter.chosen(SIZE_AXIS);
-  const places = setting.places.filter(([context, bytes, one]) => inView[context] && one === op && (sizes.size === 0 || sizes.has(showBytes(bytes))));
-  return places.flatMap(([context, bytes, , says, values]) => values.map(([value, us, ratio, low, high, runs, standing]) => ({ context: setting.contexts[context][0], bytes, says, value, us, ratio, low, high, runs, standing })));
+  const places = setting.places.filter(([context, bytes, one]) => inView[context] && OPS[one] === op && (sizes.size === 0 || sizes.has(showBytes(bytes))));
+  return places.flatMap(([context, bytes, , answer, values]) => values.map(([value, us, runs, standing, low, high]) => ({ context: setting.contexts[context][0], bytes, says: setting.answers[answer], value, us, ratio: Number((us / values[0][1]).toPrecision(5)), low, high, runs, standing: DATA.standings[standing] })));
 }
 
 figure("settings", {
@@ -60,7 +60,7 @@ figure("settings", {
   panelWidth: 480,
   controls: [
     { key: "setting", label: "Setting", options: () => SETTINGS.map(({ key, label }) => [key, label]), fallback: () => SETTINGS[0]?.key },
-    { key: "op", label: "Operation", options: () => OPS.filter((op) => SETTINGS.some(({ places }) => places.some(([, , one]) => one === op))).map((op) => [op, op]), fallback: () => OPS[0] },
+    { key: "op", label: "Operation", options: () => OPS.filter((op) => SETTINGS.some(({ places }) => places.some(([, , one]) => OPS[one] === op))).map((op) => [op, op]), fallback: () => OPS[0] },
   ],
   draw(get) {
     const setting = SETTINGS.find(({ key }) => key === get("setting"));
