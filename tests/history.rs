@@ -172,8 +172,9 @@ fn the_last_collections_are_what_a_slowdown_is_told_from() {
         (output.status.code().unwrap(), String::from_utf8(output.stdout.clone()).unwrap(), err(&output))
     };
     let fail = &["--fail-if", "slower=5%"][..];
-    let (code, text, _) = day(0, 1.0, fail);
+    let (code, text, said) = day(0, 1.0, fail);
     assert!(code == 0 && !text.contains("Against"), "nothing before it: {text}");
+    assert!(said.contains("there is no earlier collection to compare with"), "{said}");
     // one collection before: its repeats are what there is
     let (code, text, _) = day(1, 1.5, fail);
     assert!(code == 4 && text.contains("4 comparisons: 4 slower"), "{code} {text}");

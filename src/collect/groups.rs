@@ -132,13 +132,14 @@ pub fn say((column, value): &(&str, Option<Value>)) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::collect::model::{Measured, State};
     use crate::collect::params::Params;
     use crate::record::manifest::example;
 
-    fn run(client_nodes: u32, db_nodes: Option<u32>, repeat: u32, server: &str) -> Run {
+    /// A run of one size without figures.
+    pub(crate) fn run(client_nodes: u32, db_nodes: Option<u32>, repeat: u32, server: &str) -> Run {
         let mut manifest = example();
         (manifest.job.client_nodes, manifest.job.db_nodes, manifest.job.repeat) = (client_nodes, db_nodes, repeat);
         Run {

@@ -65,6 +65,7 @@ pub fn keep(folder: &Path, runs: &[Run], last: usize) -> Result<Kept> {
         },
     };
     let (entries, problems) = folder::read(folder)?;
+    let said = if entries.len() > 1 { said } else { said + "; there is no earlier collection to compare with" };
     let (past, present) = (moments(&entries), moments(std::slice::from_ref(&entry)));
     let against = (entries.len() > 1).then(|| against::compare(&shown, &past, &present, last));
     let trends = trend::of(past.into_iter().collect(), |key| present.contains_key(key));

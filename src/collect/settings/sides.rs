@@ -45,6 +45,10 @@ pub fn settings() -> impl Iterator<Item = &'static str> {
 
 /// Every contest about `setting`; the `free` columns may differ within a side.
 pub fn contests<'a>(runs: &'a [Run], setting: &'static str, free: &[&'static str]) -> Vec<Contest<'a>> {
+    let values = |one: &Run| groups::value(one, setting);
+    if runs.iter().all(|run| values(run) == values(&runs[0])) {
+        return Vec::new();
+    }
     let entailed = entails(setting);
     let own: Vec<&'static str> = [setting].into_iter().chain(entailed.iter().copied()).collect();
     let without = [&own[..], free].concat();
