@@ -100,7 +100,7 @@ fn products_are_compared_with_files_and_versions_of_one_product_with_each_other(
     assert!(server.places.iter().all(|place| place.options.len() == 2), "{:?}", server.places);
 }
 
-fn curves<'a>(duel: &'a Duel, along: Along, share: Share) -> impl Iterator<Item = &'a Answer> {
+fn curves(duel: &Duel, along: Along, share: Share) -> impl Iterator<Item = &Answer> {
     duel.curves.iter().filter(move |curve| (curve.along, curve.share) == (along, share)).map(|curve| &curve.answer)
 }
 

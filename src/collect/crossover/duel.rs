@@ -124,10 +124,13 @@ fn correct(duels: &mut [Duel]) {
     }
 }
 
+/// The load or the size of a cell.
+type Coordinate = fn(&Cell) -> u64;
+
 fn curves(cells: &[Cell]) -> Vec<Curve> {
     let mut curves = Vec::new();
     for along in [Along::Load, Along::Size] {
-        let (x, at): (fn(&Cell) -> u64, fn(&Cell) -> u64) = match along {
+        let (x, at): (Coordinate, Coordinate) = match along {
             Along::Load => (|cell| cell.load, |cell| cell.payload_bytes),
             Along::Size => (|cell| cell.payload_bytes, |cell| cell.load),
         };

@@ -23,7 +23,7 @@ use super::params::Value;
 use crate::record::files;
 use crate::record::op::Op;
 use entry::{Configuration, Entry};
-pub use trend::{Trend, Turn};
+pub use trend::{Shift, Trend, Turn};
 
 /// What a history says, the present collection included.
 #[derive(Debug, Clone, PartialEq)]

@@ -38,14 +38,23 @@ pub struct Turn {
     pub p: f64,
     /// In what the moments on both sides of it differ.
     pub differs: Vec<Difference>,
-    /// New / old level of each op and size with the 99 % interval of Welch, collections as units.
-    pub figures: Vec<(Place, f64, Option<(f64, f64)>)>,
+    pub shifts: Vec<Shift>,
+}
+
+/// By how much an op at a size changed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shift {
+    pub place: Place,
+    /// New / old level.
+    pub ratio: f64,
+    /// 99 %, by Welch, collections as units.
+    pub interval: Option<(f64, f64)>,
 }
 
 impl Turn {
     /// Geometric mean of the ratios.
     pub fn ratio(&self) -> f64 {
-        geometric_mean(&self.figures.iter().map(|(_, ratio, _)| *ratio).collect::<Vec<_>>()).unwrap_or(1.0)
+        geometric_mean(&self.shifts.iter().map(|one| one.ratio).collect::<Vec<_>>()).unwrap_or(1.0)
     }
 }
 
@@ -112,16 +121,16 @@ fn turns(moments: &[Moment], points: &[Vec<f64>], limit: f64) -> Vec<Turn> {
     let turn = |(at, split): (usize, &change_point::Split)| {
         let from = if at == 0 { skipped } else { ends[at - 1] };
         let (before, after) = (&moments[from..ends[at]], &moments[ends[at]..ends[at + 1]]);
-        let figure = |place: &Place| {
+        let shift = |place: &Place| {
             let levels = |some: &[Moment]| some.iter().filter_map(|one| level(one, place)).collect::<Vec<_>>();
             let contrast = Contrast::welch(&levels(before), &levels(after))?;
-            Some((*place, contrast.difference.exp(), contrast.interval()))
+            Some(Shift { place: *place, ratio: contrast.difference.exp(), interval: contrast.interval() })
         };
         Turn {
             at: ends[at],
             p: split.p,
             differs: circumstances::between(&before[before.len() - 1].environment, &after[0].environment),
-            figures: after[0].figures.keys().filter_map(figure).collect(),
+            shifts: after[0].figures.keys().filter_map(shift).collect(),
         }
     };
     splits.iter().enumerate().map(turn).collect()

@@ -66,9 +66,12 @@ pub struct Summary {
     pub says: String,
 }
 
+/// Curves that are told together.
+type Kind<'a> = (&'a [String; 2], Share, Along);
+
 /// Those with most crossovers first.
 pub fn summaries(duels: &[Duel]) -> Vec<Summary> {
-    let mut groups: BTreeMap<(&[String; 2], Share, Along), Vec<(&Duel, &Curve)>> = BTreeMap::new();
+    let mut groups: BTreeMap<Kind<'_>, Vec<(&Duel, &Curve)>> = BTreeMap::new();
     for duel in duels {
         for curve in &duel.curves {
             groups.entry((&duel.sides, curve.share, curve.along)).or_default().push((duel, curve));
@@ -79,7 +82,7 @@ pub fn summaries(duels: &[Duel]) -> Vec<Summary> {
     all.into_iter().map(|(_, summary)| summary).collect()
 }
 
-fn summary((sides, share, along): (&[String; 2], Share, Along), curves: &[(&Duel, &Curve)]) -> (usize, Summary) {
+fn summary((sides, share, along): Kind<'_>, curves: &[(&Duel, &Curve)]) -> (usize, Summary) {
     let count = |is_it: &dyn Fn(&Answer) -> bool| curves.iter().filter(|(_, curve)| is_it(&curve.answer)).count();
     let crossings: Vec<&Crossing> = curves.iter().flat_map(|(_, curve)| crossings(&curve.answer)).collect();
     let crossovers = count(&|answer| matches!(answer, Answer::Crossings(_)));

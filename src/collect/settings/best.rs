@@ -65,8 +65,11 @@ fn drafts(runs: &[Run], name: &'static str) -> Drafts {
     Drafts { name, places }
 }
 
+/// A side with the medians of its runs.
+type Measured<'a> = (&'a Side<'a>, Vec<f64>);
+
 fn places(contest: &Contest<'_>, name: &str) -> Vec<Draft> {
-    let mut found: BTreeMap<(u64, Op), Vec<(&Side<'_>, Vec<f64>)>> = BTreeMap::new();
+    let mut found: BTreeMap<(u64, Op), Vec<Measured<'_>>> = BTreeMap::new();
     for side in &contest.sides {
         for size in side.runs.iter().flat_map(|(_, run)| run.sizes()) {
             for op in of_store(size) {
@@ -89,7 +92,7 @@ fn of_store(size: &SizeResult) -> impl Iterator<Item = &OpResult> {
     size.ops.iter().filter(|op| size.application.iter().all(|of_application| of_application.op != op.op))
 }
 
-fn draft(label: &str, (payload_bytes, op): (u64, Op), name: &str, sides: &[(&Side<'_>, Vec<f64>)]) -> Option<Draft> {
+fn draft(label: &str, (payload_bytes, op): (u64, Op), name: &str, sides: &[Measured<'_>]) -> Option<Draft> {
     let mut sides: Vec<(&Side<'_>, &[f64], f64)> =
         sides.iter().filter_map(|(side, medians)| Some((*side, &medians[..], geometric_mean(medians)?))).collect();
     sides.sort_by(|a, b| a.2.total_cmp(&b.2));

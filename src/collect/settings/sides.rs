@@ -7,12 +7,14 @@ use crate::collect::model::Run;
 use crate::collect::params::{COLUMNS, FOLLOWS, LOAD, Value, entails};
 use crate::record::vocabulary::Store;
 
+/// Runs with their indices in the collection, ascending.
+type Indexed<'a> = Vec<(usize, &'a Run)>;
+
 /// A value of a setting with what it entails, and the runs that have it: repeats of each other, but for what a caller left free.
 pub struct Side<'a> {
     pub value: Option<Value>,
     pub label: String,
-    /// With their index in the collection, ascending.
-    pub runs: Vec<(usize, &'a Run)>,
+    pub runs: Indexed<'a>,
     /// In the order of [`entails`]: of a store its version first.
     entailed: Vec<Option<Value>>,
 }
@@ -53,7 +55,7 @@ pub fn contests<'a>(runs: &'a [Run], setting: &'static str, free: &[&'static str
     let own: Vec<&'static str> = [setting].into_iter().chain(entailed.iter().copied()).collect();
     let without = [&own[..], free].concat();
     // what entails this setting stays as it is: versions are compared of one product
-    let mut all: BTreeMap<Key, BTreeMap<Key, Vec<(usize, &Run)>>> = BTreeMap::new();
+    let mut all: BTreeMap<Key, BTreeMap<Key, Indexed<'_>>> = BTreeMap::new();
     for (index, run) in runs.iter().enumerate() {
         let Some(key) = groups::key(run, &without) else { continue };
         let side: Key = own.iter().map(|column| (*column, groups::value(run, column))).collect();

@@ -54,10 +54,10 @@ fn row(of: &Trend, at: usize, place: &Place) -> Option<Vec<String>> {
     cells.push((1 + of.turns.iter().filter(|turn| turn.at <= at).count()).to_string());
     cells.push(turn.is_some().to_string());
     cells.push(turn.map(|turn| format!("{:.4}", turn.p)).unwrap_or_default());
-    let figure = turn.and_then(|turn| turn.figures.iter().find(|(known, ..)| known == place));
-    let (low, high) = figure.and_then(|(.., interval)| *interval).unzip();
+    let shift = turn.and_then(|turn| turn.shifts.iter().find(|one| one.place == *place));
+    let (low, high) = shift.and_then(|one| one.interval).unzip();
     let ratio = |value: Option<f64>| value.map(|value| format!("{value:.6}")).unwrap_or_default();
-    cells.extend([figure.map(|(_, value, _)| *value), low, high].map(ratio));
+    cells.extend([shift.map(|one| one.ratio), low, high].map(ratio));
     cells.push(turn.map(|turn| circumstances::line(&turn.differs)).unwrap_or_default());
     Some(cells)
 }

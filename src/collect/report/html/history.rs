@@ -40,9 +40,12 @@ struct MomentData<'a> {
     /// What differs from the moment before.
     #[serde(skip_serializing_if = "String::is_empty")]
     differs: String,
-    /// By op and size: (median in us, ends of its interval, runs).
-    figures: BTreeMap<Op, BTreeMap<u64, (Figure, Option<Figure>, Option<Figure>, usize)>>,
+    /// By op and size.
+    figures: BTreeMap<Op, BTreeMap<u64, LevelData>>,
 }
+
+/// (median in us, ends of its interval, runs).
+type LevelData = (Figure, Option<Figure>, Option<Figure>, usize);
 
 /// The lines: those with a change of level first, then those of the present collection, as many as a page can hold.
 pub fn history(of: &History) -> HistoryData<'_> {

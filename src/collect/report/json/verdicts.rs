@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{difference, rounded, us};
 use crate::collect::crossover::{Cell, Crossing, Curve, Duel, Share};
-use crate::collect::history::{History, Moment, Place, Trend, Turn, trend};
+use crate::collect::history::{History, Moment, Place, Shift, Trend, Turn, trend};
 use crate::collect::report::verdicts::{crossings, says};
 use crate::collect::settings::{self, Choice, Setting};
 use crate::collect::stats::interval;
@@ -117,12 +117,15 @@ fn moment(of: &Moment) -> Value {
 }
 
 fn turn(trend: &Trend, of: &Turn) -> Value {
-    let figure = |((op, payload_bytes), value, interval): &(Place, f64, Option<(f64, f64)>)| json!({ "op": op, "payload_bytes": payload_bytes, "ratio_new_to_old": ratio(*value), "ratio_ci99": ends(*interval) });
+    let shift = |one: &Shift| {
+        let (op, payload_bytes) = one.place;
+        json!({ "op": op, "payload_bytes": payload_bytes, "ratio_new_to_old": ratio(one.ratio), "ratio_ci99": ends(one.interval) })
+    };
     json!({
         "moment": of.at,
         "measured_utc": trend.moments[of.at].utc,
         "p": of.p,
         "differs": of.differs.iter().map(difference).collect::<Vec<_>>(),
-        "figures": of.figures.iter().map(figure).collect::<Vec<_>>(),
+        "figures": of.shifts.iter().map(shift).collect::<Vec<_>>(),
     })
 }

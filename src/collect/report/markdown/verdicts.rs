@@ -24,21 +24,27 @@ fn settings(of: &Collection, cell: impl Fn(&str) -> String) -> String {
         "What decides",
         DECIDES,
         ["setting", "slowest / fastest", "shown", "best"],
-        rows.collect(),
+        &rows.collect::<Vec<_>>(),
         ("settings.csv", cell),
     )
 }
 
 fn crossover(of: &Collection, cell: impl Fn(&str) -> String) -> String {
     let rows = summaries(&of.crossover).into_iter().map(|one| [one.pair, one.share.to_owned(), one.along, one.says]);
-    section("Crossover", CROSSOVER, ["pair", "bandwidth", "along", "answer"], rows.collect(), ("crossover.csv", cell))
+    section(
+        "Crossover",
+        CROSSOVER,
+        ["pair", "bandwidth", "along", "answer"],
+        &rows.collect::<Vec<_>>(),
+        ("crossover.csv", cell),
+    )
 }
 
 fn section(
     title: &str,
     meaning: &str,
     heads: [&str; 4],
-    rows: Vec<[String; 4]>,
+    rows: &[[String; 4]],
     (file, cell): (&str, impl Fn(&str) -> String),
 ) -> String {
     if rows.is_empty() {
