@@ -59,7 +59,7 @@ fn what_decides_crossovers_and_the_history_are_drawn() {
     for (width, scheme) in [(1366, "light"), (390, "dark")] {
         browser.emulate(width, scheme);
         browser.open(&page);
-        for (figure, least) in [("decides", 4), ("settings", 8), ("crossover", 5), ("history", 10)] {
+        for (figure, least) in [("decides", 4), ("settings", 8), ("crossover", 2), ("history", 10)] {
             let shapes = drawing(&mut browser, figure);
             assert!(shapes.len() > 500 && !shapes.contains("NaN"), "{figure}: {shapes}");
             assert!(rows(&mut browser, figure) >= least, "{figure}");

@@ -133,12 +133,11 @@ pub fn says(duel: &Duel, curve: &Curve) -> String {
         }
         Answer::Crossings(all) => all.iter().map(|one| crossing(duel, curve, one)).collect::<Vec<_>>().join("; "),
         Answer::Partly { better, at, open } => {
-            let open = if open.is_empty() {
-                "the other points are not repeated".to_owned()
-            } else {
-                format!("no difference found at {}", list(open))
-            };
-            format!("not decided: {} is better at {}, {open}", duel.sides[*better], list(at))
+            let no_difference = (!open.is_empty()).then(|| format!("; no difference found at {}", list(open)));
+            let not_repeated =
+                (curve.cells.len() > at.len() + open.len()).then_some("; the other points are not repeated");
+            let rest = no_difference.unwrap_or_default() + not_repeated.unwrap_or_default();
+            format!("not decided: {} is better at {}{rest}", duel.sides[*better], list(at))
         }
         Answer::NotDecided => "not decided: no difference found at any point".to_owned(),
         Answer::NotRepeated => NOT_REPEATED.to_owned(),

@@ -124,13 +124,13 @@ fn sections(shown: Shown) -> Vec<(&'static str, &'static str)> {
     let plots = [
         ("baseline", "Against the baseline"),
         ("history", "History"),
-        ("decides", "What decides"),
-        ("crossover", "Crossover"),
         ("bandwidth", "Bandwidth and efficiency"),
         ("latency", "Latency"),
         ("application", "Application"),
         ("heat", "Heat map"),
         ("sides", "Side by side"),
+        ("decides", "What decides"),
+        ("crossover", "Crossover"),
         ("run-detail", "One run"),
     ];
     let is_there = |id: &str| match id {

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::axes::title;
 use super::data::{Figure, Rough, index_of};
 use crate::collect::report::verdicts::ranked;
-use crate::collect::settings::{Place, Setting, Standing};
+use crate::collect::settings::{Choice, Place, Setting, Standing};
 use crate::record::op::Op;
 
 #[derive(Serialize)]
@@ -24,14 +24,24 @@ pub struct SettingData<'a> {
     contexts: Vec<(&'a str, &'a [usize])>,
     /// What is said of places, each once: hundreds have the same answer.
     answers: Vec<String>,
+    sizes: Vec<u64>,
     places: Vec<PlaceData>,
 }
 
-/// (context, size, op, answer, values); all but the size are indices into their lists.
-type PlaceData = (usize, u64, usize, usize, Vec<ValueData>);
+/// (context, size, op, answer, values); all but the values are indices into their lists.
+type PlaceData = (usize, usize, usize, usize, Vec<ValueData>);
 
-/// (value, median in us, runs, standing, ends of the interval of the ratio to the fastest). The fastest stands first.
-type ValueData = (usize, Figure, usize, usize, Option<Rough>, Option<Rough>);
+/// (value, ratio to the fastest, runs, standing, ends of the interval of the ratio). The fastest stands first, with its median in us.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum ValueData {
+    Whole(usize, Figure, usize, usize, Rough, Rough),
+    /// Without an interval.
+    Bare(usize, Figure, usize, usize),
+}
+
+/// Places up to which the page has intervals: of many they are not drawn, and settings.csv has them.
+const MOST_INTERVALS: usize = 1000;
 
 /// How values stand, as choices of [`ValueData`].
 pub fn standings() -> [&'static str; Standing::ALL.len()] {
@@ -40,11 +50,12 @@ pub fn standings() -> [&'static str; Standing::ALL.len()] {
 
 /// Each setting, in the order in which they decide.
 pub fn settings<'a>(all: &'a [Setting], ops: &[Op]) -> Vec<SettingData<'a>> {
-    all.iter().zip(ranked(all)).map(|(of, words)| setting(of, (words.shown, words.best), ops)).collect()
+    let has_intervals = all.iter().map(|one| one.places.len()).sum::<usize>() <= MOST_INTERVALS;
+    all.iter().zip(ranked(all)).map(|(of, words)| setting(of, (words.shown, words.best), ops, has_intervals)).collect()
 }
 
-fn setting<'a>(of: &'a Setting, (shown, best): (String, String), ops: &[Op]) -> SettingData<'a> {
-    let (mut values, mut contexts, mut answers) = (Vec::new(), Vec::new(), Vec::new());
+fn setting<'a>(of: &'a Setting, (shown, best): (String, String), ops: &[Op], has_intervals: bool) -> SettingData<'a> {
+    let (mut values, mut contexts, mut answers, mut sizes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut known: BTreeMap<&str, usize> = BTreeMap::new();
     let places = of.places.iter().map(|place| {
         let context = *known.entry(&place.label).or_insert_with(|| {
@@ -52,7 +63,8 @@ fn setting<'a>(of: &'a Setting, (shown, best): (String, String), ops: &[Op]) -> 
             contexts.len() - 1
         });
         let op = ops.iter().position(|op| *op == place.op).unwrap_or_default();
-        (context, place.payload_bytes, op, index_of(&mut answers, place.says()), options(place, &mut values))
+        let size = index_of(&mut sizes, place.payload_bytes);
+        (context, size, op, index_of(&mut answers, place.says()), options(place, &mut values, has_intervals))
     });
     let places = places.collect();
     let (low, high) = of.interval.unzip();
@@ -67,16 +79,20 @@ fn setting<'a>(of: &'a Setting, (shown, best): (String, String), ops: &[Op]) -> 
         values,
         contexts,
         answers,
+        sizes,
         places,
     }
 }
 
-fn options<'a>(place: &'a Place, values: &mut Vec<&'a str>) -> Vec<ValueData> {
-    let one = |one: &'a crate::collect::settings::Choice| {
-        let (low, high) = one.interval.unzip();
+fn options<'a>(place: &'a Place, values: &mut Vec<&'a str>, has_intervals: bool) -> Vec<ValueData> {
+    let one = |one: &'a Choice| {
         let value = index_of(values, one.label.as_str());
+        let figure = Figure(if one.standing == Standing::Fastest { one.median_ns / 1e3 } else { one.ratio });
         let standing = one.standing as usize;
-        (value, Figure(one.median_ns / 1e3), one.runs, standing, low.map(Rough), high.map(Rough))
+        match one.interval.filter(|_| has_intervals) {
+            Some((low, high)) => ValueData::Whole(value, figure, one.runs, standing, Rough(low), Rough(high)),
+            None => ValueData::Bare(value, figure, one.runs, standing),
+        }
     };
     place.options.iter().map(one).collect()
 }

@@ -9,11 +9,12 @@ function duelsInView() {
   const passing = new Set(filter.comparable());
   return DUELS.filter(({ runs }) => runs.some((at) => passing.has(DATA.runs[at])));
 }
-/** The pair to begin with: the one with most crossovers. */
-const crossingPair = () => {
-  const counts = [...grouped(duelsInView(), pairOf)].map(([pair, duels]) => [pair, duels.flatMap(({ curves }) => curves).filter(([, , , , crossings]) => crossings.length > 0).length]);
-  return counts.reduce((best, next) => (next[1] > best[1] ? next : best), ["", -1])[0];
-};
+/** Of all crossovers the most frequent (pair, share), to begin with. */
+function crossingMost() {
+  const crossed = duelsInView().flatMap((duel) => duel.curves.filter(([, , , , crossings]) => crossings.length > 0).map(([, , share]) => [pairOf(duel), SHARES[share][0]]));
+  const groups = [...grouped(crossed, String).values()].sort((a, b) => b.length - a.length);
+  return groups[0]?.[0] ?? [pairChoices()[0]?.[0], SHARES[0]?.[0]];
+}
 const pairChoices = () => [...new Set(duelsInView().map(pairOf))].map((pair) => [pair, pair]);
 const crossoverAxis = () => DUELS[0]?.axis ?? "";
 /** What can stay: sizes along the load, loads along the size. */
@@ -30,8 +31,8 @@ figure("crossover", {
   height: 260,
   panelWidth: 330,
   controls: [
-    { key: "pair", label: "Compare", options: pairChoices, fallback: crossingPair },
-    { key: "share", label: "Bandwidth", options: () => SHARES, fallback: () => SHARES[0]?.[0] },
+    { key: "pair", label: "Compare", options: pairChoices, fallback: () => crossingMost()[0] },
+    { key: "share", label: "Bandwidth", options: () => SHARES, fallback: () => crossingMost()[1] },
     { key: "along", label: "Against", options: () => [["load", crossoverAxis()], ["size", "tensor size"]].filter(([along]) => stays(along).length > 0), fallback: () => "load" },
     { key: "at", label: "At", options: () => stays(alongOf()), fallback: () => stays(alongOf()).at(-1)?.[0] },
     allControl,
@@ -80,7 +81,8 @@ function crossoverPanel({ duel, says, crossings, points }, { along, domain }) {
       marks: [
         Plot.rect(crossings, { x1: ([, low]) => low, x2: ([, , high]) => high, y1: domain[0], y2: domain[1], fill: "var(--c2)", fillOpacity: 0.18 }),
         Plot.ruleX(crossings.map(([x]) => x), { stroke: "var(--c2)", strokeDasharray: "3 3" }),
-        Plot.areaY(shown.filter(({ low }) => low != null), { x: "x", y1: "low", y2: "high", fill: "var(--soft)", fillOpacity: 0.15 }),
+        // no band over places without an interval
+        Plot.areaY(shown, { x: "x", y1: "low", y2: "high", fill: "var(--soft)", fillOpacity: 0.15 }),
         Plot.ruleY([1], { stroke: "var(--text)" }),
         Plot.line(shown, { x: "x", y: "ratio", stroke: "var(--soft)", strokeWidth: 1.5 }),
         Plot.link(shown.filter(({ low }) => low != null), { x1: "x", x2: "x", y1: "low", y2: "high", stroke: colour, strokeOpacity: 0.6 }),

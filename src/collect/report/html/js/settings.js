@@ -49,13 +49,16 @@ function settingPoints(setting, op) {
   const passing = new Set(filter.comparable());
   const inView = setting.contexts.map(([, runs]) => runs.some((at) => passing.has(DATA.runs[at])));
   const sizes = filter.chosen(SIZE_AXIS);
-  const places = setting.places.filter(([context, bytes, one]) => inView[context] && OPS[one] === op && (sizes.size === 0 || sizes.has(showBytes(bytes))));
-  return places.flatMap(([context, bytes, , answer, values]) => values.map(([value, us, runs, standing, low, high]) => ({ context: setting.contexts[context][0], bytes, says: setting.answers[answer], value, us, ratio: Number((us / values[0][1]).toPrecision(5)), low, high, runs, standing: DATA.standings[standing] })));
+  const places = setting.places.filter(([context, size, one]) => inView[context] && OPS[one] === op && (sizes.size === 0 || sizes.has(showBytes(setting.sizes[size]))));
+  return places.flatMap(([context, size, , answer, values]) => values.map(([value, figure, runs, standing, low, high], at) => {
+    const ratio = at === 0 ? 1 : figure;
+    return { context: setting.contexts[context][0], bytes: setting.sizes[size], says: setting.answers[answer], value, us: Number((values[0][1] * ratio).toPrecision(5)), ratio, low, high, runs, standing: DATA.standings[standing] };
+  }));
 }
 
 figure("settings", {
   title: "The values of a setting against tensor size",
-  caption: "Median duration / that of the fastest value where all else is the same: 1 is the fastest. A mark is a value at one load and size, filled where it is shown to be slower, or where it is the fastest; lines join the geometric means. Bars are 99 % intervals, drawn where there are few.",
+  caption: "Median duration / that of the fastest value where all else is the same: 1 is the fastest. A mark is a value at one load and size, filled where it is shown to be slower, or where it is the fastest; lines join the geometric means. Bars are 99 % intervals, drawn where there are few; settings.csv has all.",
   height: 320,
   panelWidth: 480,
   controls: [
