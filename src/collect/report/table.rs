@@ -76,10 +76,8 @@ fn verdicts(collection: &Collection) -> String {
             text.push_str(&format!("and {} more: see {file}\n", lines.len() - LISTED));
         }
     };
-    let settings = ranked(&collection.settings).into_iter().map(|one| {
-        let best = if one.best.is_empty() { String::new() } else { format!("; {}", one.best) };
-        format!("{}: {}, {}{best}", one.setting, one.spread, one.shown)
-    });
+    let settings =
+        ranked(&collection.settings).into_iter().map(|one| format!("{}: {}, {}", one.setting, one.spread, one.says));
     if !collection.settings.is_empty() {
         list(&format!("{DECIDES}:"), settings.collect(), "settings.csv");
     }

@@ -27,8 +27,10 @@ pub struct Ranked {
     pub spread: String,
     /// `12 of 44`, or why nothing can be.
     pub shown: String,
-    /// `mask in 10, none in 2`; what would have been seen where nothing was.
+    /// `mask in 10; none in 2`; what would have been seen where nothing was.
     pub best: String,
+    /// Both in words: `shown in 12 of 44; mask in 10; none in 2`.
+    pub says: String,
 }
 
 /// Each setting in the order in which they decide.
@@ -48,11 +50,13 @@ fn rank(of: &Setting) -> Ranked {
         of.winners().iter().take(3).map(|(label, count)| format!("{label} in {count}")).collect();
     let open = of.places.iter().filter(|place| matches!(place.verdict, Verdict::NoDifference { .. }));
     let best = match (winners.is_empty(), open.map(|place| place.says()).next()) {
-        (false, _) => winners.join(", "),
+        (false, _) => winners.join("; "),
         (true, Some(said)) if of.decided() == 0 => said,
         (true, _) => String::new(),
     };
-    Ranked { setting: title(of.name).0, spread: format!("{:.3}{interval}", of.spread), shown, best }
+    let place = if shown == NOT_REPEATED { "" } else { "shown in " };
+    let says = format!("{place}{shown}{}{best}", if best.is_empty() { "" } else { "; " });
+    Ranked { setting: title(of.name).0, spread: format!("{:.3}{interval}", of.spread), shown, best, says }
 }
 
 /// Duels of one pair, share and direction in a line.

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::axes::title;
 use super::data::{Figure, Rough, index_of};
-use crate::collect::report::verdicts::ranked;
+use crate::collect::report::verdicts::{Ranked, ranked};
 use crate::collect::settings::{Choice, Place, Setting, Standing};
 use crate::record::op::Op;
 
@@ -17,8 +17,11 @@ pub struct SettingData<'a> {
     spread: Figure,
     low: Option<Figure>,
     high: Option<Figure>,
+    /// Places where a difference is more than noise.
+    decided: usize,
     shown: String,
     best: String,
+    says: String,
     values: Vec<&'a str>,
     /// What is the same, each with the indices of its runs.
     contexts: Vec<(&'a str, &'a [usize])>,
@@ -51,10 +54,10 @@ pub fn standings() -> [&'static str; Standing::ALL.len()] {
 /// Each setting, in the order in which they decide.
 pub fn settings<'a>(all: &'a [Setting], ops: &[Op]) -> Vec<SettingData<'a>> {
     let has_intervals = all.iter().map(|one| one.places.len()).sum::<usize>() <= MOST_INTERVALS;
-    all.iter().zip(ranked(all)).map(|(of, words)| setting(of, (words.shown, words.best), ops, has_intervals)).collect()
+    all.iter().zip(ranked(all)).map(|(of, words)| setting(of, words, ops, has_intervals)).collect()
 }
 
-fn setting<'a>(of: &'a Setting, (shown, best): (String, String), ops: &[Op], has_intervals: bool) -> SettingData<'a> {
+fn setting<'a>(of: &'a Setting, words: Ranked, ops: &[Op], has_intervals: bool) -> SettingData<'a> {
     let (mut values, mut contexts, mut answers, mut sizes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut known: BTreeMap<&str, usize> = BTreeMap::new();
     let places = of.places.iter().map(|place| {
@@ -74,8 +77,10 @@ fn setting<'a>(of: &'a Setting, (shown, best): (String, String), ops: &[Op], has
         spread: Figure(of.spread),
         low: low.map(Figure),
         high: high.map(Figure),
-        shown,
-        best,
+        decided: of.decided(),
+        shown: words.shown,
+        best: words.best,
+        says: words.says,
         values,
         contexts,
         answers,

@@ -12,9 +12,9 @@ figure("decides", {
     const bars = SETTINGS.map((one, at) => cutTo(domain)({ ...one, at, ratio: one.spread }));
     const above = width < 560;
     const room = above ? 14 : 130;
-    const colour = (one) => (/^[1-9]/.test(one.shown) ? colourAt(0) : "var(--soft)");
+    const colour = (one) => (one.decided > 0 ? colourAt(0) : "var(--soft)");
     const fill = { value: colour, scale: null };
-    const says = (one) => [`${one.label}: ${showNumber(one.spread)} times`, one.low == null ? "no interval: not repeated" : `99 % interval ${showNumber(one.low)} to ${showNumber(one.high)}`, `shown: ${one.shown}`, one.best];
+    const says = (one) => [`${one.label}: ${showNumber(one.spread)} times`, one.low == null ? "no interval: not repeated" : `99 % interval ${showNumber(one.low)} to ${showNumber(one.high)}`, one.says];
     return {
       title: "Slowest / fastest value of each setting",
       panels: [{
@@ -95,7 +95,7 @@ figure("settings", {
           ],
         }),
       }],
-      note: `${setting.label}: ${setting.shown === "" ? "" : `shown in ${setting.shown}`}${setting.best ? `; ${setting.best}` : ""}.${few ? cutSay(shown) : ""}`,
+      note: `${setting.label}: ${setting.says}.${few ? cutSay(shown) : ""}`,
       columns: ["setting", "configuration", "tensor_bytes", "op", "value", "runs", "median_us", "ratio_to_fastest", "ci99_low", "ci99_high", "standing", "answer"],
       rows: points.map((point) => [setting.label, point.context, point.bytes, get("op"), setting.values[point.value], point.runs, point.us, point.ratio, point.low, point.high, point.standing, point.says]),
     };
