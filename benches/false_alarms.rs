@@ -54,7 +54,9 @@ fn change(old: &[Vec<f64>], new: &[Vec<f64>]) -> Change {
     let middle = |values: &[f64]| (values.iter().map(|value| value.ln()).sum::<f64>() / values.len() as f64).exp();
     let method = if old.len() > 1 { Method::Repeats } else { Method::Blocks };
     let (interval, p) = match method {
-        Method::Repeats => (interval::welch_ratio(&olds, &news), interval::welch_p(&olds, &news, 1.0 + margin(method))),
+        Method::Repeats | Method::Collections => {
+            (interval::welch_ratio(&olds, &news), interval::welch_p(&olds, &news, 1.0 + margin(method)))
+        }
         Method::Blocks => (interval::block_ratio(&old[0], &new[0]), None),
     };
     Change {

@@ -114,6 +114,9 @@ fn collect_runs(options: &CollectOptions) -> Result<Exit> {
     if terminal && collected.known > 0 {
         eprintln!("{} runs have not changed since they were last read; --fresh reads them all", collected.known);
     }
+    if let (Some(folder), Some(kept)) = (&options.history, &collected.kept) {
+        eprintln!("history {}: {kept}", folder.display());
+    }
     eprintln!("report: {}", collected.report.join("report.html").display());
     Ok(match collected {
         Collected { failed_comparison: true, .. } => Exit::TooSlow,

@@ -49,7 +49,7 @@ fn the_same_again_is_noise_and_slower_is_slower() {
         assert!(same.changes.iter().all(|change| change.method == method));
         let slower = compared(&old, &slow);
         let [is_slower, is_faster] = match method {
-            Method::Repeats => [Verdict::Slower, Verdict::Faster],
+            Method::Repeats | Method::Collections => [Verdict::Slower, Verdict::Faster],
             Method::Blocks => [Verdict::Unconfirmed; 2],
         };
         assert_eq!(verdicts(&slower), [is_slower; 6], "{slower:?}");

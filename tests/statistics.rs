@@ -4,9 +4,10 @@
 
 use serde::Deserialize;
 use shardscale::collect::scaling::Fit;
+use shardscale::collect::stats::interval::Contrast;
 use shardscale::collect::stats::quantile::{median_ci95, quantile};
 use shardscale::collect::stats::trend::Trend;
-use shardscale::collect::stats::{Summary, density::Density, dip, interval, outlier};
+use shardscale::collect::stats::{Summary, change_point, density::Density, dip, interval, outlier};
 
 #[derive(Deserialize)]
 struct Reference {
@@ -17,6 +18,9 @@ struct Reference {
     blocks: Vec<Blocks>,
     stragglers: Vec<Stragglers>,
     densities: Vec<Binned>,
+    following: Vec<Following>,
+    detectable: Vec<Detectable>,
+    change_points: Vec<Change>,
     /// (n, from, to), counted from 1.
     ranks_of_median: Vec<(u32, u32, u32)>,
 }
@@ -75,6 +79,29 @@ struct Binned {
     values: Vec<u64>,
     counts: Vec<u32>,
     above: u64,
+}
+
+#[derive(Deserialize)]
+struct Following {
+    old: Vec<f64>,
+    new: f64,
+    interval: (f64, f64),
+    p: f64,
+}
+
+#[derive(Deserialize)]
+struct Detectable {
+    level: f64,
+    old: Vec<f64>,
+    new: Vec<f64>,
+    ratio: f64,
+}
+
+#[derive(Deserialize)]
+struct Change {
+    points: Vec<Vec<f64>>,
+    at: usize,
+    p: f64,
 }
 
 fn reference() -> Reference {
@@ -187,5 +214,35 @@ fn fits_of_the_scalability_law() {
         near(fit.lambda, usl.lambda, 1e-6, "lambda");
         near(fit.sigma, usl.sigma, 1e-5, "sigma");
         near(fit.kappa, usl.kappa, 1e-5, "kappa");
+    }
+}
+
+#[test]
+fn one_more_of_its_kind() {
+    for one in reference().following {
+        let contrast = Contrast::next(&one.old, one.new).unwrap();
+        let (low, high) = contrast.interval().unwrap();
+        near(low, one.interval.0, 1e-9, "low end");
+        near(high, one.interval.1, 1e-9, "high end");
+        near(contrast.p(1.01).unwrap(), one.p, 1e-9, "p");
+    }
+}
+
+#[test]
+fn what_a_comparison_would_have_seen() {
+    for one in reference().detectable {
+        let ours = Contrast::welch(&one.old, &one.new).unwrap().detectable(1.01, one.level).unwrap();
+        // an approximation of the non-central t
+        near((ours / 1.01).ln(), (one.ratio / 1.01).ln(), 0.05, "detectable");
+    }
+}
+
+#[test]
+fn changes_of_level() {
+    for one in reference().change_points {
+        let ours = change_point::clearest(&one.points).unwrap();
+        assert_eq!(ours.at, one.at);
+        // theirs are 4000 permutations; ours end after 10 exceedances, with a third of p as their error
+        assert!(ours.p <= 3.0 * one.p + 0.002 && ours.p >= one.p / 3.0 - 0.002, "{} instead of {}", ours.p, one.p);
     }
 }

@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 
 use shardscale::collect::baseline::FailIf;
-use shardscale::collect::{CollectOptions, Format};
+use shardscale::collect::{CollectOptions, Format, LAST};
 
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("earlier").args(["baseline", "history"]).multiple(true)))]
 pub struct CollectArgs {
     /// Folder that `shardscale gen` wrote.
     #[arg(default_value = "out")]
@@ -23,11 +24,23 @@ pub struct CollectArgs {
     #[arg(long, value_name = "DIR")]
     baseline: Option<PathBuf>,
 
-    /// End with exit code 4 if an operation became slower than the baseline by this much and by more than noise, such as
+    /// Keep what this collection found in this folder, in a small file that is never changed, and show how it went over all
+    /// collections there and where the level changed. Several people and machines may share the folder. The same measurements,
+    /// collected again, are kept once.
+    #[arg(long, value_name = "DIR")]
+    history: Option<PathBuf>,
+
+    /// Compare with the last COUNT collections of the history. From three on, how collections differ on an unchanged store is in
+    /// the interval. With --baseline, that is what is compared with.
+    #[arg(long, value_name = "COUNT", requires = "history", conflicts_with = "baseline", default_value_t = LAST,
+        value_parser = parse_last)]
+    last: usize,
+
+    /// End with exit code 4 if an operation became slower than the baseline, or the last collections of the history, by this much and by more than noise, such as
     /// slower=5%. slower=5%,unconfirmed counts single runs as well, which fails often by chance. With differs also if anything
     /// but the date differs between the sides: server, wire, modules, MPI, client, kernel, congestion control, nodes. Default:
     /// the comparison is shown and decides nothing.
-    #[arg(long, value_name = "slower=PERCENT%[,unconfirmed][,differs]", requires = "baseline")]
+    #[arg(long, value_name = "slower=PERCENT%[,unconfirmed][,differs]", requires = "earlier")]
     fail_if: Option<FailIf>,
 
     /// Compare also runs of another product or over another wire with those of the baseline. Default: they are named, and not
@@ -58,7 +71,12 @@ pub struct CollectArgs {
 impl CollectArgs {
     /// The options that these flags mean.
     pub fn into_options(self) -> CollectOptions {
-        let CollectArgs { dir, out, baseline, fail_if, across, parquet, trace, fresh, format } = self;
-        CollectOptions { dir, out, baseline, fail_if, across, parquet, trace, fresh, format }
+        let CollectArgs { dir, out, baseline, history, last, fail_if, across, parquet, trace, fresh, format } = self;
+        CollectOptions { dir, out, baseline, history, last, fail_if, across, parquet, trace, fresh, format }
     }
+}
+
+/// At least one: none would be compared with nothing.
+fn parse_last(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|count| *count > 0).ok_or_else(|| "give a whole number from 1 on, such as 5".to_owned())
 }

@@ -3,8 +3,9 @@
 //!
 //! Which of them make two runs incomparable is [`identity`]: another product or another wire is another measurement.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::groups;
 use super::model::Run;
 use crate::record::attempt::Attempt;
 
@@ -13,6 +14,9 @@ const FACTS: &[&str] = &["modules", "mpi_library", "client_version", "kernel", "
 
 /// The fact that differs between any two runs.
 const STARTED: &str = "started_utc";
+
+/// The day of it, which is what a reader wants.
+const DATE: &str = "date";
 
 /// Hosts, in all differences; not the sets themselves, which may be thousands of names.
 const HOSTS: &str = "hosts";
@@ -28,7 +32,7 @@ pub struct Difference {
 impl Difference {
     /// Whether it may explain a change; that time has passed explains nothing.
     pub fn may_explain(&self) -> bool {
-        self.name != "date"
+        self.name != DATE
     }
 }
 
@@ -65,24 +69,36 @@ pub fn identity(run: &Run) -> Option<(String, String)> {
     Some((measured.server.split_whitespace().next().unwrap_or_default().to_owned(), measured.wire.clone()))
 }
 
+/// By name what the runs of one side were measured under; several values of a fact stand beside each other.
+pub type Side = BTreeMap<String, String>;
+
+/// All but the nodes.
+pub fn of(runs: &[&Run]) -> Side {
+    let value = |run: &Run, name: &str| match name {
+        "server" | "wire" => groups::value(run, name).map(|value| value.to_string()),
+        DATE => Some(started(run)?.split('T').next()?.to_owned()),
+        _ => fact(run, name),
+    };
+    let told = |name: &str| {
+        joined(runs.iter().filter_map(|run| value(run, name)).collect::<Vec<_>>().iter().map(String::as_str))
+    };
+    names().map(|name| (name.to_owned(), told(name))).filter(|(_, told)| !told.is_empty()).collect()
+}
+
+fn names() -> impl Iterator<Item = &'static str> {
+    ["server", "wire"].into_iter().chain(FACTS.iter().copied().filter(|name| *name != STARTED)).chain([DATE])
+}
+
+/// In what two sides differ; of nodes only where a side says something of them.
+pub fn between(old: &Side, new: &Side) -> Vec<Difference> {
+    let told = |side: &Side, name: &str| side.get(name).cloned().unwrap_or_default();
+    let differing = names().chain([HOSTS]).filter(|name| told(old, name) != told(new, name));
+    differing.map(|name| Difference { name, old: told(old, name), new: told(new, name) }).collect()
+}
+
 /// In what the runs of two sides differ.
 pub fn differences(old: &[&Run], new: &[&Run]) -> Vec<Difference> {
-    let mut found = Vec::new();
-    let mut compare = |name: &'static str, of: &dyn Fn(&Run) -> Option<String>| {
-        let side = |runs: &[&Run]| {
-            joined(runs.iter().filter_map(|run| of(run)).collect::<Vec<_>>().iter().map(String::as_str))
-        };
-        let (old, new) = (side(old), side(new));
-        if old != new {
-            found.push(Difference { name, old, new });
-        }
-    };
-    compare("server", &|run| Some(run.measured.as_ref()?.server.clone()));
-    compare("wire", &|run| Some(run.measured.as_ref()?.wire.clone()));
-    for name in FACTS.iter().filter(|name| **name != STARTED) {
-        compare(name, &|run| fact(run, name));
-    }
-    compare("date", &|run| Some(fact(run, STARTED)?.split('T').next()?.to_owned()));
+    let mut found = between(&of(old), &of(new));
     let (olds, news) = (hosts(old), hosts(new));
     if olds != news && !olds.is_empty() && !news.is_empty() {
         let shared = olds.intersection(&news).count();
@@ -90,6 +106,19 @@ pub fn differences(old: &[&Run], new: &[&Run]) -> Vec<Difference> {
         found.push(Difference { name: HOSTS, old: count(olds.len()), new: side(&news) });
     }
     found
+}
+
+/// When a run began, in UTC.
+pub fn started(run: &Run) -> Option<String> {
+    fact(run, STARTED)
+}
+
+/// [`of`] with the nodes, as their number and a checksum of their names: enough to see that they are others.
+pub fn with_hosts(runs: &[&Run]) -> Side {
+    let names = hosts(runs);
+    let text = names.iter().copied().collect::<Vec<_>>().join(" ");
+    let told = format!("{} ({:08x})", count(names.len()), crc32fast::hash(text.as_bytes()));
+    of(runs).into_iter().chain((!names.is_empty()).then(|| (HOSTS.to_owned(), told))).collect()
 }
 
 /// In what runs that stand in one series differ, as `kernel: a, b`.

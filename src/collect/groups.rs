@@ -27,6 +27,9 @@ const FREE: &[&str] = &[
     "wire_asked",
 ];
 
+/// Columns that no manifest has.
+pub const FOUND: [&str; 3] = [SOURCE, "wire", "server"];
+
 /// The lines of a plot.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Groups {
@@ -93,19 +96,31 @@ fn is_drawn(run: &Run) -> bool {
 
 /// What a run shares with those of its line; the `free` columns may differ. Absent where it has nothing to compare.
 pub fn key(run: &Run, free: &[&str]) -> Option<Key> {
-    let measured = run.measured.as_ref().filter(|_| is_drawn(run))?;
+    if !is_drawn(run) {
+        return None;
+    }
     let asked = COLUMNS
         .iter()
         .map(|(column, _)| *column)
         .filter(|column| !FREE.contains(column) && !FOLLOWS.contains(column) && !free.contains(column));
     let mut key: Key = asked.map(|column| (column, run.params.get(column).cloned())).collect();
-    key.push((SOURCE, Some(Value::Text(run.source.as_str().to_owned()))));
-    key.push(("wire", Some(Value::Text(measured.wire.clone()))));
-    key.push(("server", Some(Value::Text(measured.server.clone()))));
+    let found = FOUND.iter().filter(|column| !free.contains(column));
+    key.extend(found.map(|column| (*column, value(run, column))));
     Some(key)
 }
 
-fn say((column, value): &(&str, Option<Value>)) -> Option<String> {
+/// What a run was asked in a column, or what it found out.
+pub fn value(run: &Run, column: &str) -> Option<Value> {
+    match (column, &run.measured) {
+        ("server", Some(measured)) => Some(Value::Text(measured.server.clone())),
+        ("wire", Some(measured)) => Some(Value::Text(measured.wire.clone())),
+        (SOURCE, _) => Some(Value::Text(run.source.as_str().to_owned())),
+        _ => run.params.get(column).cloned(),
+    }
+}
+
+/// A value that says what it is; absent where there is none.
+pub fn say((column, value): &(&str, Option<Value>)) -> Option<String> {
     let value = value.as_ref()?;
     Some(match *column {
         "db_nodes" => format!("{value} DB nodes"),
@@ -120,13 +135,14 @@ fn say((column, value): &(&str, Option<Value>)) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::collect::model::{Measured, State};
     use crate::collect::params::Params;
     use crate::record::manifest::example;
 
-    fn run(client_nodes: u32, db_nodes: Option<u32>, repeat: u32, server: &str) -> Run {
+    /// A run of one size without figures.
+    pub(crate) fn run(client_nodes: u32, db_nodes: Option<u32>, repeat: u32, server: &str) -> Run {
         let mut manifest = example();
         (manifest.job.client_nodes, manifest.job.db_nodes, manifest.job.repeat) = (client_nodes, db_nodes, repeat);
         Run {

@@ -8,8 +8,10 @@ pub mod application;
 pub mod baseline;
 pub mod cache;
 pub mod circumstances;
+pub mod crossover;
 pub mod export;
 pub mod groups;
+pub mod history;
 pub mod hosts;
 pub mod measures;
 pub mod model;
@@ -18,6 +20,7 @@ pub mod progress;
 pub mod read;
 pub mod report;
 pub mod scaling;
+pub mod settings;
 pub mod sizing;
 pub mod stats;
 pub mod timeline;
@@ -42,6 +45,9 @@ pub const REPORT: &str = "report";
 /// Runs whose samples may be in memory together: 16,384 ranks x 100 iterations x 11 sizes are 290 MB on disk.
 const RUNS_AT_ONCE: usize = 4;
 
+/// Collections of a history that the present one is held against, where nothing else is asked.
+pub const LAST: usize = 5;
+
 /// What goes to stdout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
@@ -60,6 +66,10 @@ pub struct CollectOptions {
     pub out: Option<PathBuf>,
     /// An earlier folder to compare with.
     pub baseline: Option<PathBuf>,
+    /// A folder that keeps what each collection found.
+    pub history: Option<PathBuf>,
+    /// So many of its last collections are compared with, unless a baseline is given.
+    pub last: usize,
     /// When the comparison fails.
     pub fail_if: Option<FailIf>,
     /// Runs of another product or wire are compared too.
@@ -80,6 +90,8 @@ impl CollectOptions {
             dir,
             out: None,
             baseline: None,
+            history: None,
+            last: LAST,
             fail_if: None,
             across: false,
             parquet: false,
@@ -101,6 +113,8 @@ pub struct Collected {
     pub failed_comparison: bool,
     /// Runs that were not read again since nothing of them changed.
     pub known: usize,
+    /// What became of the history, if one is kept.
+    pub kept: Option<String>,
     /// The summary for stdout; as a table at most [`report::table::WIDTH`] columns wide.
     pub summary: String,
 }
@@ -121,6 +135,14 @@ pub fn run(options: &CollectOptions, progress: impl Fn(Stage, usize, usize) + Sy
         let old = gather_with(&cache_of(&report), (folder, &report), &read).context("cannot use the baseline")?;
         let folder = folder.display().to_string();
         collection.baseline = Some(baseline::compare(folder, &old.collection.runs, &collection.runs, options.across));
+    }
+    let mut kept = None;
+    if let Some(folder) = &options.history {
+        let history::Kept { history, against, problems, said } = history::keep(folder, &collection.runs, options.last)?;
+        collection.history = Some(history);
+        collection.problems.extend(problems);
+        collection.baseline = collection.baseline.or(against);
+        kept = Some(said);
     }
     files::create_folders(&report)?;
     let made = report::files(&collection)?;
@@ -147,6 +169,7 @@ pub fn run(options: &CollectOptions, progress: impl Fn(Stage, usize, usize) + Sy
         all_good: collection.problems.is_empty() && collection.runs.iter().all(|run| run.state == State::Done),
         failed_comparison: fails(&collection, options.fail_if),
         known,
+        kept,
         summary: match options.format {
             Format::Table => report::table::render(&collection),
             Format::Json => report::json::render(&collection)?,
@@ -213,6 +236,8 @@ fn gather_with(cache: &Cache, (dir, report): (&Path, &Path), read: &Counter<'_>)
     collection.problems.sort();
     collection.scaling = scaling::of_runs(&collection.runs);
     collection.application = application::pooled(&collection.runs);
+    collection.settings = settings::of_runs(&collection.runs);
+    collection.crossover = crossover::of_runs(&collection.runs);
     Ok(gathered)
 }
 

@@ -9,8 +9,11 @@ use crate::record::pack::PackPlace;
 
 use super::application::{Application, Pooled};
 use super::baseline::Baseline;
+use super::crossover::Duel;
+use super::history::History;
 use super::params::{Params, Value};
 use super::scaling::Scaling;
+use super::settings::Setting;
 use super::stats::density::Density;
 use super::stats::trend::Trend;
 use super::timeline::Timeline;
@@ -25,7 +28,13 @@ pub struct Collection {
     pub scaling: Vec<Scaling>,
     /// What the store costs the application, where it computes.
     pub application: Vec<Pooled>,
-    /// Against an earlier collection, where one was given.
+    /// What decides: the settings in which runs differ.
+    pub settings: Vec<Setting>,
+    /// Where the better of two ways changes.
+    pub crossover: Vec<Duel>,
+    /// How it went over the collections, where a history is kept.
+    pub history: Option<History>,
+    /// Against an earlier collection, or the last ones of the history.
     pub baseline: Option<Baseline>,
 }
 

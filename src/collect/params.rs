@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::record::manifest::Manifest;
+use crate::record::manifest::{self, Manifest};
 
 /// (column, key in the manifest), in the order of reports.
 pub const COLUMNS: &[(&str, &str)] = &[
@@ -101,6 +101,56 @@ pub const OF_SERVERS: &[&str] = &[
     "expected_servers",
 ];
 
+/// Columns that say where or how is measured, or what the application asks of the store: under another value of these the same
+/// store does other work, so that none of them is better.
+pub const LOAD: &[&str] = &[
+    "site",
+    "scheduler",
+    "launcher",
+    "client_nodes",
+    "clients_per_node",
+    "repeat",
+    "db_hosts",
+    "db_address",
+    "workload",
+    "model",
+    "model_input",
+    "model_output",
+    "script",
+    "function",
+    "batch_size",
+    "producers",
+    "consumers",
+    "consumer_nodes",
+    "dtype",
+    "shape",
+    "payload",
+    "tensors",
+    "mix",
+    "access",
+    "order",
+    "pipeline",
+    "rate",
+    "compute",
+    "compute_kernel",
+    "wire_asked",
+    "iterations",
+    "warmup",
+    "barrier",
+    "verify",
+];
+
+/// Columns that cannot stay the same when another one changes: a colocated store has no DB nodes, a socket no interface.
+pub fn entails(column: &str) -> Vec<&'static str> {
+    match column {
+        "deployment" => vec!["db_nodes", "servers_per_node", "net_ifname", "transport"],
+        "transport" => vec!["net_ifname"],
+        "wire" => vec!["load_module"],
+        "store" => [&["server", "wire", "db_nodes", "durability", "file_cache", "fan_out"][..], OF_SERVERS].concat(),
+        _ => Vec::new(),
+    }
+}
+
 /// A parameter's value.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(untagged)]
@@ -149,6 +199,14 @@ impl Params {
         Ok(params)
     }
 
+    /// What a manifest of before there was `column` is read as.
+    pub fn assumed(column: &str) -> Option<Value> {
+        let (_, key) = COLUMNS.iter().find(|(known, _)| *known == column)?;
+        let mut table = toml::Table::try_from(manifest::example()).ok()?;
+        remove(&mut table, key);
+        Params::of_manifest(&table.try_into().ok()?).ok()?.get(column).cloned()
+    }
+
     pub fn get(&self, column: &str) -> Option<&Value> {
         self.0.get(column)
     }
@@ -171,6 +229,17 @@ fn lookup<'a>(table: &'a toml::Table, key: &str) -> Option<&'a toml::Value> {
     match key.split_once('.') {
         Some((section, rest)) => lookup(table.get(section)?.as_table()?, rest),
         None => table.get(key),
+    }
+}
+
+fn remove(table: &mut toml::Table, key: &str) {
+    match key.split_once('.') {
+        Some((section, rest)) => {
+            if let Some(section) = table.get_mut(section).and_then(toml::Value::as_table_mut) {
+                remove(section, rest);
+            }
+        }
+        None => drop(table.remove(key)),
     }
 }
 
@@ -223,6 +292,14 @@ mod tests {
         keys.sort();
         columns.sort();
         assert_eq!(keys, columns);
+    }
+
+    #[test]
+    fn what_an_old_manifest_does_not_say_is_assumed() {
+        assert_eq!(Params::assumed("servers_per_node"), Some(Value::Count(1)));
+        assert_eq!(Params::assumed("access"), Some(Value::Text("own".into())));
+        // what every manifest has had from the first one on
+        assert_eq!((Params::assumed("io_threads"), Params::assumed("no such")), (None, None));
     }
 
     #[test]

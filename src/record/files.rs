@@ -57,10 +57,15 @@ pub fn replace_json<T: Serialize>(path: &Path, value: &T) -> Result<()> {
 pub fn create_json_once<T: Serialize>(path: &Path, value: &T) -> Result<bool> {
     let mut text = serde_json::to_vec_pretty(value).with_context(|| format!("cannot encode {}", path.display()))?;
     text.push(b'\n');
-    create_once(path, &text).with_context(|| format!("cannot write {}", path.display()))
+    create_once(path, &text)
 }
 
-fn create_once(path: &Path, text: &[u8]) -> std::io::Result<bool> {
+/// As [`create_json_once`], for any bytes.
+pub fn create_once(path: &Path, bytes: &[u8]) -> Result<bool> {
+    create_new(path, bytes).with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn create_new(path: &Path, text: &[u8]) -> std::io::Result<bool> {
     let lost = |error: &std::io::Error| error.kind() == ErrorKind::AlreadyExists;
     if path.try_exists()? {
         return Ok(false);

@@ -39,6 +39,8 @@ pub struct Model {
     pub hosts: String,
     /// The host, by its place, whose ranks take twice as long.
     pub slow_host: Option<u32>,
+    /// Days after the usual one on which it ran.
+    pub day: u64,
 }
 
 impl Model {
@@ -55,6 +57,7 @@ impl Model {
             seed: 0,
             hosts: "cn".into(),
             slow_host: None,
+            day: 0,
             manifest,
         }
     }
@@ -161,7 +164,9 @@ impl Model {
             hosts: (0..job.client_nodes).map(|i| format!("{}{i:04}", self.hosts)).collect(),
             clock_resolution_ns: 20,
             clock_overhead_ns: 23,
-            unix_ns_at_zero: 1_766_400_000_000_000_000 + u64::from(job.client_nodes) * 1_000_000_000_000,
+            unix_ns_at_zero: 1_766_400_000_000_000_000
+                + u64::from(job.client_nodes) * 1_000_000_000_000
+                + self.day * 86_400_000_000_000,
         }
     }
 

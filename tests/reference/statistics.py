@@ -117,6 +117,48 @@ def ranks_of_median(n):
     return [n, j, n + 1 - j]
 
 
+# numbers of their own: what stands above keeps its values
+later = np.random.default_rng(20260212)
+
+
+def following(n, factor):
+    """Student's prediction interval of one more value, and the test that it lies within 1 % of the others."""
+    old = later.lognormal(10, 0.03, n)
+    new = factor * later.lognormal(10, 0.03)
+    error = np.std(np.log(old), ddof=1) * np.sqrt(1 + 1 / n)
+    difference = np.log(new) - np.mean(np.log(old))
+    low, high = scipy.stats.t.interval(0.99, n - 1, loc=difference, scale=error)
+    p = 2 * scipy.stats.t.sf((abs(difference) - np.log(1.01)) / error, n - 1)
+    return {"p": float(min(p, 1)), "old": old.tolist(), "new": float(new), "interval": [float(np.exp(low)), float(np.exp(high))]}
+
+
+def detectable(n_old, n_new, level):
+    """The ratio that Welch's test at this level finds in four of five cases, were the error what the sample says: by the non-central t."""
+    old, new = later.lognormal(10, 0.05, n_old), later.lognormal(10, 0.03, n_new)
+    a, b = np.var(np.log(old), ddof=1) / n_old, np.var(np.log(new), ddof=1) / n_new
+    freedom = (a + b) ** 2 / (a**2 / (n_old - 1) + b**2 / (n_new - 1))
+    limit = scipy.stats.t.ppf(1 - level / 2, freedom)
+    reach = scipy.optimize.brentq(lambda shift: scipy.stats.nct.sf(limit, freedom, shift) - 0.8, 0.1, 20 * limit)
+    return {"level": level, "old": old.tolist(), "new": new.tolist(), "ratio": float(1.01 * np.exp(reach * np.sqrt(a + b)))}
+
+
+def change_point(n, at, by):
+    """E-divisive by its definition: the split of the largest energy, coordinates by their median deviation, and its p by permutations."""
+    points = later.normal(0, 0.02, (n, 4)) + np.where(np.arange(n) >= at, by, 0)[:, None]
+    scale = np.maximum(scipy.stats.median_abs_deviation(points, axis=0), 1e-3)
+    distance = np.linalg.norm((points[:, None] - points[None]) / scale, axis=2)
+
+    def split(order):
+        d = distance[np.ix_(order, order)]
+        pairs = lambda block: block.sum() / (len(block) * (len(block) - 1))
+        energy = lambda m: m * (n - m) / n * (2 * d[:m, m:].mean() - pairs(d[:m, :m]) - pairs(d[m:, m:]))
+        return max((energy(m), m) for m in range(3, n - 2))
+
+    largest, where = split(np.arange(n))
+    exceeding = sum(split(later.permutation(n))[0] >= largest * (1 - 1e-9) for _ in range(4000))
+    return {"points": points.tolist(), "at": int(where), "p": (exceeding + 1) / 4001}
+
+
 print(
     json.dumps(
         {
@@ -131,6 +173,9 @@ print(
             "blocks": [blocks(8, 1.0), blocks(32, 1.1), blocks(32, 0.7)],
             "stragglers": [stragglers(rng.lognormal(0, spread, n)) for spread in (0.005, 0.1, 0.4) for n in (5, 12, 64)],
             "densities": [binned(durations(kind, 2500)) for kind in ("lognormal", "two modes", "exponential")],
+            "following": [following(3, 1.0), following(5, 1.1), following(12, 0.8)],
+            "detectable": [detectable(3, 3, 0.01), detectable(5, 4, 0.01), detectable(10, 10, 0.0005)],
+            "change_points": [change_point(8, 4, 0.01), change_point(14, 9, 0.03), change_point(20, 0, 0), change_point(30, 11, 0.02)],
             "ranks_of_median": [ranks_of_median(n) for n in (6, 7, 70, 999, 1000, 1001, 4096, 100_000, 3_300_000)],
         }
     )

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail, ensure};
 
 pub use multiple::{FALSE_RATE, correct};
-pub use pair::compare;
+pub use pair::{Key, columns, compare, count_differences, has_figures, key};
 pub use verdict::{Verdict, margin};
 
 use super::circumstances::Difference;
@@ -158,6 +158,8 @@ impl Change {
 pub enum Method {
     /// Several runs on both sides.
     Repeats,
+    /// Several earlier collections: how they differ from each other is in it.
+    Collections,
     /// Blocks of iterations of one run on a side: how runs differ from each other is not in it.
     Blocks,
 }
@@ -166,6 +168,7 @@ impl Method {
     pub fn as_str(self) -> &'static str {
         match self {
             Method::Repeats => "repeats",
+            Method::Collections => "collections",
             Method::Blocks => "blocks of iterations",
         }
     }

@@ -10,8 +10,8 @@ use super::verdict::margin;
 use super::{Baseline, Change, Method, Metric, Verdict};
 use crate::collect::circumstances::{self, Difference};
 use crate::collect::model::{Run, SizeResult};
-use crate::collect::params::{COLUMNS, FOLLOWS, Value};
-use crate::collect::stats::interval;
+use crate::collect::params::{COLUMNS, FOLLOWS, Params, Value};
+use crate::collect::stats::interval::{self, Contrast};
 use crate::record::op::Op;
 
 /// Columns in which paired runs may differ: the repeat, how long was measured, and what follows from both or from a site's
@@ -28,7 +28,8 @@ const FREE: &[&str] = &[
     "wire_asked",
 ];
 
-type Key = Vec<Option<Value>>;
+/// See [`key`].
+pub type Key = Vec<Option<Value>>;
 type Runs<'a> = Vec<&'a Run>;
 /// Runs of one set of parameters by product and wire.
 type Identities<'a> = BTreeMap<Option<(String, String)>, Runs<'a>>;
@@ -39,7 +40,7 @@ pub fn compare(folder: String, old: &[Run], new: &[Run], across: bool) -> Baseli
     let mut all: BTreeMap<Key, [Identities<'_>; 2]> = BTreeMap::new();
     for (side, runs) in [old, new].into_iter().enumerate() {
         for run in runs.iter().filter(|run| has_figures(run)) {
-            let sides = all.entry(key(run)).or_default();
+            let sides = all.entry(key(&run.params)).or_default();
             sides[side].entry(circumstances::identity(run)).or_default().push(run);
         }
     }
@@ -83,7 +84,7 @@ fn say(identity: Option<&(String, String)>) -> String {
 }
 
 /// Each difference once, the most frequent first.
-fn count_differences<'a>(all: impl Iterator<Item = &'a Difference>) -> Vec<(Difference, usize)> {
+pub fn count_differences<'a>(all: impl Iterator<Item = &'a Difference>) -> Vec<(Difference, usize)> {
     let mut counts: BTreeMap<&Difference, usize> = BTreeMap::new();
     all.for_each(|one| *counts.entry(one).or_default() += 1);
     let mut counts: Vec<_> = counts.into_iter().map(|(one, count)| (one.clone(), count)).collect();
@@ -91,14 +92,19 @@ fn count_differences<'a>(all: impl Iterator<Item = &'a Difference>) -> Vec<(Diff
     counts
 }
 
-fn has_figures(run: &Run) -> bool {
+/// Whether there is anything to compare.
+pub fn has_figures(run: &Run) -> bool {
     run.state.is_comparable() && !run.sizes().is_empty()
 }
 
-fn key(run: &Run) -> Key {
-    let columns =
-        COLUMNS.iter().map(|(column, _)| *column).filter(|column| !FREE.contains(column) && !FOLLOWS.contains(column));
-    columns.map(|column| run.params.get(column).cloned()).collect()
+/// Columns in which paired runs agree.
+pub fn columns() -> impl Iterator<Item = &'static str> {
+    COLUMNS.iter().map(|(column, _)| *column).filter(|column| !FREE.contains(column) && !FOLLOWS.contains(column))
+}
+
+/// The values of [`columns`].
+pub fn key(params: &Params) -> Key {
+    columns().map(|column| params.get(column).cloned()).collect()
 }
 
 /// What is compared of a pair: (size, metric, op).
@@ -130,14 +136,13 @@ fn change(place: Place, old: &[&Run], new: &[&Run]) -> Option<Change> {
     // the geometric mean, which is what Welch's interval stands around
     let middle = interval::geometric_mean;
     let (old_value, new_value) = (middle(&values(&olds))?, middle(&values(&news))?);
-    let interval = match method {
-        Method::Repeats => interval::welch_ratio(&values(&olds), &values(&news)),
-        Method::Blocks => interval::block_ratio(olds[0].blocks, news[0].blocks),
+    let is_repeated = method == Method::Repeats;
+    let contrast = is_repeated.then(|| Contrast::welch(&values(&olds), &values(&news))).flatten();
+    let interval = match is_repeated {
+        true => contrast.and_then(|contrast| contrast.interval()),
+        false => interval::block_ratio(olds[0].blocks, news[0].blocks),
     };
-    let p = match method {
-        Method::Repeats => interval::welch_p(&values(&olds), &values(&news), 1.0 + margin(method)),
-        Method::Blocks => None,
-    };
+    let p = contrast.and_then(|contrast| contrast.p(1.0 + margin(method)));
     let (payload_bytes, metric, op) = place;
     // less bandwidth is more time
     let of_time = match metric {

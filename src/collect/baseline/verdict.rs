@@ -41,8 +41,8 @@ impl Verdict {
         match method {
             _ if low <= margin && high >= 1.0 / margin => Verdict::Noise,
             Method::Blocks => Verdict::Unconfirmed,
-            Method::Repeats if low > margin => Verdict::Slower,
-            Method::Repeats => Verdict::Faster,
+            Method::Repeats | Method::Collections if low > margin => Verdict::Slower,
+            Method::Repeats | Method::Collections => Verdict::Faster,
         }
     }
 }
@@ -51,7 +51,7 @@ impl Verdict {
 /// below that is not worth a line.
 pub fn margin(method: Method) -> f64 {
     match method {
-        Method::Repeats => 0.01,
+        Method::Repeats | Method::Collections => 0.01,
         Method::Blocks => 0.05,
     }
 }

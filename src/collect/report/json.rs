@@ -1,5 +1,7 @@
 //! `--format json`: the whole model for programs, with units in the names; an absent value is null.
 
+mod verdicts;
+
 use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
 
@@ -22,6 +24,9 @@ pub fn render(collection: &Collection) -> Result<String> {
         "problems": collection.problems.iter().map(problem).collect::<Vec<_>>(),
         "scaling": collection.scaling.iter().map(scaling).collect::<Vec<_>>(),
         "application": collection.application.iter().map(pooled).collect::<Vec<_>>(),
+        "settings": collection.settings.iter().map(verdicts::setting).collect::<Vec<_>>(),
+        "crossover": collection.crossover.iter().map(verdicts::duel).collect::<Vec<_>>(),
+        "history": collection.history.as_ref().map(verdicts::history),
         "baseline": collection.baseline.as_ref().map(baseline),
     });
     Ok(serde_json::to_string(&all).context("cannot encode the report")? + "\n")

@@ -10,6 +10,8 @@ pub mod markdown;
 pub mod number;
 pub mod provenance;
 pub mod table;
+pub mod timeline;
+pub mod verdicts;
 
 use anyhow::Result;
 
@@ -26,8 +28,13 @@ const APPLICATION: &str = "application.csv";
 /// Name of what is known of each host.
 const HOSTS: &str = "hosts.csv";
 
+/// Names of what decides, of crossovers, and of the history.
+const SETTINGS: &str = "settings.csv";
+const CROSSOVER: &str = "crossover.csv";
+const HISTORY: &str = "history.csv";
+
 /// Files that a report has only where there is something to say: those of an earlier collection would pass for its own.
-pub const SOMETIMES: [&str; 3] = [BASELINE, APPLICATION, HOSTS];
+pub const SOMETIMES: [&str; 6] = [BASELINE, APPLICATION, HOSTS, SETTINGS, CROSSOVER, HISTORY];
 
 /// The files of the report as (name, bytes).
 pub fn files(collection: &Collection) -> Result<Vec<(&'static str, Vec<u8>)>> {
@@ -44,6 +51,15 @@ pub fn files(collection: &Collection) -> Result<Vec<(&'static str, Vec<u8>)>> {
     let hosts = hosts::of_runs(&collection.runs);
     if !hosts.is_empty() {
         files.push((HOSTS, csv::hosts::render(&hosts, &collection.runs)?));
+    }
+    if !collection.settings.is_empty() {
+        files.push((SETTINGS, csv::settings::render(&collection.settings)?));
+    }
+    if !collection.crossover.is_empty() {
+        files.push((CROSSOVER, csv::crossover::render(&collection.crossover)?));
+    }
+    if let Some(history) = &collection.history {
+        files.push((HISTORY, csv::history::render(history)?));
     }
     if let Some(baseline) = &collection.baseline {
         files.push((BASELINE, csv::baseline::render(baseline)?));
@@ -129,6 +145,27 @@ pub const DEFINITIONS: &[(&str, &str)] = &[
          blocks of iterations. unconfirmed: a side has but one run, and they differ by more than 5 % and than what happens within \
          them; one run does not show how much the next one differs by chance, so that this is no verdict. p99 and the bandwidth of \
          all ranks are compared in the same way where both sides have repeats, and decide nothing.",
+    ),
+    (
+        "what decides",
+        "A setting is what a user chooses of the store and its surroundings. Its values are compared where all else is the same, by the \
+         median duration of each operation at each size (over repeats the geometric mean; Welch's interval). Slower is what is \
+         so by more than 1 % for certain at 99 %, and remains so among all comparisons of all settings (Benjamini and Hochberg, 5 %). \
+         Would have seen: the least difference that such a comparison finds in about three of four cases, by the scatter of \
+         these repeats. One run a side decides nothing.",
+    ),
+    (
+        "crossover",
+        "The ratio of two bandwidths under the same load, shared by client nodes, by nodes of the store, or by node-hours of the whole \
+         job. A crossover is told where one side is shown to be better before it and the other after it; its place is interpolated on \
+         logarithmic axes, and its interval is where the ratio's 99 % interval, interpolated in the same way, holds 1.",
+    ),
+    (
+        "history",
+        "A configuration is one set of parameters over several collections; its level at a collection is the geometric mean of its \
+         runs' medians. Changes of level: E-divisive (Matteson and James) on the logarithms of the levels of all operations and \
+         sizes together, one test a configuration by permutations, corrected over all configurations (Benjamini and Hochberg, 5 %). \
+         Against the last collections: Student's prediction interval from three collections on.",
     ),
     ("GB/s at the median", "Tensor size / median duration: what one rank sees. 1 GB is 10^9 bytes."),
     (

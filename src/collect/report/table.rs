@@ -4,12 +4,15 @@ use textwrap::core::display_width;
 
 use super::application::{MEANING, says, whose, worst};
 use super::number::short;
-use super::{complaint, headline};
+use super::verdicts::{CROSSOVER, DECIDES, ranked, summaries};
+use super::{complaint, headline, timeline};
 use crate::collect::model::{Collection, Run};
 
 /// Columns of the table.
 pub const WIDTH: usize = 100;
 const NAME_WIDTH: usize = 46;
+/// Lines of a list of answers; the files have all.
+const LISTED: usize = 6;
 const OVERLAP: &str = "BEST GB/s: all operations of all ranks together / time from first start to last end\n";
 const CLASSIC: &str = "classic: sum over ranks of size x iterations / loop time (no common clock); not comparable\n";
 
@@ -37,6 +40,7 @@ pub fn render(collection: &Collection) -> String {
         }
     }
     text.push_str(&application(collection));
+    text.push_str(&verdicts(collection));
     if let Some(baseline) = &collection.baseline {
         text.push_str(&super::changes::text(baseline));
     }
@@ -55,6 +59,36 @@ fn application(collection: &Collection) -> String {
         let options = textwrap::Options::new(WIDTH).initial_indent("- ").subsequent_indent("  ");
         let line = format!("{} ({}): {}", plain(&one.run), whose(one), says(one));
         text.push_str(&format!("{}\n", textwrap::fill(&line, options)));
+    }
+    text
+}
+
+/// What decides, crossovers, and the history in short.
+fn verdicts(collection: &Collection) -> String {
+    let mut text = String::new();
+    let mut list = |head: &str, lines: Vec<String>, file: &str| {
+        text.push_str(&format!("\n{}\n", textwrap::fill(head, WIDTH)));
+        let options = || textwrap::Options::new(WIDTH).initial_indent("- ").subsequent_indent("  ");
+        for line in lines.iter().take(LISTED) {
+            text.push_str(&format!("{}\n", textwrap::fill(&plain(line), options())));
+        }
+        if lines.len() > LISTED {
+            text.push_str(&format!("and {} more: see {file}\n", lines.len() - LISTED));
+        }
+    };
+    let settings =
+        ranked(&collection.settings).into_iter().map(|one| format!("{}: {}, {}", one.setting, one.spread, one.says));
+    if !collection.settings.is_empty() {
+        list(&format!("{DECIDES}:"), settings.collect(), "settings.csv");
+    }
+    let duels = summaries(&collection.crossover).into_iter();
+    let duels = duels.map(|one| format!("{}, {}, along {}: {}", one.pair, one.share, one.along, one.says));
+    if !collection.crossover.is_empty() {
+        list(&format!("{CROSSOVER}:"), duels.collect(), "crossover.csv");
+    }
+    if let Some(history) = &collection.history {
+        let head = plain(&format!("History: {}", timeline::headline(history)));
+        list(&head, timeline::turns(history), "history.csv");
     }
     text
 }

@@ -20,31 +20,84 @@ const LEAST_BLOCKS: usize = 8;
 /// Any number does; it stands here so that the same input gives the same report.
 const SEED: u64 = 0x5ca1_ab1e;
 
-/// Interval of exp(mean of logs of `new` - mean of logs of `old`); `None` for fewer than two on a side, or one that is
-/// not positive.
-pub fn welch_ratio(old: &[f64], new: &[f64]) -> Option<(f64, f64)> {
-    let (old, new) = (moments(old)?, moments(new)?);
-    let difference = new.mean - old.mean;
-    let squared = old.variance_of_mean + new.variance_of_mean;
-    if squared <= 0.0 {
-        return Some((difference.exp(), difference.exp()));
-    }
-    let t = StudentsT::new(0.0, 1.0, freedom(&old, &new)).ok()?.inverse_cdf(f64::midpoint(1.0, CONFIDENCE));
-    let half = t * squared.sqrt();
-    Some(((difference - half).exp(), (difference + half).exp()))
+/// Two sides on the logarithmic scale: how far apart they are, and how sure that is. Everything that is said of them comes from here.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Contrast {
+    /// Logarithm of new / old.
+    pub difference: f64,
+    /// Standard error of that.
+    pub error: f64,
+    /// Degrees of freedom of the error.
+    freedom: f64,
 }
 
-/// Two-sided p of Welch's test that the ratio lies within 1 / `margin` to `margin`; `None` where [`welch_ratio`] has none. It is
-/// below 1 - [`CONFIDENCE`] just where the whole interval lies beyond the margin.
-pub fn welch_p(old: &[f64], new: &[f64], margin: f64) -> Option<f64> {
-    let (old, new) = (moments(old)?, moments(new)?);
-    let beyond = (new.mean - old.mean).abs() - margin.ln();
-    let squared = old.variance_of_mean + new.variance_of_mean;
-    if squared <= 0.0 {
-        return Some(if beyond > 0.0 { 0.0 } else { 1.0 });
+impl Contrast {
+    /// Welch's of several values on both sides; `None` for fewer than two on a side, or one that is not positive.
+    pub fn welch(old: &[f64], new: &[f64]) -> Option<Contrast> {
+        let (old, new) = (moments(old)?, moments(new)?);
+        let error = (old.variance_of_mean + new.variance_of_mean).sqrt();
+        Some(Contrast { difference: new.mean - old.mean, error, freedom: freedom(&old, &new) })
     }
-    let t = StudentsT::new(0.0, 1.0, freedom(&old, &new)).ok()?;
-    Some((2.0 * t.sf(beyond / squared.sqrt())).min(1.0))
+
+    /// Of one more value against [`LEAST_REPEATS`] and more of its kind: Student's prediction interval, whose error is that of a
+    /// single one and of their mean together.
+    pub fn next(old: &[f64], new: f64) -> Option<Contrast> {
+        let Moments { n, mean, variance_of_mean } = moments(old).filter(|_| old.len() >= LEAST_REPEATS && new > 0.0)?;
+        let error = (variance_of_mean * (n + 1.0)).sqrt();
+        Some(Contrast { difference: new.ln() - mean, error, freedom: n - 1.0 })
+    }
+
+    /// Of the ratio, at [`CONFIDENCE`].
+    pub fn interval(&self) -> Option<(f64, f64)> {
+        let half = match self.error > 0.0 {
+            true => self.students()?.inverse_cdf(f64::midpoint(1.0, CONFIDENCE)) * self.error,
+            false => 0.0,
+        };
+        Some(((self.difference - half).exp(), (self.difference + half).exp()))
+    }
+
+    /// Two-sided p of the test that the ratio lies within 1 / `margin` to `margin`. It is below 1 - [`CONFIDENCE`] just where the
+    /// whole interval lies beyond the margin.
+    pub fn p(&self, margin: f64) -> Option<f64> {
+        let beyond = self.difference.abs() - margin.ln();
+        if self.error <= 0.0 {
+            return Some(if beyond > 0.0 { 0.0 } else { 1.0 });
+        }
+        Some((2.0 * self.students()?.sf(beyond / self.error)).min(1.0))
+    }
+
+    /// The ratio that the test of [`Contrast::p`] at `level` finds in about three of four such comparisons, by how these repeats scatter: that
+    /// of the non-central t distribution, in the approximation 26.7.10 of M. Abramowitz and I. A. Stegun, "Handbook of Mathematical
+    /// Functions" (1964).
+    pub fn detectable(&self, margin: f64, level: f64) -> Option<f64> {
+        let t = self.students()?.inverse_cdf(1.0 - level / 2.0);
+        let spread = (1.0 + t * t / (2.0 * self.freedom)).sqrt();
+        let reach = t * (1.0 - 1.0 / (4.0 * self.freedom)) + QUANTILE_OF_POWER * spread;
+        Some(if self.error > 0.0 { margin * (reach * self.error).exp() } else { margin })
+    }
+
+    /// The same where both sides are seen through a factor: new is `factor` times as much.
+    pub fn times(self, factor: f64) -> Contrast {
+        Contrast { difference: self.difference + factor.ln(), ..self }
+    }
+
+    fn students(&self) -> Option<StudentsT> {
+        // equal values on both sides have no freedom, and no error that wants one
+        StudentsT::new(0.0, 1.0, if self.freedom > 0.0 { self.freedom } else { 1.0 }).ok()
+    }
+}
+
+/// Quantile of the standard normal distribution at 0.8, the power that is aimed at: small samples reach 0.7 and more.
+const QUANTILE_OF_POWER: f64 = 0.841_621_233_6;
+
+/// Interval of exp(mean of logs of `new` - mean of logs of `old`), by [`Contrast::welch`].
+pub fn welch_ratio(old: &[f64], new: &[f64]) -> Option<(f64, f64)> {
+    Contrast::welch(old, new)?.interval()
+}
+
+/// p of that, see [`Contrast::p`].
+pub fn welch_p(old: &[f64], new: &[f64], margin: f64) -> Option<f64> {
+    Contrast::welch(old, new)?.p(margin)
 }
 
 /// Geometric mean; `None` where there are no values, or one is not positive.
@@ -54,7 +107,7 @@ pub fn geometric_mean(values: &[f64]) -> Option<f64> {
 }
 
 /// Repeats below which there is no interval: that of two reaches 64 times their deviation to each side and says nothing.
-const LEAST_REPEATS: usize = 3;
+pub const LEAST_REPEATS: usize = 3;
 
 /// Student's interval of the geometric mean of what repeats found; `None` for fewer than three, or one that is not positive.
 pub fn of_repeats(values: &[f64]) -> Option<(f64, f64)> {
@@ -139,6 +192,52 @@ mod tests {
     }
 
     const WELCH: (f64, f64) = (0.961447787, 1.547653024);
+
+    fn normal(random: &mut fastrand::Rng) -> f64 {
+        (-2.0 * (1.0 - random.f64()).ln()).sqrt() * (std::f64::consts::TAU * random.f64()).cos()
+    }
+
+    /// Of 4000 comparisons with `n` repeats a side and a true ratio: the part that is found, and the median of what is said to be
+    /// detectable.
+    fn found(n: usize, ratio: f64, level: f64) -> (f64, f64) {
+        let mut random = fastrand::Rng::with_seed(5);
+        let (mut found, mut detectable) = (0, Vec::new());
+        for _ in 0..4000 {
+            let mut side = |level: f64| (0..n).map(|_| level * (0.03 * normal(&mut random)).exp()).collect::<Vec<_>>();
+            let (old, new) = (side(1e5), side(1e5 * ratio));
+            let contrast = Contrast::welch(&old, &new).unwrap();
+            found += usize::from(contrast.p(1.01).unwrap() < level);
+            detectable.push(contrast.detectable(1.01, level).unwrap());
+        }
+        (found as f64 / 4000.0, median_of(&mut detectable, f64::total_cmp).unwrap())
+    }
+
+    #[test]
+    fn what_is_said_to_be_detectable_is_detected() {
+        for (n, level) in [(3, 0.01), (5, 0.01), (5, 0.001)] {
+            let (alarms, detectable) = found(n, 1.0, level);
+            let (power, _) = found(n, detectable, level);
+            println!("{n} repeats at {level}: {detectable:.3} is found in {power:.3}; alarms {alarms:.4}");
+            assert!(alarms < level && (0.7..0.92).contains(&power), "{n} {level}: {detectable} {power} {alarms}");
+        }
+    }
+
+    #[test]
+    fn one_more_of_the_same_is_seldom_beyond_the_prediction() {
+        let mut random = fastrand::Rng::with_seed(6);
+        let mut beyond = [0, 0];
+        for _ in 0..4000 {
+            let old: Vec<f64> = (0..5).map(|_| 1e5 * (0.02 * normal(&mut random)).exp()).collect();
+            let next = 1e5 * (0.02 * normal(&mut random)).exp();
+            for (count, ratio) in beyond.iter_mut().zip([1.0, 1.2]) {
+                let (low, high) = Contrast::next(&old, next * ratio).unwrap().interval().unwrap();
+                *count += usize::from(low > 1.0 || high < 1.0);
+            }
+        }
+        // 1 % of 4000 is 40; 60 is beyond it by chance in less than one case of a thousand
+        assert!(beyond[0] <= 60 && beyond[1] > 3000, "{beyond:?}");
+        assert_eq!(Contrast::next(&[1.0, 1.0], 1.0), None);
+    }
 
     #[test]
     fn repeats_have_students_interval() {

@@ -3,6 +3,7 @@
 //! Medians and quantiles, no means: T. Hoefler and R. Belli, "Scientific Benchmarking of Parallel Computing Systems",
 //! SC'15. `docs/statistics.md` has every formula with its source.
 
+pub mod change_point;
 pub mod density;
 pub mod dip;
 pub mod interval;

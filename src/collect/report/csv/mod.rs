@@ -2,8 +2,11 @@
 
 pub mod application;
 pub mod baseline;
+pub mod crossover;
+pub mod history;
 pub mod hosts;
 pub mod scaling;
+pub mod settings;
 
 use anyhow::{Context, Result};
 

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::studied::{Line, list};
+use crate::collect::groups::value;
 use crate::collect::model::Run;
 use crate::collect::params::{COLUMNS, FOLLOWS, Value};
 
@@ -103,16 +104,6 @@ impl Axis {
     pub fn index(&self, run: &Run) -> i32 {
         let index = value(run, self.key).and_then(|value| self.values.binary_search(&value).ok());
         index.map_or(-1, |index| index as i32)
-    }
-}
-
-/// A run's value in a column: what it was asked, or what it found out.
-pub fn value(run: &Run, column: &str) -> Option<Value> {
-    match (column, &run.measured) {
-        ("server", Some(measured)) => Some(Value::Text(measured.server.clone())),
-        ("wire", Some(measured)) => Some(Value::Text(measured.wire.clone())),
-        ("source", _) => Some(Value::Text(run.source.as_str().to_owned())),
-        _ => run.params.get(column).cloned(),
     }
 }
 

@@ -3,17 +3,18 @@
 //! Figures of an op stand in a row without names, in the order of [`FIELDS`], and the shape of its distribution in a string
 //! of one letter a bin: 500 runs have 11,000 of both. Nothing here grows with the number of samples.
 
-use std::collections::BTreeMap;
-
 use anyhow::{Context, Result};
 use serde::Serialize;
 
 use super::axes::{self, Axis, PREFER, WEAK, X};
 use super::baseline::{Comparison, comparison};
+use super::crossover::{DuelData, duels, shares};
+use super::history::{HistoryData, history};
 use super::nodes::{Nodes, nodes};
 use super::placement::{self, Node};
 use super::question::FamilyData;
 use super::scaling::{self, Series};
+use super::settings::{SettingData, settings, standings};
 use super::times::{Times, phases, times};
 use crate::collect::application::{Application, Pooled};
 use crate::collect::hosts;
@@ -60,10 +61,19 @@ struct Data<'a> {
     runs: Vec<RunData<'a>>,
     /// Each once: most runs share theirs with others.
     placements: Vec<Vec<Node>>,
+    readings: Vec<(&'static str, &'static str)>,
     scaling: Vec<Series<'a>>,
     /// What the store costs the application, over repeats.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     application: Vec<PooledData<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    settings: Vec<SettingData<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    crossover: Vec<DuelData<'a>>,
+    shares: [(&'static str, &'static str); 3],
+    standings: [&'static str; 5],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    history: Option<HistoryData<'a>>,
     baseline: Option<Comparison<'a>>,
     /// What the question box answers from.
     families: Vec<FamilyData>,
@@ -124,23 +134,29 @@ struct ApplicationData {
     share: [Option<Figure>; 3],
 }
 
+/// (bytes, GB/s by overlap, classic, by iteration, of each shard, ops, application): thousands of them need no names.
 #[derive(Serialize)]
-struct SizeData {
-    bytes: u64,
-    overlap: Option<Figure>,
-    classic: Option<Figure>,
-    iteration: Option<Figure>,
-    /// GB/s of each shard.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    shards: Vec<Option<Rough>>,
-    ops: BTreeMap<&'static str, [Option<Cell>; FIELDS.len()]>,
-    /// Lower edge of the first bin, upper edge of the last one, a letter for each bin, samples above the last one.
-    densities: BTreeMap<&'static str, (Figure, Figure, String, u64)>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    flags: BTreeMap<&'static str, Vec<String>>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    application: Vec<ApplicationData>,
-}
+struct SizeData(
+    u64,
+    Option<Figure>,
+    Option<Figure>,
+    Option<Figure>,
+    Vec<Option<Rough>>,
+    Vec<OpData>,
+    #[serde(skip_serializing_if = "Vec::is_empty")] Vec<ApplicationData>,
+);
+
+/// (index of the op, its row, the shape of its distribution, what to know of its median).
+#[derive(Serialize)]
+struct OpData(
+    usize,
+    [Option<Cell>; FIELDS.len()],
+    Option<ShapeData>,
+    #[serde(skip_serializing_if = "Vec::is_empty")] Vec<String>,
+);
+
+/// Lower edge of the first bin, upper edge of the last one, a letter for each bin, samples above the last one.
+type ShapeData = (Figure, Figure, String, u64);
 
 /// A number with five digits, one more than the page shows.
 pub struct Figure(pub f64);
@@ -176,15 +192,17 @@ enum Cell {
 /// The runs as JSON that may stand in a script element; `axes` and `families` are theirs.
 pub fn json(collection: &Collection, axes: Vec<Axis>, families: Vec<FamilyData>) -> Result<String> {
     let runs = &collection.runs;
+    let ops = ops(runs);
     let mut placements: Vec<Vec<Node>> = Vec::new();
     let runs_data = runs.iter().map(|run| {
         let placement = run.placement.as_ref().map(placement::nodes).filter(|nodes| !nodes.is_empty());
-        run_data(run, &axes, placement.map(|nodes| index_of(&mut placements, nodes)))
+        run_data(run, (&axes, &ops), placement.map(|nodes| index_of(&mut placements, nodes)))
     });
     let runs_data = runs_data.collect();
     let data = Data {
         fields: FIELDS,
-        ops: ops(runs),
+        settings: settings(&collection.settings, &ops),
+        ops,
         prefer: PREFER,
         weak: WEAK,
         zero: ZERO,
@@ -192,8 +210,13 @@ pub fn json(collection: &Collection, axes: Vec<Axis>, families: Vec<FamilyData>)
         axes,
         runs: runs_data,
         placements,
+        readings: scaling::readings(&collection.scaling),
         scaling: scaling::series(&collection.scaling),
         application: collection.application.iter().map(pooled_data).collect(),
+        crossover: duels(&collection.crossover),
+        shares: shares(),
+        standings: standings(),
+        history: collection.history.as_ref().map(history),
         baseline: collection.baseline.as_ref().map(comparison),
         families,
         phases: phases(),
@@ -213,14 +236,14 @@ fn ops(runs: &[Run]) -> Vec<Op> {
 }
 
 /// Index of `one` in `all`, to which it is added where it is new.
-fn index_of<T: PartialEq>(all: &mut Vec<T>, one: T) -> usize {
+pub fn index_of<T: PartialEq>(all: &mut Vec<T>, one: T) -> usize {
     all.iter().position(|known| *known == one).unwrap_or_else(|| {
         all.push(one);
         all.len() - 1
     })
 }
 
-fn run_data<'a>(run: &'a Run, axes: &[Axis], placement: Option<usize>) -> RunData<'a> {
+fn run_data<'a>(run: &'a Run, (axes, ops): (&[Axis], &[Op]), placement: Option<usize>) -> RunData<'a> {
     RunData {
         name: &run.name,
         state: run.state.as_str(),
@@ -230,7 +253,7 @@ fn run_data<'a>(run: &'a Run, axes: &[Axis], placement: Option<usize>) -> RunDat
         repeat: run.params.get("repeat"),
         at: axes.iter().map(|axis| axis.index(run)).collect(),
         notes: &run.notes,
-        sizes: run.sizes().iter().map(size_data).collect(),
+        sizes: run.sizes().iter().map(|size| size_data(size, ops)).collect(),
         nodes: run.nodes(),
         shards: run.measured.as_ref().map_or(&[], |measured| &measured.ranks_per_shard),
         hosts: run.measured.as_ref().and_then(|measured| slow(&measured.hosts_standing)),
@@ -250,18 +273,20 @@ fn slow(standings: &Standings) -> Option<Slow<'_>> {
     })
 }
 
-fn size_data(size: &SizeResult) -> SizeData {
-    SizeData {
-        bytes: size.payload_bytes,
-        overlap: size.overlap_gb_per_s.map(Figure),
-        classic: size.classic_gb_per_s.map(Figure),
-        iteration: size.iteration_gb_per_s.map(Figure),
-        shards: size.shard_gb_per_s.iter().map(|shard| shard.map(Rough)).collect(),
-        ops: size.ops.iter().map(|op| (op.op.as_str(), op_data(op))).collect(),
-        densities: size.ops.iter().filter_map(|op| Some((op.op.as_str(), shape(op.density.as_ref()?)))).collect(),
-        flags: size.ops.iter().map(|op| (op.op.as_str(), op.flags())).filter(|(_, flags)| !flags.is_empty()).collect(),
-        application: size.application.iter().map(application_data).collect(),
-    }
+fn size_data(size: &SizeResult, ops: &[Op]) -> SizeData {
+    let op = |of: &OpResult| {
+        let index = ops.iter().position(|op| *op == of.op).unwrap_or_default();
+        OpData(index, op_data(of), of.density.as_ref().map(shape), of.flags())
+    };
+    SizeData(
+        size.payload_bytes,
+        size.overlap_gb_per_s.map(Figure),
+        size.classic_gb_per_s.map(Figure),
+        size.iteration_gb_per_s.map(Figure),
+        size.shard_gb_per_s.iter().map(|shard| shard.map(Rough)).collect(),
+        size.ops.iter().map(op).collect(),
+        size.application.iter().map(application_data).collect(),
+    )
 }
 
 fn pooled_data(pooled: &Pooled) -> PooledData<'_> {
@@ -277,7 +302,7 @@ fn application_data(of: &Application) -> ApplicationData {
     ApplicationData { op: of.op, slowdown, share }
 }
 
-fn shape(density: &Density) -> (Figure, Figure, String, u64) {
+fn shape(density: &Density) -> ShapeData {
     let most = u64::from(density.counts.iter().copied().max().unwrap_or(0).max(1));
     // a bin that holds anything is seen
     let letter = |count: u32| char::from(ZERO + (u64::from(count) * STEPS).div_ceil(most) as u8);

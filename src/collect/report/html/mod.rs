@@ -14,14 +14,17 @@
 //! Users' text reaches the page in two ways only: escaped by the template, and as JSON that the script reads and shows as
 //! text. The page's own policy forbids it every connection.
 
-mod axes;
+pub mod axes;
 mod baseline;
+mod crossover;
 mod data;
+mod history;
 mod nodes;
 pub mod overview;
 mod placement;
 mod question;
 mod scaling;
+mod settings;
 mod studied;
 mod times;
 
@@ -29,7 +32,7 @@ use anyhow::{Context, Result};
 use tera::Tera;
 
 use super::provenance::{Provenance, provenance};
-use super::{DEFINITIONS, headline};
+use super::{DEFINITIONS, headline, verdicts};
 use crate::collect::model::Collection;
 
 const TEMPLATE: &str = include_str!("page.html");
@@ -54,6 +57,9 @@ const SCRIPTS: &[&str] = &[
     include_str!("js/fits.js"),
     include_str!("js/application.js"),
     include_str!("js/baseline.js"),
+    include_str!("js/settings.js"),
+    include_str!("js/crossover.js"),
+    include_str!("js/history.js"),
     include_str!("js/detail.js"),
     include_str!("js/placement.js"),
     include_str!("js/times.js"),
@@ -77,6 +83,9 @@ pub fn render(collection: &Collection) -> Result<Vec<u8>> {
         question: !families.is_empty(),
         baseline: collection.baseline.is_some(),
         application: !collection.application.is_empty(),
+        decides: !collection.settings.is_empty(),
+        crossover: !collection.crossover.is_empty(),
+        history: collection.history.is_some(),
         nodes: runs.iter().filter_map(|run| run.measured.as_ref()).any(|it| it.host_ratios.iter().any(Option::is_some)),
     };
     context.insert("data", &data::json(collection, axes, families)?);
@@ -86,6 +95,11 @@ pub fn render(collection: &Collection) -> Result<Vec<u8>> {
     context.insert("has_scaling", &!collection.scaling.is_empty());
     if let Some(baseline) = &collection.baseline {
         context.insert("baseline", &baseline::Summary::of(baseline));
+    }
+    context.insert("ranked", &verdicts::ranked(&collection.settings));
+    context.insert("crossovers", &verdicts::summaries(&collection.crossover));
+    if let Some(history) = &collection.history {
+        context.insert("history", &history::Summary::of(history));
     }
     context.insert("has_application", &shown.application);
     context.insert("sections", &sections(shown));
@@ -117,6 +131,9 @@ struct Shown {
     baseline: bool,
     application: bool,
     nodes: bool,
+    decides: bool,
+    crossover: bool,
+    history: bool,
 }
 
 /// (id, title) of the sections, for the page's list of contents.
@@ -124,12 +141,15 @@ fn sections(shown: Shown) -> Vec<(&'static str, &'static str)> {
     let plots = [
         ("question", "Which store is enough?"),
         ("baseline", "Against the baseline"),
+        ("history", "History"),
         ("bandwidth", "Bandwidth and efficiency"),
         ("latency", "Latency"),
         ("application", "Application"),
         ("heat", "Heat map"),
         ("sides", "Side by side"),
         ("nodes", "Slow nodes"),
+        ("decides", "What decides"),
+        ("crossover", "Crossover"),
         ("run-detail", "One run"),
     ];
     let is_there = |id: &str| match id {
@@ -137,6 +157,9 @@ fn sections(shown: Shown) -> Vec<(&'static str, &'static str)> {
         "baseline" => shown.baseline,
         "application" => shown.application,
         "nodes" => shown.nodes,
+        "decides" => shown.decides,
+        "crossover" => shown.crossover,
+        "history" => shown.history,
         _ => true,
     };
     let plots = plots.into_iter().filter(|(id, _)| shown.plots && is_there(id));
@@ -167,9 +190,20 @@ mod tests {
         assert!(TEMPLATE.contains("default-src 'none'"));
     }
 
+    const EVERY: Shown = Shown {
+        plots: true,
+        question: true,
+        baseline: true,
+        application: true,
+        nodes: true,
+        decides: true,
+        crossover: true,
+        history: true,
+    };
+
     #[test]
     fn every_section_of_the_list_is_in_the_page() {
-        for (id, _) in sections(Shown { plots: true, question: true, baseline: true, application: true, nodes: true }) {
+        for (id, _) in sections(EVERY) {
             assert!(TEMPLATE.contains(&format!("<section id=\"{id}\"")), "{id}");
         }
     }

@@ -8,7 +8,6 @@ use crate::collect::scaling::{Fit, Point, Scaling};
 #[derive(Serialize)]
 pub struct Series<'a> {
     reading: &'static str,
-    describe: &'static str,
     axis: String,
     label: &'a str,
     bytes: u64,
@@ -39,6 +38,13 @@ struct FitData {
     r_squared: Figure,
 }
 
+/// (reading, what it is) of those that there are, each once.
+pub fn readings(scaling: &[Scaling]) -> Vec<(&'static str, &'static str)> {
+    let mut all: Vec<_> = scaling.iter().map(|series| (series.reading.as_str(), series.reading.describe())).collect();
+    all.dedup();
+    all
+}
+
 /// Each series at each size.
 pub fn series(scaling: &[Scaling]) -> Vec<Series<'_>> {
     scaling.iter().map(one).collect()
@@ -47,7 +53,6 @@ pub fn series(scaling: &[Scaling]) -> Vec<Series<'_>> {
 fn one(scaling: &Scaling) -> Series<'_> {
     Series {
         reading: scaling.reading.as_str(),
-        describe: scaling.reading.describe(),
         axis: super::axes::title(scaling.axis).0,
         label: &scaling.label,
         bytes: scaling.payload_bytes,

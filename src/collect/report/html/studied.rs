@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::axes::{self, Axis};
+use super::axes::Axis;
+use crate::collect::groups::value;
 use crate::collect::model::Run;
 use crate::collect::params::Value;
 use crate::record::units::show_bytes;
@@ -55,7 +56,7 @@ const VERSIONS: [(&str, &str); 6] = [
 
 /// `axes` as [`axes::axes`] gives them of `runs`.
 pub fn studied(runs: &[Run], axes: &[Axis]) -> Studied {
-    let told = |what: &str, column: &str| told(what, runs.iter().filter_map(|run| axes::value(run, column)));
+    let told = |what: &str, column: &str| told(what, runs.iter().filter_map(|run| value(run, column)));
     // what differs stands among what was varied
     let constant = CONSTANT.iter().filter(|column| axes.iter().all(|axis| axis.key != **column));
     let constant = constant.map(|column| told(column, column));

@@ -2,6 +2,7 @@
 
 mod application;
 mod series;
+mod verdicts;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -32,6 +33,7 @@ pub fn render(collection: &Collection) -> String {
     }
     problems(&mut text, collection);
     runs(&mut text, &collection.runs);
+    text.push_str(&verdicts::verdicts(collection, cell));
     text.push_str(&series::scaling(&collection.scaling, cell));
     text.push_str(&application::application(&collection.application, cell));
     if collection.runs.len() <= FEW_RUNS {

@@ -1,5 +1,12 @@
 // The page's data and small helpers that know nothing of plots. Users' text is only ever shown as text, never as markup.
 const DATA = JSON.parse(document.getElementById("data").textContent);
+// sizes come without names, since there are thousands of them
+for (const run of DATA.runs) {
+  run.sizes = run.sizes.map(([bytes, overlap, classic, iteration, shards, ops, application]) => {
+    const named = (which) => Object.fromEntries(ops.filter((op) => op[which] != null).map((op) => [DATA.ops[op[0]], op[which]]));
+    return { bytes, overlap, classic, iteration, shards: shards.length > 0 ? shards : undefined, ops: named(1), densities: named(2), flags: named(3), application };
+  });
+}
 const byId = (id) => document.getElementById(id);
 
 /** An element with attributes and children; strings become text. Attributes that are null or false are left out. */

@@ -9,7 +9,7 @@ for (const series of DATA.scaling) {
   }
 }
 
-const READINGS = () => [...new Map(DATA.scaling.map((series) => [series.reading, series.describe]))];
+const READINGS = () => DATA.readings;
 function ofReading(reading) {
   const passing = new Set(filter.runs());
   return DATA.scaling.filter((series) => series.reading === reading && series.runs.some((at) => passing.has(DATA.runs[at])));
