@@ -71,6 +71,7 @@ fn the_filter_thins_runs_and_plots_and_stands_in_the_address() {
     click_filter(&mut browser, "client_nodes", "32");
     assert_eq!(text(&mut browser, "document.getElementById('filter-says').textContent"), "4 of 32 runs");
     assert_eq!(browser.value(shown), json!(4));
+    look_at(&mut browser, "bandwidth");
     choose(&mut browser, "bandwidth-size", "1024");
     // of the two runs with 4 DB nodes one failed and one is partial
     assert_eq!(rows(&mut browser, "bandwidth"), 3);

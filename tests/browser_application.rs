@@ -7,7 +7,7 @@ mod collect_support;
 
 use std::path::{Path, PathBuf};
 
-use browser_support::page::{assert_clean, browser, click_filter, drawing, report, rows, text};
+use browser_support::page::{assert_clean, browser, click_filter, drawing, look_at, report, rows, text};
 use collect_support::{DONE, Model, permutation};
 use serde_json::json;
 use shardscale::record::vocabulary::{ComputeKernel, Transport};
@@ -67,7 +67,9 @@ fn the_slowdown_is_drawn_against_the_size_with_its_intervals() {
     click_filter(&mut browser, "repeat", "1");
     click_filter(&mut browser, "repeat", "2");
     assert_eq!(rows(&mut browser, "slowdown"), 24);
-    // what moves no bytes has no bandwidth to choose
+    // what moves no bytes has no bandwidth to choose; a figure has its choices when it is drawn
+    look_at(&mut browser, "bandwidth");
+    look_at(&mut browser, "latency");
     let choices =
         text(&mut browser, "[...document.getElementById('bandwidth-figure').options].map(o => o.value).join()");
     assert!(choices.contains("put_tensor overlap") && !choices.contains("compute"), "{choices}");
