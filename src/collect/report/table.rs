@@ -81,10 +81,16 @@ fn verdicts(collection: &Collection) -> String {
     if !collection.settings.is_empty() {
         list(&format!("{DECIDES}:"), settings.collect(), "settings.csv");
     }
-    let duels = summaries(&collection.crossover).into_iter();
-    let duels = duels.map(|one| format!("{}, {}, along {}: {}", one.pair, one.share, one.along, one.says));
-    if !collection.crossover.is_empty() {
-        list(&format!("{CROSSOVER}:"), duels.collect(), "crossover.csv");
+    let (decided, open): (Vec<_>, Vec<_>) =
+        summaries(&collection.crossover).into_iter().partition(|one| one.is_decided);
+    let mut duels: Vec<String> =
+        decided.iter().map(|one| format!("{}, {}, along {}: {}", one.pair, one.share, one.along, one.says)).collect();
+    if !open.is_empty() {
+        duels.truncate(LISTED - 1);
+        duels.push(format!("{} of {} comparisons are not decided", open.len(), open.len() + decided.len()));
+    }
+    if !duels.is_empty() {
+        list(&format!("{CROSSOVER}:"), duels, "crossover.csv");
     }
     if let Some(history) = &collection.history {
         let head = plain(&format!("History: {}", timeline::headline(history)));

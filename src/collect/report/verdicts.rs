@@ -68,6 +68,8 @@ pub struct Summary {
     pub along: String,
     /// `crossover in 3 of 6, standard better everywhere in 2, not decided in 1`.
     pub says: String,
+    /// Of some of them it is known which is better.
+    pub is_decided: bool,
 }
 
 /// Curves that are told together.
@@ -115,7 +117,8 @@ fn summary((sides, share, along): Kind<'_>, curves: &[(&Duel, &Curve)]) -> (usiz
         Along::Load => title(duel.axis).0,
         Along::Size => "tensor size".to_owned(),
     };
-    (crossovers, Summary { pair: sides.join(" against "), share: share.describe(), along, says })
+    let is_decided = parts[..3].iter().any(|(count, _)| *count > 0);
+    (crossovers, Summary { pair: sides.join(" against "), share: share.describe(), along, says, is_decided })
 }
 
 /// None where there are none.

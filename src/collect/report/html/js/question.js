@@ -185,7 +185,7 @@ figure("answer", {
       });
       return points.length > 0 ? [{ label: family.label, colour: colourAt(at), points }] : [];
     });
-    if (lines.length === 0) return { note: "Nothing is known well enough to draw." };
+    if (lines.length === 0) return { note: "No interval here reaches less than twice to a side: nothing is drawn. `shardscale next` names runs that narrow it." };
     const unit = asked.of === "rate" ? "iterations/s of a rank" : asked.of === "gb" ? "GB/s" : `${asked.of === "share" ? "an iteration" : asked.of}, ms`;
     const limit = asked.of === "rate" || asked.of === "gb" ? asked.limit : (asked.of === "share" ? asked.limit * asked.step : asked.limit) / 1e6;
     const every = lines.flatMap((line) => line.points.map((point) => ({ ...point, line: line.label, colour: line.colour })));
