@@ -4,6 +4,8 @@
 
 use serde::Deserialize;
 use shardscale::collect::scaling::Fit;
+use shardscale::collect::sizing::fit::{Ensemble, Observation};
+use shardscale::collect::sizing::law::{Arrival, Load};
 use shardscale::collect::stats::interval::Contrast;
 use shardscale::collect::stats::quantile::{median_ci95, quantile};
 use shardscale::collect::stats::trend::Trend;
@@ -21,8 +23,21 @@ struct Reference {
     following: Vec<Following>,
     detectable: Vec<Detectable>,
     change_points: Vec<Change>,
+    sizing: Vec<Sizing>,
     /// (n, from, to), counted from 1.
     ranks_of_median: Vec<(u32, u32, u32)>,
+}
+
+#[derive(Deserialize)]
+struct Sizing {
+    stations: Vec<usize>,
+    in_step: bool,
+    points: Vec<Observation>,
+    log_demands: Vec<f64>,
+    deviations: Vec<f64>,
+    left_out: f64,
+    far: Load,
+    log_at_far: f64,
 }
 
 #[derive(Deserialize)]
@@ -244,5 +259,24 @@ fn changes_of_level() {
         assert_eq!(ours.at, one.at);
         // theirs are 4000 permutations; ours end after 10 exceedances, with a third of p as their error
         assert!(ours.p <= 3.0 * one.p + 0.002 && ours.p >= one.p / 3.0 - 0.002, "{} instead of {}", ours.p, one.p);
+    }
+}
+
+#[test]
+fn laws_of_stations() {
+    for one in reference().sizing {
+        let found = Ensemble::of(&one.points).unwrap();
+        let arrival = if one.in_step { Arrival::InStep } else { Arrival::Free };
+        let of_it = found.members.iter().find(|member| {
+            let stations: Vec<usize> = member.law.stations().iter().map(|station| *station as usize).collect();
+            member.law.arrival == arrival && stations == one.stations
+        });
+        let member = of_it.unwrap_or_else(|| panic!("no law of {:?}: {found:?}", one.stations));
+        for (at, log) in member.law.log_demands().iter().enumerate() {
+            near(*log, one.log_demands[at], 1e-5, "ln demand");
+            near(member.covariance[at][at].sqrt(), one.deviations[at], 1e-3, "its deviation");
+        }
+        near(member.left_out, one.left_out, 1e-3, "error of points left out");
+        near(member.law.at(&one.far).0, one.log_at_far, 1e-5, "ln T far away");
     }
 }

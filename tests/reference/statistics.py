@@ -159,6 +159,38 @@ def change_point(n, at, by):
     return {"points": points.tolist(), "at": int(where), "p": (exceeding + 1) / 4001}
 
 
+def sizing(demands, stations, in_step, noise):
+    """A law of stations fitted to points: demands, their errors from the Jacobian, and the mean square of leave-one-out errors by leverage."""
+    loads = [[1, ranks / servers, ranks / servers, per_node, ranks] for servers in (1, 2, 4) for ranks, per_node in ((4, 4), (16, 8), (64, 16), (256, 16))]
+
+    def law(theta, load):
+        d = np.exp(theta)
+        n = np.array([load[station] for station in stations])
+        if in_step:
+            return np.log((d * n).sum())
+        pole = (d * (n - 1)).max()
+        low, high = max(pole * (1 + 1e-15), 1e-300), (d * n).sum() * (1 + 1e-12)
+        return np.log(scipy.optimize.brentq(lambda t: (d / (t - d * (n - 1))).sum() - 1, max(low, d.sum() * 0.999999), high, xtol=1e-12 * high, rtol=1e-14))
+
+    true = np.log(demands)
+    logs = np.array([law(true, load) for load in loads]) + later.normal(0, noise, len(loads))
+    found = scipy.optimize.least_squares(lambda theta: np.array([law(theta, load) for load in loads]) - logs, true, x_scale="jac", xtol=1e-14, ftol=1e-14, gtol=1e-14, jac="3-point")
+    scatter = (found.fun**2).sum() / (len(loads) - len(demands))
+    inverse = np.linalg.inv(found.jac.T @ found.jac)
+    leverage = np.einsum("ij,jk,ik->i", found.jac, inverse, found.jac)
+    far = [1, 512, 512, 16, 2048]
+    return {
+        "stations": stations,
+        "in_step": in_step,
+        "points": [[load, log] for load, log in zip(loads, logs.tolist())],
+        "log_demands": found.x.tolist(),
+        "deviations": np.sqrt(scatter * np.diag(inverse)).tolist(),
+        "left_out": float(((found.fun / (1 - leverage)) ** 2).mean()),
+        "far": far,
+        "log_at_far": float(law(found.x, far)),
+    }
+
+
 print(
     json.dumps(
         {
@@ -176,6 +208,7 @@ print(
             "following": [following(3, 1.0), following(5, 1.1), following(12, 0.8)],
             "detectable": [detectable(3, 3, 0.01), detectable(5, 4, 0.01), detectable(10, 10, 0.0005)],
             "change_points": [change_point(8, 4, 0.01), change_point(14, 9, 0.03), change_point(20, 0, 0), change_point(30, 11, 0.02)],
+            "sizing": [sizing([5e4, 4e3], [0, 1], False, 0.02), sizing([9e4, 2e3, 1500], [0, 1, 4], False, 0.01), sizing([5e4, 4e3], [0, 1], True, 0.02)],
             "ranks_of_median": [ranks_of_median(n) for n in (6, 7, 70, 999, 1000, 1001, 4096, 100_000, 3_300_000)],
         }
     )
