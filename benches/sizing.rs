@@ -18,7 +18,7 @@ use rayon::prelude::*;
 use shardscale::collect::model::{Measured, OpResult, Run, SizeResult, Source, State};
 use shardscale::collect::params::{Params, Value};
 use shardscale::collect::sizing::answer::{Search, Verdict, answer};
-use shardscale::collect::sizing::curve::{Curve, Unknown};
+use shardscale::collect::sizing::curve::{Curve, Estimate, Unknown};
 use shardscale::collect::sizing::family::{self, Family, Metric};
 use shardscale::collect::sizing::layout::{Keys, Layout};
 use shardscale::collect::sizing::next::{self, Candidate};
@@ -44,6 +44,9 @@ struct Machine {
     keys: Keys,
 }
 
+/// (time, rank, station, transfer, when it began).
+type Event = (u64, u32, u8, u32, u64);
+
 fn normal(random: &mut fastrand::Rng) -> f64 {
     (-2.0 * (1.0 - random.f64()).ln()).sqrt() * (std::f64::consts::TAU * random.f64()).cos()
 }
@@ -59,7 +62,7 @@ impl Machine {
             server: [(of(2e3, 2e4), of(0.05, 0.6)), (of(2e3, 2e4), of(0.05, 0.6))],
             db_node: (of(100.0, 1e3), of(0.01, 0.12)),
             fabric: (of(5.0, 100.0), of(0.0002, 0.01)),
-            keys: if seed % 2 == 0 { Keys::Hash } else { Keys::Equal },
+            keys: if seed.is_multiple_of(2) { Keys::Hash } else { Keys::Equal },
             random: fastrand::Rng::with_seed(seed ^ 0x5eed),
         }
     }
@@ -156,8 +159,7 @@ impl Machine {
         let mut durations = [Vec::new(), Vec::new()];
         let mut first = f64::INFINITY;
         let mut last: f64 = 0.0;
-        // (time, rank, station, transfer, began)
-        let mut events: BinaryHeap<Reverse<(u64, u32, u8, u32, u64)>> = BinaryHeap::new();
+        let mut events: BinaryHeap<Reverse<Event>> = BinaryHeap::new();
         (0..layout.ranks).for_each(|rank| {
             let start = self.random.u64(0..20_000);
             events.push(Reverse((start, rank, 0, 0, start)));
@@ -238,7 +240,7 @@ struct Tally {
 }
 
 impl Tally {
-    fn add(&mut self, found: Result<shardscale::collect::sizing::curve::Estimate, Unknown>, truth: f64) {
+    fn add(&mut self, found: &Result<Estimate, Unknown>, truth: f64) {
         self.asked += 1;
         let Ok(found) = found else { return };
         self.shown += 1;
@@ -296,7 +298,7 @@ fn left_out(family: &Family<'_>, metric: Metric, bytes: u64) -> Tally {
             continue;
         }
         let found = Curve::of(&rest, metric, Some(bytes)).at_load(&point.layout, &point.load(metric.whose()), bytes);
-        tally.add(found, (logs.iter().sum::<f64>() / logs.len() as f64).exp());
+        tally.add(&found, (logs.iter().sum::<f64>() / logs.len() as f64).exp());
     }
     tally
 }
@@ -365,7 +367,7 @@ fn simulated() {
                     for bytes in SIZES {
                         let curve = Curve::of(&families[0], metric, Some(bytes));
                         for (layout, run) in &true_ones {
-                            tally.add(curve.at(layout, bytes), truth(run, metric, bytes).expect("measured"));
+                            tally.add(&curve.at(layout, bytes), truth(run, metric, bytes).expect("measured"));
                         }
                     }
                     tallies.push((how, name, tally));

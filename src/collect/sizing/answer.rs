@@ -265,7 +265,7 @@ impl<'a> Search<'a> {
     fn of_servers(&self, servers: u32, most_db_nodes: Option<u32>) -> Option<Verdict> {
         let measured = self.family.points.iter().filter_map(|point| point.layout.db_nodes).max();
         let Some(measured) = measured else {
-            return Some(self.judge(vec![self.try_out(self.layout(None, servers))]));
+            return Some(Self::judge(&[self.try_out(self.layout(None, servers))]));
         };
         let most = most_db_nodes.unwrap_or(measured.saturating_mul(MOST_TIMES)).min(u32::from(slots::SLOTS) / servers);
         let mut tried: BTreeMap<u32, Choice> =
@@ -281,11 +281,11 @@ impl<'a> Search<'a> {
             }
         }
         let choices: Vec<Choice> = tried.into_values().collect();
-        (!choices.is_empty()).then(|| self.judge(choices))
+        (!choices.is_empty()).then(|| Self::judge(&choices))
     }
 
     /// `choices` in the order of nodes, at least one.
-    fn judge(&self, choices: Vec<Choice>) -> Verdict {
+    fn judge(choices: &[Choice]) -> Verdict {
         let may_do = choices.iter().find(|choice| !choice.is_broken()).map_or(0, Choice::db_nodes);
         if let Some(choice) = choices.iter().find(|choice| choice.is_met()) {
             return Verdict::Met { choice: choice.clone(), may_do };
