@@ -91,7 +91,10 @@ pub fn find(runs: &[Run], wish: &Wish) -> Result<Next> {
         text.push_str("\nno run here measured anything that can be sized\n");
     }
     if !chosen.is_empty() {
-        let _ = writeln!(text, "\n{} runs, {} {unit} if each takes its whole wall time", chosen.len(), short(cost));
+        let points = show::count(chosen.len() as u32, "point");
+        let repeats = study.axes.repeats.unwrap_or(1);
+        let each = if repeats > 1 { format!(" x {repeats} repeats") } else { String::new() };
+        let _ = writeln!(text, "\n{points}{each}, {} {unit} if each run takes its whole wall time", short(cost));
         text.push_str(&match &wish.write {
             Some(file) => {
                 let made = together(&chosen)?;

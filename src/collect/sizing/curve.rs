@@ -185,7 +185,7 @@ impl Curve {
             low: (known.log - half).exp(),
             high: (known.log + half).exp(),
             basis: known.basis,
-            left_out: laws.map_or(0.0, Ensemble::left_out),
+            left_out: laws.map_or(0.0, |laws| laws.left_out().sqrt()),
             points: low.observations.len(),
             bound_by: laws.and_then(|laws| laws.bound_by(load)),
         })
@@ -344,7 +344,7 @@ impl AtSize {
         let repeats = of.logs.len();
         let (variance, freedom) = match (self.of_repeats(), &self.ensemble) {
             (Some((variance, freedom)), _) => (variance * (1.0 + 1.0 / repeats as f64), freedom),
-            (None, Some(laws)) => (laws.scatter(), laws.freedom()),
+            (None, Some(laws)) => (laws.left_out(), laws.freedom()),
             (None, None) => return None,
         };
         Some(Known { log: of.mean(), variance, freedom, basis: Basis::Measured(repeats) })

@@ -26,11 +26,9 @@ pub struct Member {
     pub law: Law,
     /// Of the logarithms of the demands.
     pub covariance: [[f64; MOST]; MOST],
-    /// Variance of a point around the law.
-    pub scatter: f64,
     /// Points less demands.
     pub freedom: f64,
-    /// Mean square of the errors for points left out.
+    /// Mean square of the errors for points left out: the variance of a further point around the law.
     pub left_out: f64,
     pub weight: f64,
 }
@@ -73,7 +71,7 @@ impl Ensemble {
         let weighted =
             |of: &dyn Fn(usize) -> f64| (0..each.len()).map(|at| self.members[at].weight * of(at)).sum::<f64>();
         let log = weighted(&|at| each[at].0);
-        let variance = weighted(&|at| each[at].1 + self.members[at].scatter + (each[at].0 - log).powi(2));
+        let variance = weighted(&|at| each[at].1 + self.members[at].left_out + (each[at].0 - log).powi(2));
         Foretold { log, variance, freedom: self.freedom() }
     }
 
@@ -81,14 +79,9 @@ impl Ensemble {
         self.members.iter().map(|member| member.weight * member.freedom).sum()
     }
 
-    /// Variance of a point around the laws.
-    pub fn scatter(&self) -> f64 {
-        self.members.iter().map(|member| member.weight * member.scatter).sum()
-    }
-
-    /// Root of the mean square of the errors for points left out, as a part of the time.
+    /// Mean square of the errors for points left out.
     pub fn left_out(&self) -> f64 {
-        self.members.iter().map(|member| member.weight * member.left_out).sum::<f64>().sqrt()
+        self.members.iter().map(|member| member.weight * member.left_out).sum()
     }
 
     /// What a transfer waits for the longest under `load`, by the likeliest law.
@@ -149,7 +142,7 @@ fn member(arrival: Arrival, stations: &[Station], points: &[Observation]) -> Opt
     if law.log_demands().iter().any(|log| *log < least + 1.0) {
         return None;
     }
-    let scatter = squares(&law, points) / freedom;
+    let residual = squares(&law, points) / freedom;
     let mut covariance = inverse(normal(&law, points).0, stations.len())?;
     // the error for a point left out is its residual / (1 - its leverage); a point that alone determines a demand has none
     let left_out = |(load, log): &Observation| {
@@ -157,8 +150,8 @@ fn member(arrival: Arrival, stations: &[Station], points: &[Observation]) -> Opt
         ((log - t) / (1.0 - form(&covariance, &slope, stations.len())).max(LEAST_FREE)).powi(2)
     };
     let left_out = points.iter().map(left_out).sum::<f64>() / points.len() as f64;
-    covariance.iter_mut().flatten().for_each(|of| *of *= scatter);
-    Some(Member { law, covariance, scatter, freedom, left_out, weight: 1.0 })
+    covariance.iter_mut().flatten().for_each(|of| *of *= residual);
+    Some(Member { law, covariance, freedom, left_out, weight: 1.0 })
 }
 
 /// x' M x of the upper left `p` x `p`.

@@ -133,15 +133,16 @@ fn said(answers: &Answers, figure: &Figure) -> String {
 
 fn nodes(choice: &Choice) -> String {
     let application = choice.layout.client_nodes();
+    let hours = count(application, "node-hour");
     match (choice.layout.db_nodes, choice.layout.is_colocated) {
         (Some(nodes), _) => format!(
-            "an hour costs {application} node-hours of the application and {nodes} of the store (+{} %)",
+            "an hour costs {hours} of the application and {nodes} of the store (+{} %)",
             short(100.0 * f64::from(nodes) / f64::from(application.max(1)))
         ),
         (None, true) => {
-            format!("an hour costs {application} node-hours; the servers take cores of the application's nodes")
+            format!("an hour costs {hours}; the servers take cores of the application's nodes")
         }
-        (None, false) => format!("an hour costs {application} node-hours"),
+        (None, false) => format!("an hour costs {hours}"),
     }
 }
 

@@ -62,7 +62,7 @@ struct SizeData {
     repeats: Option<(Fine, Fine)>,
 }
 
-/// (stations, logarithms of their demands, upper half of their covariance by rows, scatter, weight, 1 where ranks come in step).
+/// (stations, logarithms of their demands, upper half of their covariance by rows, variance of a point around it, weight, 1 where ranks come in step).
 #[derive(Serialize)]
 struct MemberData(Vec<u8>, Vec<Fine>, Vec<Fine>, Fine, Fine, u8);
 
@@ -121,7 +121,7 @@ fn sized(size: &Sized<'_>, place: &BTreeMap<[u32; 4], usize>) -> SizeData {
             member.law.stations().iter().map(|station| *station as u8).collect(),
             member.law.log_demands().iter().map(|log| Fine(*log)).collect(),
             covariance.collect(),
-            Fine(member.scatter),
+            Fine(member.left_out),
             Fine(member.weight),
             u8::from(member.law.arrival == Arrival::InStep),
         )
@@ -132,7 +132,7 @@ fn sized(size: &Sized<'_>, place: &BTreeMap<[u32; 4], usize>) -> SizeData {
         laws: size.laws.map_or_else(Vec::new, |laws| laws.members.iter().map(member).collect()),
         growth: Fine(size.growth),
         t: Fine(size.laws.map_or(0.0, |laws| student(laws.freedom()))),
-        left_out: Figure(size.laws.map_or(0.0, |laws| laws.left_out())),
+        left_out: Figure(size.laws.map_or(0.0, |laws| laws.left_out().sqrt())),
         ranges: size.ranges.map(|(least, most)| (Figure(least), Figure(most))),
         measured: size
             .measured
