@@ -3,6 +3,8 @@
 //! Figures of an op stand in a row without names, in the order of [`FIELDS`], and the shape of its distribution in a string
 //! of one letter a bin: 500 runs have 11,000 of both. Nothing here grows with the number of samples.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context, Result};
 use serde::Serialize;
 
@@ -19,7 +21,7 @@ use super::times::{Times, phases, times};
 use crate::collect::application::{Application, Pooled};
 use crate::collect::hosts;
 use crate::collect::model::{Collection, OpResult, Run, SizeResult, Standings};
-use crate::collect::params::Value;
+use crate::collect::params::{self, Value};
 use crate::collect::stats::density::Density;
 use crate::record::op::Op;
 
@@ -58,6 +60,8 @@ struct Data<'a> {
     zero: u8,
     x: X,
     axes: Vec<Axis>,
+    /// For each axis what changes with it.
+    entails: BTreeMap<&'static str, Vec<&'static str>>,
     runs: Vec<RunData<'a>>,
     /// Each once: most runs share theirs with others.
     placements: Vec<Vec<Node>>,
@@ -207,6 +211,7 @@ pub fn json(collection: &Collection, axes: Vec<Axis>, families: Vec<FamilyData>)
         weak: WEAK,
         zero: ZERO,
         x: axes::x(runs),
+        entails: entails(&axes),
         axes,
         runs: runs_data,
         placements,
@@ -225,6 +230,12 @@ pub fn json(collection: &Collection, axes: Vec<Axis>, families: Vec<FamilyData>)
     let text = serde_json::to_string(&data).context("cannot encode the plots' data")?;
     // `</script>` and `<!--` in a name would end the element; no other character of JSON has a meaning there
     Ok(text.replace('<', "\\u003c"))
+}
+
+/// A store is also varied by its version alone, and its rules hold then too.
+fn entails(axes: &[Axis]) -> BTreeMap<&'static str, Vec<&'static str>> {
+    let keys = axes.iter().map(|axis| axis.key).chain(["store"]);
+    keys.map(|key| (key, params::entails(key))).filter(|(_, all)| !all.is_empty()).collect()
 }
 
 fn ops(runs: &[Run]) -> Vec<Op> {

@@ -5,11 +5,6 @@ const sideChoices = () => CONFIGURATION.filter((axis) => distinct(filter.compara
   .sort((a, b) => sideRank(a) - sideRank(b)).map((axis) => [axis.key, axis.label]);
 const sideRank = (axis) => (SIDE_AXES.includes(axis.key) ? SIDE_AXES.indexOf(axis.key) : SIDE_AXES.length);
 
-/** Axes that cannot stay the same when another one changes: so many clients on fewer nodes are more on each, a colocated store has no DB nodes, a socket no interface. */
-const ENTAILS = { clients_per_node: ["client_nodes"], deployment: ["db_nodes", "servers_per_node", "net_ifname", "transport"], transport: ["net_ifname"], store: ["server"], server: ["store"] };
-/** Axes that only servers, or only files, have: absent on one side they do not tell two stores apart, different on both they do. */
-const ONE_SIDED = ["db_nodes", "servers_per_node", "db_cpus", "net_ifname", "transport", "io_threads", "malloc_conf", "maxmemory_bytes", "keys", "db_from", "pipeline", "wire_asked", "durability", "file_cache", "fan_out"];
-
 const SIDE_FIGURES = () => [["overlap", "GB/s, all operations (overlap)"], ["classic", "GB/s, classic"], ...OPS.flatMap((op) => [[`${op} median`, `median of ${op}, us`], [`${op} p99`, `p99 of ${op}, us`]])];
 
 /** Both plots show runs of one number of clients: a ratio of figures of different ones would say nothing of the compared axis. */
@@ -132,8 +127,11 @@ function endsOf(pairs) {
 
 /** Ratios of a value of `axis` to its first one, between runs that are the same in all that does not follow from it. */
 function pairsOf(axis, key, all) {
-  const oneSided = ["store", "server"].includes(axis.key) ? CONFIGURATION.filter((one) => ONE_SIDED.includes(one.key)) : [];
-  const follows = new Set([axis.key, ...(ENTAILS[axis.key] ?? []), ...oneSided.map((one) => one.key)]);
+  // a store has its versions; what only servers or only files have tells two stores apart where both have it
+  const isStore = ["store", "server"].includes(axis.key);
+  const entailed = DATA.entails[isStore ? "store" : axis.key] ?? [];
+  const oneSided = isStore ? CONFIGURATION.filter((one) => one.key !== "server" && entailed.includes(one.key)) : [];
+  const follows = new Set([axis.key, ...(isStore ? ["store", "server"] : []), ...entailed]);
   const fits = (a, b) => oneSided.every(({ at }) => a.at[at] === b.at[at] || a.at[at] < 0 || b.at[at] < 0);
   const same = CONFIGURATION.filter((one) => !follows.has(one.key));
   const pairs = [];
