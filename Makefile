@@ -35,7 +35,8 @@ check:
 	cargo fmt --all --check
 	cargo test --locked --workspace --lib
 	cargo test --locked --test application --test baseline --test cache --test check --test collect --test directives \
-	  --test gen_compute --test manual --test old_records --test schedulers --test smartsim --test statistics --test study
+	  --test gen_compute --test history --test manual --test old_records --test schedulers --test size --test smartsim --test statistics \
+	  --test study --test trace --test verdict
 
 setup-test:
 	tests/setup.sh --test
