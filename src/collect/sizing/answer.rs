@@ -53,6 +53,10 @@ impl Choice {
         self.figures.iter().any(Figure::is_broken)
     }
 
+    fn is_known(&self) -> bool {
+        self.figures.iter().all(|figure| figure.found.is_ok())
+    }
+
     /// The one with the least room, or of which nothing is known.
     pub fn decisive(&self) -> &Figure {
         let room = |figure: &Figure| figure.headroom().unwrap_or(0.0);
@@ -271,7 +275,8 @@ impl<'a> Search<'a> {
         let mut tried: BTreeMap<u32, Choice> =
             steps(most).into_iter().map(|nodes| (nodes, self.try_out(self.layout(Some(nodes), servers)))).collect();
         // between two steps of the grid the least that does, and the least that may
-        for does in [Choice::is_met as fn(&Choice) -> bool, |choice: &Choice| !choice.is_broken()] {
+        for does in [Choice::is_met as fn(&Choice) -> bool, |choice: &Choice| choice.is_known() && !choice.is_broken()]
+        {
             let first = tried.iter().find(|(_, choice)| does(choice)).map(|(nodes, _)| *nodes);
             let below = first.and_then(|first| tried.range(..first).next_back().map(|(nodes, _)| *nodes));
             if let (Some(first), Some(below)) = (first, below) {
@@ -286,15 +291,14 @@ impl<'a> Search<'a> {
 
     /// `choices` in the order of nodes, at least one.
     fn judge(choices: &[Choice]) -> Verdict {
-        let may_do = choices.iter().find(|choice| !choice.is_broken()).map_or(0, Choice::db_nodes);
+        let may_do = choices.iter().find(|choice| choice.is_known() && !choice.is_broken()).map_or(0, Choice::db_nodes);
         if let Some(choice) = choices.iter().find(|choice| choice.is_met()) {
             return Verdict::Met { choice: choice.clone(), may_do };
         }
         let room = |choice: &Choice| choice.decisive().headroom().unwrap_or(0.0);
         let (broken, open): (Vec<&Choice>, Vec<&Choice>) = choices.iter().partition(|choice| choice.is_broken());
         let nearest = |of: &[&Choice]| of.iter().copied().max_by(|a, b| room(a).total_cmp(&room(b))).cloned();
-        let known: Vec<&Choice> =
-            open.iter().copied().filter(|choice| choice.figures.iter().all(|figure| figure.found.is_ok())).collect();
+        let known: Vec<&Choice> = open.iter().copied().filter(|choice| choice.is_known()).collect();
         // the least that does if all is as is expected
         let likely = known.iter().copied().find(|choice| room(choice) >= 1.0).cloned().or_else(|| nearest(&known));
         match (likely, open.first(), nearest(&broken)) {

@@ -54,7 +54,7 @@ const VERSIONS: [(&str, &str); 6] = [
     ("model_sha256", "model (SHA-256)"),
 ];
 
-/// `axes` as [`axes::axes`] gives them of `runs`.
+/// `axes` are those of `runs`.
 pub fn studied(runs: &[Run], axes: &[Axis]) -> Studied {
     let told = |what: &str, column: &str| told(what, runs.iter().filter_map(|run| value(run, column)));
     // what differs stands among what was varied

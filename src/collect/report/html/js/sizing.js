@@ -184,7 +184,7 @@ const sizing = (() => {
       const found = curve ? at(family, curve, layout, question.bytes, counts) : { why: "no run has measured this operation, or this quantile from enough samples" };
       return { op, most, found, met: !found.why && found.high <= most, broken: !found.why && found.low > most, room: found.why ? 0 : most / found.ns };
     });
-    return { layout, figures, met: figures.every((one) => one.met), broken: figures.some((one) => one.broken), room: Math.min(...figures.map((one) => one.room)) };
+    return { layout, figures, known: figures.every(({ found }) => !found.why), met: figures.every((one) => one.met), broken: figures.some((one) => one.broken), room: Math.min(...figures.map((one) => one.room)) };
   }
 
   function steps(most) {
@@ -195,12 +195,12 @@ const sizing = (() => {
 
   /** `choices` in the order of nodes. */
   function judge(choices) {
-    const mayDo = choices.find((one) => !one.broken)?.layout.dbNodes ?? 0;
+    const mayDo = choices.find((one) => one.known && !one.broken)?.layout.dbNodes ?? 0;
     const met = choices.find((one) => one.met);
     if (met) return { answer: "met", choice: met, mayDo };
     const most = (of) => of.reduce((best, one) => (best == null || one.room >= best.room ? one : best), null);
     const open = choices.filter((one) => !one.broken);
-    const known = open.filter((one) => one.figures.every(({ found }) => !found.why));
+    const known = open.filter((one) => one.known);
     const likely = known.find((one) => one.room >= 1) ?? most(known);
     if (likely) return { answer: "not known", choice: likely };
     if (open.length > 0) return { answer: "not known", why: open[0].figures.find(({ found }) => found.why)?.found.why };
@@ -213,7 +213,7 @@ const sizing = (() => {
     const most = Math.min(family.db_nodes * MOST_TIMES, Math.floor(SLOTS / servers));
     const tried = new Map(steps(most).map((nodes) => [nodes, tryOut(family, question, wanted, layout(nodes))]));
     const inOrder = () => [...tried.keys()].sort((a, b) => a - b);
-    for (const does of [(one) => one.met, (one) => !one.broken]) {
+    for (const does of [(one) => one.met, (one) => one.known && !one.broken]) {
       const nodes = inOrder();
       const first = nodes.findIndex((count) => does(tried.get(count)));
       if (first < 1) continue;
