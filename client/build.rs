@@ -1,11 +1,20 @@
-//! Notes which MPI the client is built against: at run time only the library that was loaded can be asked.
+//! Notes which MPI the client is built against: at run time only the library that was loaded can be asked. Whether its sources
+//! are those of the commit, which the library `shardscale` names, only its own build can tell.
 
 use std::process::Command;
 
 fn main() {
     println!("cargo:rerun-if-env-changed=MPICC");
     println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-changed=src");
+    println!("cargo:rustc-env=SHARDSCALE_CLIENT_MODIFIED={}", if is_modified() { "-modified" } else { "" });
     println!("cargo:rustc-env=SHARDSCALE_BUILT_AGAINST={}", built_against().unwrap_or_default());
+}
+
+/// Whether git knows another text of the sources; not where they are no checkout.
+fn is_modified() -> bool {
+    let diff = Command::new("git").args(["diff", "--quiet", "HEAD", "--", "src", "build.rs", "Cargo.toml"]).status();
+    diff.is_ok_and(|status| status.code() == Some(1))
 }
 
 /// Name and version from the macros of the header that the compiler wrapper finds; `None` where there is no such wrapper.

@@ -1,11 +1,13 @@
-//! `completions` and `man`: what shells and man learn, from the definitions of all flags.
+//! `completions`, `man` and `version`: what shells, man and people learn of the program itself.
 
 use std::io::Write;
 
 use anyhow::{Context, Result};
 use clap::CommandFactory;
 
-use crate::cli::{Cli, CompletionsArgs, ManArgs};
+use shardscale::built;
+
+use crate::cli::{Cli, CompletionsArgs, ManArgs, VersionArgs};
 
 /// Prints the script that a shell sources.
 pub fn completions(args: &CompletionsArgs) -> Result<()> {
@@ -20,4 +22,11 @@ pub fn man(args: &ManArgs) -> Result<()> {
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let pages = clap_mangen::generate_to(Cli::command(), folder);
     pages.with_context(|| format!("cannot write man pages into {}", folder.display()))
+}
+
+/// Prints the version.
+pub fn version(args: &VersionArgs) -> Result<()> {
+    let facts = built::facts();
+    let text = built::lines("shardscale", env!("CARGO_PKG_VERSION"), if args.long { &facts } else { &[] });
+    std::io::stdout().lock().write_all(text.as_bytes()).context("cannot write to stdout")
 }

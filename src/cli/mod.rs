@@ -17,7 +17,7 @@ pub use check::CheckArgs;
 pub use collect::CollectArgs;
 pub use decide::{AnswerFormat, NextArgs, QuestionArgs, SizeArgs};
 pub use generate::GenArgs;
-pub use manual::{CompletionsArgs, ManArgs};
+pub use manual::{CompletionsArgs, ManArgs, VersionArgs};
 pub use sites::{SitesArgs, SitesCommand};
 
 /// Measure how an in-memory tensor store scales on a supercomputer.
@@ -73,6 +73,8 @@ pub enum Command {
     Next(Box<NextArgs>),
     /// List the machines that this program knows; show one, check or start a site file of your own.
     Sites(SitesArgs),
+    /// Print the version; with --long also what the program was built from and with.
+    Version(VersionArgs),
     /// Print the script that makes a shell complete commands, flags and words, such as `source <(shardscale completions bash)`.
     Completions(CompletionsArgs),
     /// Write man pages, one for the program and one for each of its commands.

@@ -6,6 +6,7 @@ use anyhow::{Result, ensure};
 use crc::{CRC_64_XZ, Crc};
 use serde::{Deserialize, Serialize};
 
+use crate::built;
 use crate::collect::baseline::{columns, has_figures, key};
 use crate::collect::circumstances::{self, Side};
 use crate::collect::model::Run;
@@ -26,6 +27,9 @@ pub struct Entry {
     pub collected_utc: String,
     /// Version of `shardscale` that collected.
     pub collected_by: String,
+    /// Commit that it was built from, as [`built::COMMIT`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
     pub sites: Vec<String>,
     /// Parameters that this version knows: what is none of them was not asked yet.
     pub columns: Vec<String>,
@@ -82,6 +86,7 @@ impl Entry {
             schema: SCHEMA,
             collected_utc,
             collected_by: env!("CARGO_PKG_VERSION").to_owned(),
+            commit: Some(built::COMMIT.to_owned()),
             sites,
             columns: COLUMNS.iter().map(|(column, _)| (*column).to_owned()).collect(),
             configurations,
