@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Result, ensure};
 use crc::{CRC_64_XZ, Crc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::built;
@@ -21,7 +22,7 @@ pub const SCHEMA: u32 = 1;
 const CRC: Crc<u64> = Crc::<u64>::new(&CRC_64_XZ);
 
 /// A collection.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Entry {
     pub schema: u32,
     pub collected_utc: String,
@@ -37,7 +38,7 @@ pub struct Entry {
 }
 
 /// Runs that are repeats of each other.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Configuration {
     /// Name of the first run.
     pub run: String,
@@ -57,8 +58,9 @@ pub struct Configuration {
 }
 
 /// An op at a size.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Figure {
+    #[schemars(with = "String")]
     pub op: Op,
     pub payload_bytes: u64,
     /// Of each run that has it; what is read. The others are for those who read the file with other tools.
