@@ -11,8 +11,13 @@ fn main() {
     println!("cargo:rustc-env=SHARDSCALE_BUILT_AGAINST={}", built_against().unwrap_or_default());
 }
 
-/// Whether git knows another text of the sources; not where they are no checkout.
+/// Whether git knows another text of the sources; not where they are no checkout. Asked again when HEAD moves, which its log tells.
 fn is_modified() -> bool {
+    let log = Command::new("git").args(["rev-parse", "--git-path", "logs/HEAD"]).output();
+    let log = log.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default();
+    if std::fs::exists(&log).unwrap_or_default() {
+        println!("cargo:rerun-if-changed={log}");
+    }
     let diff = Command::new("git").args(["diff", "--quiet", "HEAD", "--", "src", "build.rs", "Cargo.toml"]).status();
     diff.is_ok_and(|status| status.code() == Some(1))
 }
