@@ -1,11 +1,25 @@
-//! Notes which MPI the client is built against: at run time only the library that was loaded can be asked.
+//! Notes which MPI the client is built against: at run time only the library that was loaded can be asked. Whether its sources
+//! are those of the commit, which the library `shardscale` names, only its own build can tell.
 
 use std::process::Command;
 
 fn main() {
     println!("cargo:rerun-if-env-changed=MPICC");
     println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-changed=src");
+    println!("cargo:rustc-env=SHARDSCALE_CLIENT_MODIFIED={}", if is_modified() { "-modified" } else { "" });
     println!("cargo:rustc-env=SHARDSCALE_BUILT_AGAINST={}", built_against().unwrap_or_default());
+}
+
+/// Whether git knows another text of the sources; not where they are no checkout. Asked again when HEAD moves, which its log tells.
+fn is_modified() -> bool {
+    let log = Command::new("git").args(["rev-parse", "--git-path", "logs/HEAD"]).output();
+    let log = log.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default();
+    if std::fs::exists(&log).unwrap_or_default() {
+        println!("cargo:rerun-if-changed={log}");
+    }
+    let diff = Command::new("git").args(["diff", "--quiet", "HEAD", "--", "src", "build.rs", "Cargo.toml"]).status();
+    diff.is_ok_and(|status| status.code() == Some(1))
 }
 
 /// Name and version from the macros of the header that the compiler wrapper finds; `None` where there is no such wrapper.

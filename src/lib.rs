@@ -4,6 +4,7 @@
 //! that record and nothing else of this crate. Nothing here knows MPI or the store's protocol. In reading order:
 //!
 //! - [`record`]: the on-disk contract
+//! - [`built`]: what the program itself was built from
 //! - [`site`]: what is true of a machine
 //! - [`study`]: axes, permutations and their names
 //! - [`placement`]: who sits on which CPU
@@ -16,6 +17,7 @@
 //! - [`collect`]: `shardscale collect`, and in it `sizing`: `shardscale size`
 //! - [`next`]: `shardscale next`, which knows both sides
 
+pub mod built;
 pub mod campaign;
 pub mod catalogue;
 pub mod collect;

@@ -51,6 +51,8 @@ fn main() -> ExitCode {
         cli::Command::Size(args) => decide::size(&args),
         cli::Command::Next(args) => decide::next(&args),
         cli::Command::Sites(args) => sites(&args),
+        cli::Command::Schema(args) => manual::schema(args.of).map(|()| Exit::Success),
+        cli::Command::Version(args) => manual::version(&args).map(|()| Exit::Success),
         cli::Command::Completions(args) => manual::completions(&args).map(|()| Exit::Success),
         cli::Command::Man(args) => manual::man(&args).map(|()| Exit::Success),
     };

@@ -43,6 +43,8 @@ fn the_same_measurements_are_kept_once() {
     let first = collect(&runs, &history, &[]);
     assert!(first.status.success() && err(&first).contains(": added 20251222T"), "{}", err(&first));
     let before = fs::read(&files(&history)[0]).unwrap();
+    let entry: serde_json::Value = serde_json::from_slice(&before).unwrap();
+    assert_eq!(entry["commit"], shardscale::built::COMMIT, "which program collected");
     let again = collect(&runs, &history, &["--fresh"]);
     assert!(again.status.success() && err(&again).contains("is there already"), "{}", err(&again));
     assert!(Command::new("cp").arg("-r").arg(&runs).arg(&copy).status().unwrap().success());

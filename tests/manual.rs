@@ -65,3 +65,20 @@ fn colours_are_as_asked_whatever_stdout_is() {
     assert!(coloured(&["--color=always"], Some(("NO_COLOR", "1"))), "a flag is nearer than a variable");
     assert!(!coloured(&["--color=never"], Some(("CLICOLOR_FORCE", "1"))));
 }
+
+#[test]
+fn the_long_version_says_what_was_built_with_what() {
+    let said = |args: &[&str]| String::from_utf8(Command::new(PROGRAM).args(args).output().unwrap().stdout).unwrap();
+    let short = said(&["version"]);
+    assert_eq!((short.as_str(), short.lines().count()), (said(&["--version"]).as_str(), 1));
+    let long = said(&["version", "--long"]);
+    assert!(long.starts_with(&short), "{long}");
+    let fact = |name: &str| long.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim().to_owned();
+    let git = Command::new("git").args(["rev-parse", "HEAD"]).current_dir(env!("CARGO_MANIFEST_DIR")).output();
+    let head =
+        git.ok().filter(|output| output.status.success()).map(|output| String::from_utf8(output.stdout).unwrap());
+    let commit = fact("commit");
+    assert_eq!(commit.trim_end_matches("-modified"), head.as_deref().unwrap_or("unknown").trim(), "{long}");
+    assert!(fact("rustc").starts_with("rustc 1.") && fact("target").contains("linux"), "{long}");
+    assert!(["debug", "release"].contains(&fact("profile").as_str()) && fact("features") == "none", "{long}");
+}

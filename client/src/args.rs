@@ -9,6 +9,7 @@ use crate::doctor;
 use crate::launcher;
 use crate::run::args::RunArgs;
 use crate::store;
+use crate::version;
 
 /// Runs and measures an in-memory tensor store inside a job.
 #[derive(Debug, Parser)]
@@ -40,6 +41,8 @@ pub enum Command {
     CleanStore(store::clean_store::Args),
     /// Looks at this node and says what will hinder a run, and what to change
     Doctor(Box<doctor::Args>),
+    /// Prints the version; with --long also what the program was built from and with, and its MPI
+    Version(version::Args),
     /// Measures put_tensor and unpack_tensor; an MPI program, started by the site's launcher
     Run(Box<RunArgs>),
 }
@@ -65,6 +68,7 @@ impl Command {
         let checked = match &self {
             Command::Run(args) => args.check(),
             Command::Doctor(_)
+            | Command::Version(_)
             | Command::Begin(_)
             | Command::Join(_)
             | Command::Serve(_)

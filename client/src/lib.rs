@@ -5,7 +5,7 @@
 //! [`keys`] and [`survey`] (which server, which key), [`connecting`] (how ranks come to it), [`recorder`] (what is written),
 //! [`environment`], [`watch`] and [`node`] (what was true meanwhile), [`affinity`] (on which CPUs), [`failure`] (how it ends when it fails), [`leaving`] (and when MPI does not
 //! end), [`say`] (what it says). [`doctor`] looks at a
-//! node before any of that. A subcommand has a module
+//! node before any of that, [`version`] at the program. A subcommand has a module
 //! with its arguments.
 //!
 //! A library for its own program, tests and benchmarks alone: nothing here is a stable interface.
@@ -47,5 +47,6 @@ pub mod store;
 pub mod survey;
 pub mod tensors;
 pub mod timed_loop;
+pub mod version;
 pub mod watch;
 pub mod wire;

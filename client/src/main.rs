@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use shardscale_client::args::{self, Command};
 use shardscale_client::say::say;
-use shardscale_client::{doctor, run, store};
+use shardscale_client::{doctor, run, store, version};
 
 fn main() -> ExitCode {
     let done = |()| ExitCode::SUCCESS;
@@ -23,6 +23,7 @@ fn main() -> ExitCode {
         Ok(Command::GiveUp(args)) => store::give_up::run(&args).map(done),
         Ok(Command::CleanStore(args)) => store::clean_store::run(&args).map(done),
         Ok(Command::Doctor(args)) => doctor::run(&args),
+        Ok(Command::Version(args)) => version::run(&args).map(done),
     };
     outcome.unwrap_or_else(|error| {
         say(format_args!("{error:#}"));

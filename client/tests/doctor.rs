@@ -117,3 +117,13 @@ fn a_mistyped_flag_is_exit_code_2() {
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8(output.stderr).unwrap().contains("[possible values: text, json]"));
 }
+
+#[test]
+fn the_long_version_names_both_mpis() {
+    let output = Command::new(CLIENT).args(["version", "--long"]).output().unwrap();
+    let said = common::text(&output);
+    let fact = |name: &str| said.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim().to_owned();
+    assert!(output.status.success() && said.starts_with("shardscale-client "), "{said}");
+    assert!(fact("commit").starts_with(shardscale::built::COMMIT) && fact("rustc").starts_with("rustc "), "{said}");
+    assert!(fact("runs with").contains("MPI") && !fact("built against").is_empty(), "{said}");
+}

@@ -58,6 +58,15 @@ pub struct CollectArgs {
     #[arg(long)]
     trace: bool,
 
+    /// Write also the figures to this file as OpenMetrics text, in seconds and bytes, for Prometheus and the like:
+    /// median with its interval, p99 and bandwidth of each run that is done or partial, states of all runs.
+    #[arg(long, value_name = "FILE", value_parser = parse_output)]
+    openmetrics: Option<PathBuf>,
+
+    /// Write also a JSON object a line to this file, for each run, operation and size; `shardscale schema jsonl` describes them.
+    #[arg(long, value_name = "FILE", value_parser = parse_output)]
+    jsonl: Option<PathBuf>,
+
     /// Read every run again. Default: runs whose files look as they did when they were last read are taken from
     /// REPORT/.collect-cache, with the same result.
     #[arg(long)]
@@ -71,12 +80,51 @@ pub struct CollectArgs {
 impl CollectArgs {
     /// The options that these flags mean.
     pub fn into_options(self) -> CollectOptions {
-        let CollectArgs { dir, out, baseline, history, last, fail_if, across, parquet, trace, fresh, format } = self;
-        CollectOptions { dir, out, baseline, history, last, fail_if, across, parquet, trace, fresh, format }
+        let CollectArgs {
+            dir,
+            out,
+            baseline,
+            history,
+            last,
+            fail_if,
+            across,
+            parquet,
+            trace,
+            openmetrics,
+            jsonl,
+            fresh,
+            format,
+        } = self;
+        CollectOptions {
+            dir,
+            out,
+            baseline,
+            history,
+            last,
+            fail_if,
+            across,
+            parquet,
+            trace,
+            openmetrics,
+            jsonl,
+            fresh,
+            format,
+        }
     }
 }
 
 /// At least one: none would be compared with nothing.
 fn parse_last(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|count| *count > 0).ok_or_else(|| "give a whole number from 1 on, such as 5".to_owned())
+}
+
+/// A file that can be written, as far as its path tells: all runs would be read in vain otherwise.
+fn parse_output(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    match folder {
+        _ if text.is_empty() || path.is_dir() => Err("that is no file; name one in an existing folder".into()),
+        Some(folder) if !folder.is_dir() => Err(format!("there is no folder {}; make it first", folder.display())),
+        _ => Ok(path),
+    }
 }

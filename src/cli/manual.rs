@@ -1,4 +1,4 @@
-//! Flags of `completions` and `man`.
+//! Flags of `completions`, `man` and `version`.
 
 use std::path::PathBuf;
 
@@ -15,4 +15,11 @@ pub struct ManArgs {
     /// Folder for the pages; it is made where there is none.
     #[arg(value_name = "DIR")]
     pub folder: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct VersionArgs {
+    /// Also commit, target, profile, compiler and features of the build, for a report of what was measured or went wrong.
+    #[arg(long)]
+    pub long: bool,
 }

@@ -6,6 +6,7 @@ mod collect;
 mod decide;
 mod generate;
 mod manual;
+mod schema;
 mod sites;
 
 use std::path::PathBuf;
@@ -17,7 +18,8 @@ pub use check::CheckArgs;
 pub use collect::CollectArgs;
 pub use decide::{AnswerFormat, NextArgs, QuestionArgs, SizeArgs};
 pub use generate::GenArgs;
-pub use manual::{CompletionsArgs, ManArgs};
+pub use manual::{CompletionsArgs, ManArgs, VersionArgs};
+pub use schema::{SchemaArgs, SchemaOf};
 pub use sites::{SitesArgs, SitesCommand};
 
 /// Measure how an in-memory tensor store scales on a supercomputer.
@@ -73,6 +75,10 @@ pub enum Command {
     Next(Box<NextArgs>),
     /// List the machines that this program knows; show one, check or start a site file of your own.
     Sites(SitesArgs),
+    /// Print the JSON Schema of a file that this program reads or writes, for editors and for programs that read it.
+    Schema(SchemaArgs),
+    /// Print the version; with --long also what the program was built from and with.
+    Version(VersionArgs),
     /// Print the script that makes a shell complete commands, flags and words, such as `source <(shardscale completions bash)`.
     Completions(CompletionsArgs),
     /// Write man pages, one for the program and one for each of its commands.

@@ -78,6 +78,10 @@ pub struct CollectOptions {
     pub parquet: bool,
     /// When what happened is written as trace events too.
     pub trace: bool,
+    /// The figures are written to this file as OpenMetrics too.
+    pub openmetrics: Option<PathBuf>,
+    /// And to this one as JSON Lines.
+    pub jsonl: Option<PathBuf>,
     /// Every run is read, also those that an earlier collection has read.
     pub fresh: bool,
     pub format: Format,
@@ -96,6 +100,8 @@ impl CollectOptions {
             across: false,
             parquet: false,
             trace: false,
+            openmetrics: None,
+            jsonl: None,
             fresh: false,
             format: Format::Table,
         }
@@ -157,6 +163,9 @@ pub fn run(options: &CollectOptions, progress: impl Fn(Stage, usize, usize) + Sy
             _ => {}
         }
     }
+    for (path, bytes) in elsewhere(options, &collection)? {
+        files::replace(path, &bytes, 0o644)?;
+    }
     let exports = [(Export::Samples, options.parquet), (Export::Trace, options.trace)];
     for (export, _) in exports.into_iter().filter(|(_, is_asked)| *is_asked) {
         let exported = Counter::new(Stage::Exporting, &progress);
@@ -175,6 +184,14 @@ pub fn run(options: &CollectOptions, progress: impl Fn(Stage, usize, usize) + Sy
             Format::Json => report::json::render(&collection)?,
         },
     })
+}
+
+/// What is written outside of the report, to files that the user names.
+fn elsewhere<'a>(options: &'a CollectOptions, collection: &Collection) -> Result<Vec<(&'a PathBuf, Vec<u8>)>> {
+    let metrics =
+        options.openmetrics.iter().map(|path| Ok((path, report::openmetrics::render(collection).into_bytes())));
+    let lines = options.jsonl.iter().map(|path| Ok((path, report::jsonl::render(&collection.runs)?)));
+    metrics.chain(lines).collect()
 }
 
 fn fails(collection: &Collection, limit: Option<FailIf>) -> bool {

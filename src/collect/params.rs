@@ -154,7 +154,7 @@ pub fn entails(column: &str) -> Vec<&'static str> {
 }
 
 /// A parameter's value.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(untagged)]
 pub enum Value {
     Count(i64),
@@ -173,7 +173,7 @@ impl std::fmt::Display for Value {
 }
 
 /// Column name -> value; an absent value is not in it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(try_from = "BTreeMap<String, Value>")]
 pub struct Params(BTreeMap<&'static str, Value>);
 

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use anyhow::{Result, ensure};
 use crc::{CRC_64_XZ, Crc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::built;
 use crate::collect::baseline::{columns, has_figures, key};
 use crate::collect::circumstances::{self, Side};
 use crate::collect::model::Run;
@@ -20,12 +22,15 @@ pub const SCHEMA: u32 = 1;
 const CRC: Crc<u64> = Crc::<u64>::new(&CRC_64_XZ);
 
 /// A collection.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Entry {
     pub schema: u32,
     pub collected_utc: String,
     /// Version of `shardscale` that collected.
     pub collected_by: String,
+    /// Commit that it was built from, as [`built::COMMIT`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
     pub sites: Vec<String>,
     /// Parameters that this version knows: what is none of them was not asked yet.
     pub columns: Vec<String>,
@@ -33,7 +38,7 @@ pub struct Entry {
 }
 
 /// Runs that are repeats of each other.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Configuration {
     /// Name of the first run.
     pub run: String,
@@ -53,8 +58,9 @@ pub struct Configuration {
 }
 
 /// An op at a size.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Figure {
+    #[schemars(with = "String")]
     pub op: Op,
     pub payload_bytes: u64,
     /// Of each run that has it; what is read. The others are for those who read the file with other tools.
@@ -82,6 +88,7 @@ impl Entry {
             schema: SCHEMA,
             collected_utc,
             collected_by: env!("CARGO_PKG_VERSION").to_owned(),
+            commit: Some(built::COMMIT.to_owned()),
             sites,
             columns: COLUMNS.iter().map(|(column, _)| (*column).to_owned()).collect(),
             configurations,

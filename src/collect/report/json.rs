@@ -230,11 +230,11 @@ fn difference(of: &Difference) -> Value {
 }
 
 /// Nanoseconds in microseconds to the nanosecond.
-fn us(ns: f64) -> f64 {
+pub(super) fn us(ns: f64) -> f64 {
     rounded(ns / 1e3, 3)
 }
 
-fn gb(value: Option<f64>) -> Option<f64> {
+pub(super) fn gb(value: Option<f64>) -> Option<f64> {
     value.map(|value| rounded(value, 6))
 }
 
