@@ -30,6 +30,7 @@ const CASES: &[Case] = &[
     ("a time limit leaves what was measured", time_limit),
     ("what the submitting shell holds for Slurm decides nothing", polluted),
     ("steps share memory that is given per node", memory_per_node),
+    ("where nothing keeps jobs apart, no CPU of a shared node is taken for theirs", unconfined),
     ("srun sets the masks of a Frontier node as they were worked out", frontier_masks),
 ];
 
@@ -398,7 +399,7 @@ fn frontier_masks(cluster: &Cluster) {
     (job.db_nodes, job.clients_per_node, job.db_cpus) = (None, 48, 8);
     job.cpu_bind = "mask".parse().unwrap();
     let node = &site.nodes[0];
-    let demand = Demand { job: &job, client_node: node, db_node: node, oversubscribe: false };
+    let demand = Demand { job: &job, client_node: node, db_node: node, oversubscribe: false, part_of_node: false };
     let placement = place(&demand).unwrap().unwrap();
     for sets in [placement.servers, placement.ranks] {
         let masks: Vec<String> = sets.iter().map(CpuSet::to_mask).collect();
@@ -468,4 +469,18 @@ fn memory_per_node(cluster: &Cluster) {
     for script in &scripts {
         assert_eq!(attempt(script, 3).outcome(), Outcome::Done, "{}", script.display());
     }
+}
+
+/// These nodes have no task/cgroup.
+fn unconfined(cluster: &Cluster) {
+    let folder = cluster.folder("unconfined");
+    let site = binding_site(cluster, &folder);
+    let study = "--deployment standard --db-nodes 1 --client-nodes 1 --clients-per-node 1 --cpu-bind mask --queue shared --iterations 5";
+    let script = cluster.generate_for(&site, &folder, study).remove(0);
+    cluster.bash(&folder, "sbatch out/*.sh");
+    cluster.wait_until_idle();
+    let (kind, detail) = failure(&attempt(&script, 1));
+    assert_eq!(kind, FailureKind::StoreStart, "{detail}");
+    assert!(detail.contains("it has 1, and the kernel") && detail.contains("--cpu-bind scheduler"), "{detail}");
+    assert_nothing_left();
 }
