@@ -162,6 +162,7 @@ fn shared(cluster: &Cluster) {
     let ended = |script: &PathBuf| attempt(script, 0).events.last().is_some_and(|event| event.word == "done");
     wait_for("the end of all runs", || scripts.iter().all(ended));
     cluster.bash(&folder, &format!("scancel {others}"));
+    cluster.wait_until_idle();
     for script in &scripts {
         let manifest = Manifest::read(&script.with_extension("")).unwrap();
         let (ranks, servers) = affinities(script, &manifest);
@@ -170,6 +171,13 @@ fn shared(cluster: &Cluster) {
         assert!(sets.iter().all(|cpus| cpus.len() == 1 && !cpus.contains(0)), "{}: {sets:?}", manifest.name);
         println!("  {}: ranks {ranks:?}, servers {servers:?}", manifest.job.cpu_bind);
     }
-    let table = cluster.shardscale(&folder, "collect out", 0);
-    assert!(table.contains("3 runs: 3 done"), "{table}");
+    // with room for a server and a rank, each has a core of its own
+    let both = "--out both --deployment colocated --clients-per-node 1 --db-cpus 1 --cpu-bind mask --queue shared";
+    let script = generate(cluster, &folder, both).remove(0);
+    cluster.bash(&folder, "sbatch both/*.sh");
+    cluster.wait_until_idle();
+    let (ranks, servers) = affinities(&script, &Manifest::read(&script.with_extension("")).unwrap());
+    assert!(ranks.iter().all(|(_, cpus)| cpus.len() == 1 && cpus.is_disjoint(&servers[0])), "{ranks:?} {servers:?}");
+    let table = cluster.shardscale(&folder, "collect .", 0);
+    assert!(table.contains("4 runs: 4 done"), "{table}");
 }

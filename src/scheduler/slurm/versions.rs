@@ -8,7 +8,7 @@
 //! | srun takes `SLURM_CPUS_PER_TASK` from the job: up to 21.08, and again | 23.11 | unsets it, gives what it wants |
 //! | srun takes `SRUN_CPUS_PER_TASK` | 22.05 to 23.02 | unsets it |
 //! | `-c` of a job sets `SLURM_TRES_PER_TASK`, which a step obeys as well | 23.11 | unsets it |
-//! | the daemons of mpirun are a step of their own kind (`--external-launcher`), which takes nothing | 23.11 | says `SLURM_OVERLAP` where it is not |
+//! | the daemons of mpirun are a step of their own kind (`--external-launcher`), which takes nothing | 23.11 | sets `SLURM_OVERLAP`, which says the same before |
 //!
 //! What it prints for programs (`--format` of squeue and sinfo with a separator of ours, `sacct --parsable2`) is the same in all of
 //! them, and is what the other modules read. `--json` is not: its fields differ from version to version, it needs a plugin that not
@@ -24,7 +24,7 @@ pub fn srun_inherits_cpus(version: Version) -> bool {
     !(Version(22, 5)..Version(23, 11)).contains(&version)
 }
 
-/// Whether an MPI's launcher that calls srun takes its nodes from nobody.
+/// Whether the daemons of an MPI's launcher, which calls srun, leave their nodes to others.
 pub fn has_external_launcher(version: Version) -> bool {
     version >= Version(23, 11)
 }
