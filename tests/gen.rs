@@ -358,7 +358,10 @@ fn on_shared_nodes_masks_count_what_the_job_gets() {
     fs::write(cli.folder.path().join("mine.toml"), &site).unwrap();
     let usual = ["--site=./mine.toml", "--queue=shared", "--transport=tcp", "--clients-per-node=2", "--db-cpus=4"];
     let with = |more: &[&'static str]| [&usual[..], more].concat();
-    cli.ok(&with(&["--cpu-bind=mask"]));
+    cli.ok(&with(&["--cpu-bind=mask", "--verify"]));
+    assert_clean(&cli.scripts());
+    let checked = cli.shardscale(&["check", "out"]);
+    assert!(checked.status.success(), "{}", stderr(&checked));
     let [colocated, standard] = &cli.scripts()[..] else { panic!("{:?}", cli.scripts()) };
     let colocated = fs::read_to_string(colocated).unwrap();
     let both = "#SBATCH --ntasks-per-node=6\n";
