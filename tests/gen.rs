@@ -349,6 +349,41 @@ fn what_a_site_offers_as_optional_takes_the_place_of_its_own_line() {
     assert_eq!(replaced, 2, "place at Aurora, --exclusive at Horizon");
 }
 
+/// Where jobs share nodes a script asks for cores, and names none of them.
+#[test]
+fn on_shared_nodes_masks_count_what_the_job_gets() {
+    let cli = Cli::new();
+    let site =
+        fs::read_to_string("tests/slurm/site.toml").unwrap().replace(r#"["none"]"#, r#"["none", "scheduler", "mask"]"#);
+    fs::write(cli.folder.path().join("mine.toml"), &site).unwrap();
+    let usual = ["--site=./mine.toml", "--queue=shared", "--transport=tcp", "--clients-per-node=2", "--db-cpus=4"];
+    let with = |more: &[&'static str]| [&usual[..], more].concat();
+    cli.ok(&with(&["--cpu-bind=mask", "--verify"]));
+    assert_clean(&cli.scripts());
+    let checked = cli.shardscale(&["check", "out"]);
+    assert!(checked.status.success(), "{}", stderr(&checked));
+    let [colocated, standard] = &cli.scripts()[..] else { panic!("{:?}", cli.scripts()) };
+    let colocated = fs::read_to_string(colocated).unwrap();
+    let both = "#SBATCH --ntasks-per-node=6\n";
+    assert!(colocated.contains(both) && !colocated.contains("--exclusive"), "{colocated}");
+    assert!(colocated.contains("--cpus job:0-3") && colocated.contains("--cpus 'job:4;5'"), "{colocated}");
+    assert!(
+        !colocated.contains("mask_cpu") && colocated.contains("numbers count the cores that the job gets"),
+        "{colocated}"
+    );
+    let standard = fs::read_to_string(standard).unwrap();
+    assert!(standard.contains("#SBATCH --ntasks-per-node=4\n") && standard.contains("--cpus 'job:0;1'"), "{standard}");
+    // no pack: a job of a few nodes has no more of them than its permutation
+    cli.ok(&with(&["--cpu-bind=mask", "--client-nodes=1,2", "--pack=nested", "--out=packs", "--dry-run"]));
+    assert!(!cli.folder.path().join("packs").exists());
+    let own = cli.fails(1, &with(&["--cpu-bind=map:0,1"]));
+    assert!(own.contains("--cpu-bind map:0,1 names CPUs of a whole node: use --cpu-bind mask"), "{own}");
+    fs::write(cli.folder.path().join("mine.toml"), site.replace(r#"always = ["#, r#"always = ["--exclusive", "#))
+        .unwrap();
+    let whole = cli.fails(1, &with(&[]));
+    assert!(whole.contains("queue.shared.shared_cores: directives.always has --exclusive"), "{whole}");
+}
+
 #[test]
 fn a_refusal_that_many_share_is_told_once() {
     let cli = Cli::new();

@@ -24,8 +24,8 @@ fn site(cli: &Cli, scheduler: &str, launcher: &str) {
     let text = match scheduler {
         "slurm" => text,
         _ => text
-            .replace(r#"always = ["--exclusive", "--no-requeue"]"#, "always = []")
-            .replace(r#"submit_as = ["--partition=compute"]"#, "submit_as = []"),
+            .replace(r#"always = ["--no-requeue"]"#, "always = []")
+            .replace(r#"submit_as = ["--partition=compute", "--exclusive"]"#, "submit_as = []"),
     };
     fs::write(cli.folder.path().join("mine.toml"), text).unwrap();
 }

@@ -46,6 +46,8 @@ demo_needs() {
 }
 
 test_needs() {
+  # Open MPI stays the default: Debian gives it the higher priority in update-alternatives
+  has mpicc.mpich mpiexec.mpich || need "the client is also built and run with MPICH" mpich libmpich-dev
   has slurmctld slurmd srun || need "job scripts are run on a virtual cluster" slurm-wlm
   has munged || need "the virtual cluster's authentication" munge
   has ip || need "the virtual cluster's networks" iproute2

@@ -47,7 +47,9 @@ pub fn abort() -> ! {
 /// First line of what the MPI library says of itself; MPI need not have started.
 pub fn library() -> String {
     let text = mpi::environment::library_version().unwrap_or_default();
-    text.lines().next().unwrap_or_default().trim_end_matches('\0').trim().to_owned()
+    // MPICH separates words by tabs
+    let line = text.lines().next().unwrap_or_default().trim_end_matches('\0');
+    line.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Version of the standard that the library has, as (major, minor); MPI need not have started.

@@ -1,6 +1,6 @@
 //! A rank's way out when all is on disk: MPI_Finalize, or without it where it does not return.
 //!
-//! MPICH 4.0.2, among others, may hang there with several ranks on several nodes, and a job would wait out its wall time.
+//! MPICH 4.0.2, among others, may hang there with ranks on several nodes, and a job would wait out its wall time.
 //! All ranks come here from one barrier, so that they leave within moments of each other; a launcher that calls that a failure
 //! ends nobody who still works, and the job's script goes by the samples.
 

@@ -19,6 +19,7 @@ const CASES: &[Case] = &[
     ("standard runs have the CPUs of their manifest, whoever binds", standard),
     ("a mask changed in the script makes the run invalid", spoilt),
     ("ranks and servers bind themselves where the launcher does not", self_bound),
+    ("jobs that share nodes have masks within the CPUs that they got", shared),
 ];
 
 fn main() -> ExitCode {
@@ -27,7 +28,8 @@ fn main() -> ExitCode {
         eprintln!("\n*** THE BINDING TESTS DID NOT RUN: they need a machine with 2 CPUs. ***\n");
         return if std::env::var("CI").is_ok_and(|ci| ci == "true") { ExitCode::FAILURE } else { ExitCode::SUCCESS };
     }
-    slurm_support::run(CASES, &[("NODES", "3"), ("TRUE_CPUS", "1")])
+    let cgroups = if slurm_support::has_cpusets() { "1" } else { "0" };
+    slurm_support::run(CASES, &[("NODES", "3"), ("TRUE_CPUS", "1"), ("CGROUPS", cgroups)])
 }
 
 /// The cluster's site with the CPUs that its nodes have here, and every way of binding.
@@ -139,4 +141,43 @@ fn self_bound(cluster: &Cluster) {
     run(cluster, &folder, std::slice::from_ref(&script));
     assert_eq!(manifest.placement.unwrap().ranks.len(), 2);
     assert_as_asked(cluster, &folder, &[script]);
+}
+
+/// Another job has the first CPU of each node, so that numbers that are meant for a whole node would be wrong.
+fn shared(cluster: &Cluster) {
+    if !slurm_support::has_cpusets() {
+        eprintln!("\n*** SHARED NODES WERE NOT TRIED: this kernel has no cpusets of cgroup v1. ***\n");
+        return;
+    }
+    let folder = cluster.folder("binding-shared");
+    let others = cluster.bash(&folder, "sbatch --parsable -p shared -N3 --ntasks-per-node=1 --wrap 'sleep 600'");
+    let begun = || cluster.bash(&folder, &format!("squeue --noheader --states=running --job={others}"));
+    wait_for("the other job", || !begun().is_empty());
+    let args = "--deployment standard --db-nodes 1 --clients-per-node 1 --db-cpus 1 --cpu-bind mask,mask-db,scheduler --queue shared";
+    let scripts = generate(cluster, &folder, args);
+    let mask = scripts.iter().find(|script| script.to_string_lossy().contains("-mask-hsn")).unwrap();
+    let text = fs::read_to_string(mask).unwrap();
+    assert!(text.contains("#SBATCH --ntasks-per-node=1\n") && text.matches("--cpus job:0").count() == 2, "{text}");
+    cluster.bash(&folder, "sbatch out/*.sh");
+    let ended = |script: &PathBuf| attempt(script, 0).events.last().is_some_and(|event| event.word == "done");
+    wait_for("the end of all runs", || scripts.iter().all(ended));
+    cluster.bash(&folder, &format!("scancel {others}"));
+    cluster.wait_until_idle();
+    for script in &scripts {
+        let manifest = Manifest::read(&script.with_extension("")).unwrap();
+        let (ranks, servers) = affinities(script, &manifest);
+        assert_eq!((ranks.len(), servers.len()), (2, 1));
+        let sets: Vec<&CpuSet> = ranks.iter().map(|(_, cpus)| cpus).chain(&servers).collect();
+        assert!(sets.iter().all(|cpus| cpus.len() == 1 && !cpus.contains(0)), "{}: {sets:?}", manifest.name);
+        println!("  {}: ranks {ranks:?}, servers {servers:?}", manifest.job.cpu_bind);
+    }
+    // with room for a server and a rank, each has a core of its own
+    let both = "--out both --deployment colocated --clients-per-node 1 --db-cpus 1 --cpu-bind mask --queue shared";
+    let script = generate(cluster, &folder, both).remove(0);
+    cluster.bash(&folder, "sbatch both/*.sh");
+    cluster.wait_until_idle();
+    let (ranks, servers) = affinities(&script, &Manifest::read(&script.with_extension("")).unwrap());
+    assert!(ranks.iter().all(|(_, cpus)| cpus.len() == 1 && cpus.is_disjoint(&servers[0])), "{ranks:?} {servers:?}");
+    let table = cluster.shardscale(&folder, "collect .", 0);
+    assert!(table.contains("4 runs: 4 done"), "{table}");
 }

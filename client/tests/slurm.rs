@@ -30,6 +30,8 @@ const CASES: &[Case] = &[
     ("a time limit leaves what was measured", time_limit),
     ("what the submitting shell holds for Slurm decides nothing", polluted),
     ("steps share memory that is given per node", memory_per_node),
+    ("mpirun's daemons for servers and ranks share nodes", mpirun_colocated),
+    ("where nothing keeps jobs apart, no CPU of a shared node is taken for theirs", unconfined),
     ("srun sets the masks of a Frontier node as they were worked out", frontier_masks),
 ];
 
@@ -398,7 +400,7 @@ fn frontier_masks(cluster: &Cluster) {
     (job.db_nodes, job.clients_per_node, job.db_cpus) = (None, 48, 8);
     job.cpu_bind = "mask".parse().unwrap();
     let node = &site.nodes[0];
-    let demand = Demand { job: &job, client_node: node, db_node: node, oversubscribe: false };
+    let demand = Demand { job: &job, client_node: node, db_node: node, oversubscribe: false, part_of_node: false };
     let placement = place(&demand).unwrap().unwrap();
     for sets in [placement.servers, placement.ranks] {
         let masks: Vec<String> = sets.iter().map(CpuSet::to_mask).collect();
@@ -468,4 +470,37 @@ fn memory_per_node(cluster: &Cluster) {
     for script in &scripts {
         assert_eq!(attempt(script, 3).outcome(), Outcome::Done, "{}", script.display());
     }
+}
+
+/// These nodes have no task/cgroup.
+fn unconfined(cluster: &Cluster) {
+    let folder = cluster.folder("unconfined");
+    let site = binding_site(cluster, &folder);
+    let study = "--deployment standard --db-nodes 1 --client-nodes 1 --clients-per-node 1 --cpu-bind mask --queue shared --iterations 5";
+    let script = cluster.generate_for(&site, &folder, study).remove(0);
+    cluster.bash(&folder, "sbatch out/*.sh");
+    cluster.wait_until_idle();
+    let (kind, detail) = failure(&attempt(&script, 1));
+    assert_eq!(kind, FailureKind::StoreStart, "{detail}");
+    assert!(detail.contains("it has 1, and the kernel") && detail.contains("--cpu-bind scheduler"), "{detail}");
+    assert_nothing_left();
+}
+
+/// mpirun starts its daemons by srun, in steps that would each take their nodes whole.
+fn mpirun_colocated(cluster: &Cluster) {
+    let folder = cluster.folder("mpirun");
+    let text = fs::read_to_string(cluster.root.join("tests/slurm/site.toml")).unwrap();
+    let mpirun = text
+        .replace("launcher = \"srun\"", "launcher = \"openmpi\"")
+        .replace("client_args = [\"--mpi=pmix\"]\nserver_args = [\"--mpi=none\"]\n", "")
+        .replace("export OMPI_MCA", "export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA");
+    let site = folder.join("mpirun.toml");
+    fs::write(&site, mpirun).unwrap();
+    let study = "--deployment colocated --transport tcp --iterations 5 --directive=--mem=100G";
+    let script = cluster.generate_for(&site, &folder, study).remove(0);
+    cluster.bash(&folder, "sbatch out/*.sh");
+    cluster.wait_until_idle();
+    assert_nothing_left();
+    let (servers, ranks) = hosts(&script, 2);
+    assert_eq!((servers.len(), &servers), (2, &ranks));
 }

@@ -149,8 +149,10 @@ pub fn names(settings: &Settings) -> Result<()> {
 pub fn memory(site: &Site, job: &Job, study: &Study) -> Result<()> {
     let (client_node, db_node) = nodes(site, job)?;
     let largest = study.tensor_bytes.iter().copied().max().unwrap_or(0);
-    let (demand, tensors) =
-        (Demand { job, client_node, db_node, oversubscribe: false }, u64::from(job.workload.tensors));
+    let (demand, tensors) = (
+        Demand { job, client_node, db_node, oversubscribe: false, part_of_node: false },
+        u64::from(job.workload.tensors),
+    );
     placement::check_consumers(&demand, largest, tensors)?;
     if !job.store.has_servers() {
         return Ok(());
@@ -315,9 +317,9 @@ pub fn computing(job: &Job, sweep: &Sweep, walltime: Option<Walltime>) -> Result
 }
 
 /// Who sits where; absent where nobody is pinned and nothing is known of the nodes.
-pub fn placement(site: &Site, job: &Job, oversubscribe: bool) -> Result<Option<Placement>> {
+pub fn placement(site: &Site, job: &Job, oversubscribe: bool, part_of_node: bool) -> Result<Option<Placement>> {
     let (client_node, db_node) = nodes(site, job)?;
-    placement::place(&Demand { job, client_node, db_node, oversubscribe })
+    placement::place(&Demand { job, client_node, db_node, oversubscribe, part_of_node })
 }
 
 /// What the user should know of the site before submitting these jobs.

@@ -59,7 +59,7 @@ fn kinds(planner: &Planner<'_>, plan: &Plan, packing: Packing) -> Result<Vec<Vec
     let mut kinds: Vec<Vec<usize>> = Vec::new();
     let mut places: HashMap<(String, u32), usize> = HashMap::new();
     for (at, planned) in plan.planned.iter().enumerate() {
-        let Some(nodes_like) = shares_nodes_with(planner, &planned.manifest.job)? else { continue };
+        let Some(nodes_like) = shares_nodes_with(planner, &planned.manifest)? else { continue };
         let footprint = if packing == Packing::Same { planned.manifest.expect.nodes } else { 0 };
         let place = *places.entry((nodes_like, footprint)).or_insert_with(|| {
             kinds.push(Vec::new());
@@ -158,8 +158,12 @@ fn planned_pack(planner: &Planner<'_>, plan: &Plan, members: &[usize]) -> Result
 }
 
 /// What a permutation asks of its nodes, as a text: those of one text may share an allocation. `None` where it cannot share
-/// one: the database is elsewhere or on nodes of another kind, or the launcher counts places of the whole allocation.
-fn shares_nodes_with(planner: &Planner<'_>, job: &Job) -> Result<Option<String>> {
+/// one: the database is elsewhere or on nodes of another kind, the launcher counts places of the whole allocation, or a job gets
+/// no more of its nodes than the permutation asks for.
+fn shares_nodes_with(planner: &Planner<'_>, Manifest { job, expect, .. }: &Manifest) -> Result<Option<String>> {
+    if planner.row(&expect.queue).is_some_and(|row| row.shared_cores.is_some()) {
+        return Ok(None);
+    }
     let (node, db_node) = fit::nodes(&planner.site, job)?;
     let wanted = planner.wanted(job)?;
     let standard = job.deployment == Deployment::Standard;

@@ -46,7 +46,7 @@ pub struct Planner<'a> {
     /// Values that the site asks for, that nobody gave, and that scripts do without.
     left_out: Vec<String>,
     /// Placements with their texts, by the axes that they depend on.
-    placements: RefCell<HashMap<Job, Rc<Placed>>>,
+    placements: RefCell<HashMap<(Job, bool), Rc<Placed>>>,
     /// The site as it was named, and the values that were given, for the resolved study.
     pub site_name: String,
     pub given: BTreeMap<String, String>,
@@ -188,7 +188,7 @@ impl<'a> Planner<'a> {
     pub fn files(&self, plan: &Plan, manifest: &Manifest) -> Result<Files> {
         let packed = plan.packed.contains(&manifest.name);
         let job = &manifest.job;
-        let placed = self.placed(job)?;
+        let placed = self.placed(manifest)?;
         let (node, db_node) = fit::nodes(&self.site, job)?;
         let run_dir = fit::text(&self.out.join(&manifest.name), "--out")?;
         let wanted = self.wanted(job)?;
@@ -201,6 +201,7 @@ impl<'a> Planner<'a> {
             wanted: &wanted,
             placed: &placed,
             directives: &self.directives_with(queue),
+            share: queue.and_then(|row| row.shared_cores).map(|_| fit::cores_of_client_node(job)),
             environment: &self.environment,
             run_dir: &run_dir,
             client: &self.client,
@@ -211,7 +212,9 @@ impl<'a> Planner<'a> {
             keeps: packed && self.settings.pack_store == Some(PackStore::Keep),
         };
         let db_queue = self.db_queue(job)?;
-        let db_script = JobScript { directives: &self.directives_with(db_queue), ..script }.render_db(&self.library)?;
+        let db_share = db_queue.and_then(|row| row.shared_cores).map(|_| job.db_cpus * job.servers_per_node);
+        let db_script = JobScript { directives: &self.directives_with(db_queue), share: db_share, ..script };
+        let db_script = db_script.render_db(&self.library)?;
         let (script, manifest) = (script.render(&self.library)?, self.manifest_text(manifest)?);
         Ok(Files { script, packed, db_script, manifest })
     }
@@ -244,13 +247,16 @@ impl<'a> Planner<'a> {
 
     /// The text of `run.toml`. Plans hold manifests without their placement, which many share.
     pub fn manifest_text(&self, manifest: &Manifest) -> Result<String> {
-        let placed = self.placed(&manifest.job)?;
+        let placed = self.placed(manifest)?;
         let between = if placed.toml.is_empty() { "" } else { "\n" };
         Ok(format!("{}{between}{}", manifest.to_toml()?, placed.toml))
     }
 
     /// Who sits where in a permutation; those that are alike share one.
-    pub fn placed(&self, job: &Job) -> Result<Rc<Placed>> {
+    pub fn placed(&self, manifest: &Manifest) -> Result<Rc<Placed>> {
+        let Manifest { job, expect, .. } = manifest;
+        let mut rows = [&expect.queue, &expect.db_queue].into_iter().filter_map(|name| self.row(name));
+        let part_of_node = rows.any(|row| row.shared_cores.is_some());
         // what placement looks at: the other axes are set to one value
         let key = Job {
             client_nodes: 1,
@@ -267,10 +273,11 @@ impl<'a> Planner<'a> {
             db_address: Vec::new(),
             ..job.clone()
         };
+        let key = (key, part_of_node);
         if let Some(placed) = self.placements.borrow().get(&key) {
             return Ok(Rc::clone(placed));
         }
-        let placement = fit::placement(&self.site, job, self.settings.oversubscribe.unwrap_or(false))?;
+        let placement = fit::placement(&self.site, job, self.settings.oversubscribe.unwrap_or(false), part_of_node)?;
         let placed = Rc::new(Placed::new(placement, job)?);
         self.placements.borrow_mut().insert(key, Rc::clone(&placed));
         Ok(placed)
@@ -280,7 +287,6 @@ impl<'a> Planner<'a> {
         let job = fit::with_settings(point.job.clone(), &self.settings)?;
         let (node, db_node) = fit::nodes(&self.site, &job)?;
         fit::job(&self.site, &job)?;
-        self.placed(&job)?;
         fit::memory(&self.site, &job, &self.study)?;
         let sweep = self.study.sweep();
         fit::workload(&job, &sweep)?;
@@ -294,7 +300,7 @@ impl<'a> Planner<'a> {
         let queue = self.choose_queue(self.settings.queue.as_deref(), nodes, &kinds)?;
         let db_queue = self.db_queue(&job)?;
         for (row, cores) in [(queue, fit::cores_of_client_node(&job)), (db_queue, job.db_cpus * job.servers_per_node)] {
-            row.map_or(Ok(()), |row| check_shared(row, job.cpu_bind.kind(), cores))?;
+            row.map_or(Ok(()), |row| check_shared(row, &job.cpu_bind, cores))?;
         }
         let db_cost = match job.db_from {
             DbFrom::Job => self.cost(job.db_nodes.unwrap_or(0), db_queue),
@@ -318,6 +324,7 @@ impl<'a> Planner<'a> {
             sweep,
             placement: None,
         };
+        self.placed(&manifest)?;
         let cost = self.cost(nodes, queue).map(|cost| cost + db_cost.unwrap_or(0.0));
         Ok(Planned { cost, manifest })
     }

@@ -97,7 +97,7 @@ pub fn arrangements(planner: &Planner<'_>, plan: &Plan) -> Result<Vec<Arrangemen
     let mut found: Vec<Arrangement> = Vec::new();
     for planned in &plan.planned {
         let Manifest { name, job, .. } = &planned.manifest;
-        let placed = planner.placed(job)?;
+        let placed = planner.placed(&planned.manifest)?;
         let Some(placement) = &placed.placement else { continue };
         let drawing = draw(placement, job);
         let plain = drawing.plain();

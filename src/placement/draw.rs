@@ -6,7 +6,7 @@ use super::topology::{self, Group};
 use crate::record::binding::CpuBind;
 use crate::record::cpus::CpuSet;
 use crate::record::manifest::Job;
-use crate::record::placement::{NodeShape, Placement};
+use crate::record::placement::{InJob, NodeShape, Placement};
 use crate::record::vocabulary::{DbFrom, Deployment};
 
 /// Longest line: 100 columns with `#   ` before it.
@@ -43,7 +43,14 @@ enum Sitter {
 /// Draws a client node and, where servers have nodes of their own, one of these. A node whose cores are not known is left out.
 pub fn draw(placement: &Placement, job: &Job) -> Drawing {
     let mut drawing = Drawing::default();
-    let Placement { servers, ranks, client_node, db_node } = placement;
+    if let Some(part) = &placement.in_job {
+        drawing = draw(&as_whole_nodes(part, placement.db_node.is_some()), job);
+        drawing
+            .lines
+            .push(vec![words("numbers count the cores that the job gets of a node, whichever these are".into())]);
+        return drawing;
+    }
+    let Placement { servers, ranks, client_node, db_node, .. } = placement;
     let free_ranks = ranks.is_empty().then(|| {
         let (ranks, cores) = (job.ranks_per_node() as usize, job.client_cpus as usize);
         format!("{} x {}", count(ranks, "rank"), count(cores, "core"))
@@ -69,6 +76,21 @@ pub fn draw(placement: &Placement, job: &Job) -> Drawing {
         drawing.lines.push(vec![words(format!("the servers of a node listen in turn on {interfaces}"))]);
     }
     drawing
+}
+
+/// The parts of nodes that a job gets, as if they were nodes; `apart`: the servers have other ones.
+fn as_whole_nodes(InJob { servers, ranks }: &InJob, apart: bool) -> Placement {
+    let of = |sets: &[CpuSet], more: &[CpuSet]| {
+        let cores = sets.iter().chain(more).fold(CpuSet::default(), |all, set| all.union(set));
+        NodeShape { cores, ..NodeShape::default() }
+    };
+    Placement {
+        client_node: of(ranks, if apart { &[] } else { servers }),
+        db_node: apart.then(|| of(servers, &[])),
+        servers: servers.clone(),
+        ranks: ranks.clone(),
+        in_job: None,
+    }
 }
 
 /// What is said of processes without cores of their own; empty where all have some.

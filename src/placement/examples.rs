@@ -89,5 +89,5 @@ pub fn standard(bind: &str, clients_per_node: u32, db_cpus: u32) -> Job {
 }
 
 pub fn demand<'a>(job: &'a Job, node: &'a Node) -> Demand<'a> {
-    Demand { job, client_node: node, db_node: node, oversubscribe: false }
+    Demand { job, client_node: node, db_node: node, oversubscribe: false, part_of_node: false }
 }

@@ -26,7 +26,7 @@ use crate::record::binding::CpuBind;
 use crate::record::cpus::CpuSet;
 use crate::record::interfaces;
 use crate::record::manifest::Job;
-use crate::record::placement::{NodeShape, Placement};
+use crate::record::placement::{InJob, NodeShape, Placement};
 use crate::record::vocabulary::{DbFrom, Deployment, Transport};
 use crate::site::Node;
 use topology::Free;
@@ -41,6 +41,8 @@ pub struct Demand<'a> {
     pub db_node: &'a Node,
     /// Processes may share cores where there are too few.
     pub oversubscribe: bool,
+    /// Jobs get a part of a node, and learn which when they run.
+    pub part_of_node: bool,
 }
 
 impl Demand<'_> {
@@ -92,6 +94,9 @@ pub fn place(demand: &Demand<'_>) -> Result<Option<Placement>> {
     let mut placement = Placement { client_node, db_node, ..Placement::default() };
     match bind {
         CpuBind::None | CpuBind::Scheduler => {}
+        CpuBind::Mask | CpuBind::MaskDb | CpuBind::MaskApp if demand.part_of_node => {
+            placement.in_job = Some(in_a_row(demand));
+        }
         CpuBind::Mask | CpuBind::MaskDb | CpuBind::MaskApp => ours(demand, &mut placement)?,
         CpuBind::Masks { db, ranks } => given::place(demand, &mut placement, db.as_ref(), ranks)?,
         CpuBind::Map { db, ranks } => {
@@ -100,7 +105,7 @@ pub fn place(demand: &Demand<'_>) -> Result<Option<Placement>> {
         }
     }
     let known = placement.client_node.is_known() || placement.db_node.as_ref().is_some_and(NodeShape::is_known);
-    let pinned = !placement.servers.is_empty() || !placement.ranks.is_empty();
+    let pinned = !placement.servers.is_empty() || !placement.ranks.is_empty() || placement.in_job.is_some();
     Ok((known || pinned).then_some(placement))
 }
 
@@ -128,4 +133,18 @@ fn ours(demand: &Demand<'_>, placement: &mut Placement) -> Result<()> {
         placement.ranks = ranks;
     }
     Ok(())
+}
+
+/// The servers of a node and then its ranks, one after another: nothing is known of the cores that a job gets but their number.
+fn in_a_row(demand: &Demand<'_>) -> InJob {
+    let row = |first: u32, processes: u32, cores: u32| -> Vec<CpuSet> {
+        (0..processes).map(|i| (first + i * cores..first + (i + 1) * cores).collect()).collect()
+    };
+    let (job, servers) = (demand.job, demand.servers_per_node());
+    let of_servers = if demand.shares_node() { servers * job.db_cpus } else { 0 };
+    let (pin_servers, pin_ranks) = job.cpu_bind.pins();
+    InJob {
+        servers: row(0, if pin_servers { servers } else { 0 }, job.db_cpus),
+        ranks: row(of_servers, if pin_ranks { job.ranks_per_node() } else { 0 }, job.client_cpus),
+    }
 }

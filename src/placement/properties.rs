@@ -115,7 +115,7 @@ proptest! {
 
     #[test]
     fn masks_are_disjoint_usable_exact_and_stable(node in nodes(), job in jobs(), oversubscribe in any::<bool>()) {
-        let demand = Demand { job: &job, client_node: &node, db_node: &node, oversubscribe };
+        let demand = Demand { job: &job, client_node: &node, db_node: &node, oversubscribe, part_of_node: false };
         let placed = place(&demand);
         let fits = cores_needed(&demand) <= node.usable().unwrap().len();
         if !oversubscribe {
@@ -134,7 +134,7 @@ proptest! {
     #[test]
     fn a_rank_straddles_l3_groups_only_where_no_group_holds_it(node in nodes(), job in jobs()) {
         let job = Job { cpu_bind: CpuBind::Mask, ..job };
-        let demand = Demand { job: &job, client_node: &node, db_node: &node, oversubscribe: false };
+        let demand = Demand { job: &job, client_node: &node, db_node: &node, oversubscribe: false, part_of_node: false };
         let Ok(Some(placement)) = place(&demand) else { return Ok(()) };
         let groups: Vec<CpuSet> = super::topology::domains(&placement.client_node).into_iter().flatten().map(|group| group.into_iter().collect()).collect();
         let mut taken = CpuSet::default();
@@ -152,11 +152,11 @@ proptest! {
     #[test]
     fn what_we_work_out_passes_as_masks_of_the_user(node in nodes(), job in jobs()) {
         let job = Job { cpu_bind: CpuBind::Mask, ..job };
-        let Ok(Some(placement)) = place(&Demand { job: &job, client_node: &node, db_node: &node, oversubscribe: false }) else { return Ok(()) };
+        let Ok(Some(placement)) = place(&Demand { job: &job, client_node: &node, db_node: &node, oversubscribe: false, part_of_node: false }) else { return Ok(()) };
         let db = placement.servers.iter().fold(CpuSet::default(), |sum, set| sum.union(set));
         let db = (!db.is_empty()).then_some(db);
         let given = Job { cpu_bind: CpuBind::Masks { db, ranks: placement.ranks.clone() }, ..job };
-        let again = place(&Demand { job: &given, client_node: &node, db_node: &node, oversubscribe: false }).unwrap().unwrap();
+        let again = place(&Demand { job: &given, client_node: &node, db_node: &node, oversubscribe: false, part_of_node: false }).unwrap().unwrap();
         prop_assert_eq!(again.ranks, placement.ranks);
         prop_assert_eq!(again.servers.len(), placement.servers.len());
     }

@@ -16,6 +16,9 @@ pub struct Placement {
     /// CPUs of the ranks of a node, by local rank; empty: they are free.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ranks: Vec<CpuSet>,
+    /// In place of the above where jobs get a part of a node, and which part is known when they run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_job: Option<InJob>,
     /// The client's nodes.
     pub client_node: NodeShape,
     /// The servers' nodes where they are not the client's.
@@ -23,7 +26,23 @@ pub struct Placement {
     pub db_node: Option<NodeShape>,
 }
 
+/// Cores of the processes of a node, as numbers among the cores that the job got of it: 0 is the first of them. Each process takes
+/// the first hardware thread that the job has of each.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InJob {
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub servers: Vec<CpuSet>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ranks: Vec<CpuSet>,
+}
+
 impl Placement {
+    /// Some CPUs of the servers' own.
+    pub fn pins_servers(&self) -> bool {
+        !self.servers.is_empty() || self.in_job.as_ref().is_some_and(|part| !part.servers.is_empty())
+    }
+
     /// The nodes that the servers run on.
     pub fn server_node(&self) -> &NodeShape {
         self.db_node.as_ref().unwrap_or(&self.client_node)

@@ -42,6 +42,8 @@ pub struct JobScript<'a> {
     pub placed: &'a Placed,
     /// The queue's, the site's and the user's directives, without the scheduler's prefix.
     pub directives: &'a [&'a str],
+    /// Cores that a job asks of each node, where it gets no whole ones.
+    pub share: Option<u32>,
     /// Lines of bash that prepare the job.
     pub environment: &'a [String],
     /// Absolute path of the run directory.
@@ -112,7 +114,11 @@ impl JobScript<'_> {
         let parts = library.fixed_parts(&scheduler, SCHEDULER_PARTS, &mut context)?;
         context.insert_value("scheduler", parts);
         let tasks_per_node = library.part(&launcher, "tasks_per_node", &mut context)?;
-        context.insert("tasks_per_node", tasks_per_node.trim());
+        // a task of a job is a CPU where nodes are shared: -c would bind the steps as well
+        let share =
+            self.share.map(|cores| self.cpus_for(cores, if half == Half::Db { self.db_node } else { self.node }));
+        let tasks_per_node = share.map_or_else(|| tasks_per_node.trim().to_owned(), |cpus| cpus.to_string());
+        context.insert("tasks_per_node", &tasks_per_node);
         context.insert("packed", &self.packed);
         context.insert("keeps", &self.keeps);
         let header = if self.packed { String::new() } else { library.part(&scheduler, "directives", &mut context)? };

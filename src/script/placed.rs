@@ -32,12 +32,18 @@ impl Placed {
             None => String::new(),
         };
         let lines = placement.as_ref().map(|placement| placement::draw(placement, job).plain()).unwrap_or_default();
-        let of = |cpus: fn(&Placement) -> &Vec<_>| placement.as_ref().map_or(&[][..], |placement| cpus(placement));
+        let (servers, ranks) = match &placement {
+            Some(Placement { in_job: Some(part), .. }) => {
+                (Spelled::in_job(&part.servers), Spelled::in_job(&part.ranks))
+            }
+            Some(Placement { servers, ranks, .. }) => (Spelled::new(servers), Spelled::new(ranks)),
+            None => Default::default(),
+        };
         Ok(Placed {
             toml,
             drawing: lines.iter().map(|line| format!("#   {}\n", super::shell::comment(line))).collect(),
-            servers: Spelled::new(of(|placement| &placement.servers)),
-            ranks: Spelled::new(of(|placement| &placement.ranks)),
+            servers,
+            ranks,
             placement,
         })
     }

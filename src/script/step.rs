@@ -38,8 +38,10 @@ pub struct Spelled {
     masks: String,
     /// PALS' `list`: `0-7:8`.
     lists: String,
-    /// For `--cpus` of our own program: `0-7;8`.
+    /// For `--cpus` of our own program: `0-7;8`, or `job:0-7;8`.
     self_cpus: String,
+    /// They are numbers among the CPUs that the job gets, which no launcher understands: our program binds itself.
+    in_job: bool,
 }
 
 impl Spelled {
@@ -50,7 +52,14 @@ impl Spelled {
             masks: join(CpuSet::to_mask, ","),
             lists: join(CpuSet::to_list, ":"),
             self_cpus: join(CpuSet::to_list, ";"),
+            in_job: false,
         }
+    }
+
+    /// Of cores that are counted within the job.
+    pub fn in_job(cores: &[CpuSet]) -> Spelled {
+        let absolute = Spelled::new(cores);
+        Spelled { self_cpus: format!("job:{}", absolute.self_cpus), in_job: !cores.is_empty(), ..absolute }
     }
 }
 
@@ -120,7 +129,7 @@ impl<'a> Step<'a> {
 
 impl JobScript<'_> {
     /// `cores` of a node of that kind as the launcher counts them.
-    fn cpus_for(&self, cores: u32, node: &Node) -> u32 {
+    pub(super) fn cpus_for(&self, cores: u32, node: &Node) -> u32 {
         if self.site.launch.counts_threads { cores * node.threads_per_core } else { cores }
     }
 }

@@ -134,7 +134,15 @@ fn scheduler_and_launch(site: &Site, problems: &mut Problems) {
 
 fn queues(site: &Site, problems: &mut Problems) {
     let kinds: Vec<&str> = site.nodes.iter().map(|node| node.name.as_str()).collect();
+    let whole = site.directives.always.iter().any(|line| line == "--exclusive");
     for queue in &site.queues {
+        problems.ensure(!whole || queue.shared_cores.is_none(), || {
+            format!(
+                "queue.{}.shared_cores: directives.always has --exclusive, which asks for whole nodes: move that line to submit_as of \
+                 the rows that give them",
+                queue.name
+            )
+        });
         let Queue { name, min_nodes, max_nodes, min_walltime, max_walltime, charge_factor, .. } = queue;
         problems.ensure(*min_nodes >= 1, || format!("queue.{name}.min_nodes = 0: a job has at least one"));
         if let Some(max) = max_nodes {

@@ -5,7 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Site, Walltime};
-use crate::record::vocabulary::{BindKind, vocabulary};
+use crate::record::binding::CpuBind;
+use crate::record::vocabulary::vocabulary;
 
 /// One row of what the scheduler admits: a queue of one name may have several rows.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -114,17 +115,16 @@ pub struct Wish<'a> {
 
 /// Refuses what cannot be done on a part of a node: CPUs by their numbers, and more cores than a job may have.
 ///
-/// Slurm honours masks only where the step has all CPUs of the node (srun(1), --cpu-bind); which CPUs a job gets of a shared node
-/// nobody knows before it runs.
+/// Which CPUs a job gets of a shared node nobody knows before it runs: masks that are worked out count among these.
 ///
 /// # Errors
 /// The row, what was asked for, and what is possible.
-pub fn check_shared(row: &Queue, bind: BindKind, cores: u32) -> Result<()> {
+pub fn check_shared(row: &Queue, bind: &CpuBind, cores: u32) -> Result<()> {
     let Some(most) = row.shared_cores else { return Ok(()) };
     ensure!(
-        bind != BindKind::Mask,
-        "queue {} shares its nodes with other jobs, where explicit CPUs are not honoured: use --cpu-bind scheduler, or a queue with \
-         whole nodes (--queue)",
+        !matches!(bind, CpuBind::Masks { .. } | CpuBind::Map { .. }),
+        "queue {} shares its nodes with other jobs, and --cpu-bind {bind} names CPUs of a whole node: use --cpu-bind mask, which \
+         takes what the job gets, or scheduler, or a queue with whole nodes (--queue)",
         row.name
     );
     ensure!(
@@ -241,14 +241,16 @@ mod tests {
     }
 
     #[test]
-    fn a_part_of_a_node_takes_no_masks_and_has_few_cores() {
+    fn a_part_of_a_node_takes_no_masks_of_a_whole_one_and_has_few_cores() {
         let mut row = load("frontier", None).unwrap().queues[0].clone();
-        assert!(check_shared(&row, BindKind::Mask, 56).is_ok());
+        let own: CpuBind = "map:0,1".parse().unwrap();
+        assert!(check_shared(&row, &own, 56).is_ok());
         row.shared_cores = Some(16);
-        assert!(check_shared(&row, BindKind::Scheduler, 16).is_ok());
-        let masks = check_shared(&row, BindKind::Mask, 8).unwrap_err().to_string();
-        assert!(masks.contains("use --cpu-bind scheduler"), "{masks}");
-        let many = check_shared(&row, BindKind::None, 17).unwrap_err().to_string();
+        assert!(check_shared(&row, &CpuBind::Scheduler, 16).is_ok());
+        assert!(check_shared(&row, &CpuBind::Mask, 16).is_ok());
+        let masks = check_shared(&row, &own, 2).unwrap_err().to_string();
+        assert!(masks.contains("--cpu-bind map:0,1 names CPUs of a whole node: use --cpu-bind mask"), "{masks}");
+        let many = check_shared(&row, &CpuBind::None, 17).unwrap_err().to_string();
         assert!(many.contains("at most 16 cores of a node, and 17 are asked for"), "{many}");
     }
 

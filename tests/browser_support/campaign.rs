@@ -90,6 +90,7 @@ fn placement(manifest: &Manifest) -> Placement {
         ranks: (0..manifest.job.clients_per_node).map(|rank| cpus(&format!("{}", 9 + rank))).collect(),
         db_node: standard.then(|| node.clone()),
         client_node: node,
+        in_job: None,
     }
 }
 

@@ -9,6 +9,9 @@ HSN=lsbr-hsn                       # bridge of the "high speed" network
 HSN1=lsbr-hsn1                     # and of a second one, for nodes with two interfaces
 export LAB ROOT RUN MGT HSN HSN1
 
+# has_cpusets: cpusets of cgroup v1 can be made here
+has_cpusets() { unshare --mount bash -c 'mount -t cgroup -o cpuset none /mnt && [ -w /mnt/cpuset.cpus ]' 2>/dev/null; }
+
 # is PID COMM: the process exists, is no zombie, and is that program still (pids are used again)
 is() {
   local stat

@@ -9,6 +9,11 @@ i=$1 n=cn$1
 hostname "$n"
 mount --make-rprivate /
 mount -t sysfs sysfs /sys # the one of this network namespace
+if [ "$CGROUPS" = 1 ]; then # a cpuset for the node, which is the root of all that slurmd sees
+  mount -t tmpfs none /sys/fs/cgroup
+  mkdir /sys/fs/cgroup/cpuset
+  mount -t cgroup -o cpuset none /sys/fs/cgroup/cpuset
+fi
 mount --bind "$RUN/hosts" /etc/hosts
 mount -t tmpfs -o mode=1777 none /dev/shm
 # a private /tmp, with the shared folder put back where it lies below it

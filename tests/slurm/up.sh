@@ -2,6 +2,7 @@
 # up.sh -- bring up a virtual Slurm cluster on this machine; README.md beside it tells what it offers.
 #   NODES=8 SOCKETS=2 CORES=32 THREADS=1 tests/slurm/up.sh     nodes that claim 2 x 32 CPUs each
 #   TRUE_CPUS=1 tests/slurm/up.sh                              nodes with this machine's CPUs, really bound
+#   TRUE_CPUS=1 CGROUPS=1 tests/slurm/up.sh                    and jobs that share a node are confined to the CPUs that they got
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
 die() { echo "up.sh: $*" >&2; exit 1; }
@@ -13,6 +14,7 @@ MEMORY_MB=${MEMORY_MB:-256000}         # claimed, not checked
 SELECT=${SELECT:-CR_Core}               # CR_Core_Memory: jobs and steps are given memory too
 SLURMD_TIMEOUT_S=${SLURMD_TIMEOUT_S:-20} # after which a silent node is down
 read -ra FEATURES <<<"${FEATURES:-}"   # of the nodes in turn, for --constraint; cpu where there is none
+CGROUPS=${CGROUPS:-0}                  # 1: task/cgroup keeps each job on the CPUs that it got
 SHARED=${SHARED:-$ROOT}                # visible in the nodes although /tmp is private
 begun=$(date +%s%N)
 
@@ -22,6 +24,7 @@ for program in munged slurmctld slurmd sinfo srun ip unshare gcc; do
 done
 unshare --net --uts --mount --pid --fork true 2>/dev/null ||
   die "the kernel grants no namespaces here; a container needs --privileged"
+[ "$CGROUPS" = 0 ] || has_cpusets || die "CGROUPS=1 needs the cpuset controller of cgroup v1, which this kernel has given to v2"
 ((NODES >= 1 && NODES <= 200)) || die "NODES=$NODES is not within 1 to 200"
 [[ $RUN != *[[:space:]]* ]] || die "RUN=$RUN has a blank, which slurm.conf does not admit"
 socket=$RUN/munge/sock
@@ -56,7 +59,7 @@ mkdir -p "$RUN"/{state,log,munge,pid,node}
 chmod 755 "$RUN"
 chmod 700 "$RUN/state" "$RUN/munge"
 [ -e /etc/hosts ] || die "there is no /etc/hosts to cover in the nodes"
-printf '%s=%q\n' SHARED "$SHARED" SOCKETS "$SOCKETS" CORES "$CORES" THREADS "$THREADS" >"$RUN/node.env"
+printf '%s=%q\n' SHARED "$SHARED" SOCKETS "$SOCKETS" CORES "$CORES" THREADS "$THREADS" CGROUPS "$CGROUPS" >"$RUN/node.env"
 [ "$TRUE_CPUS" = 1 ] || gcc -O1 -shared -fPIC -o "$RUN/fakecpu.so" "$LAB/fakecpu.c"
 
 # --- configuration -----------------------------------------------------------------------------------------------
@@ -76,9 +79,9 @@ SlurmdPidFile=$RUN/node/%n/slurmd.pid
 SlurmctldLogFile=$RUN/log/slurmctld.log
 SlurmdLogFile=$RUN/log/slurmd-%n.log
 MailProg=/bin/true
-# no cgroups, which containers often have no say in: the nodes' pid namespaces clean up
+# without CGROUPS no cgroups, which containers often have no say in: the nodes' pid namespaces clean up
 ProctrackType=proctrack/linuxproc
-TaskPlugin=task/affinity
+TaskPlugin=task/affinity$([ "$CGROUPS" = 0 ] || echo ,task/cgroup)
 JobAcctGatherType=jobacct_gather/linux
 MpiDefault=pmix
 MpiParams=ports=20000-29999
@@ -111,7 +114,7 @@ PartitionName=shared Nodes=ALL Default=NO MaxTime=24:00:00 DefaultTime=00:30:00 
 EOF
 } >"$RUN/slurm.conf"
 # slurmd looks for the version of cgroups even where nothing uses them, and refuses to start in a node's fresh /sys
-echo "CgroupPlugin=cgroup/v1" >"$RUN/cgroup.conf"
+printf '%s\n' CgroupPlugin=cgroup/v1 "ConstrainCores=$([ "$CGROUPS" = 0 ] && echo no || echo yes)" >"$RUN/cgroup.conf"
 # with Slurm 22.05's default fence, one run in six over TCP died in MPI_Init; the ring is sound
 echo "PMIxCollFence=ring" >"$RUN/mpi.conf"
 : >"$RUN/plugstack.conf"

@@ -77,6 +77,15 @@ pub fn facts(root: &Root, interfaces: &Interfaces) -> HostFacts {
     }
 }
 
+/// The cores that `cpus` belong to, each named by the first of them. A kernel that does not tell siblings has one CPU a core.
+pub fn cores(root: &Root, cpus: &CpuSet) -> Vec<u32> {
+    let is_first = |cpu: &u32| {
+        let siblings = root.value::<CpuSet>(&format!("sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list"));
+        siblings.and_then(|siblings| siblings.intersection(cpus).iter().next()).is_none_or(|first| first == *cpu)
+    };
+    cpus.iter().filter(is_first).collect()
+}
+
 /// CPUs on which process `pid` may run, as a list such as `0-7,64-71`: what sched_getaffinity says.
 ///
 /// /proc lists CPUs as well that are not there, as many virtual machines and some nodes have them; it serves where a node
@@ -166,6 +175,15 @@ mod tests {
         assert_eq!(facts.transparent_hugepages.as_deref(), Some("madvise"));
         assert_eq!(facts.numa_cpus, ["0-15", "16-31", "32-47"]);
         assert_eq!((facts.clock_source, facts.overcommit_memory), (None, None));
+    }
+
+    #[test]
+    fn threads_of_a_core_are_one() {
+        let siblings = |cpu: u32| format!("sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list");
+        let (one, two) = (siblings(9), siblings(73));
+        let (_folder, root) = root(&[(&one, "9,73\n"), (&two, "9,73\n")]);
+        let of = |cpus: &str| cores(&root, &cpus.parse().unwrap());
+        assert_eq!((of("8-9,73"), of("73")), (vec![8, 9], vec![73]));
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub struct RunArgs {
     pub ranks: u32,
 
     /// CPUs that each rank binds itself to before anything else, one list for each rank of a node: 8;9;10-11. For launchers that
-    /// cannot bind
+    /// cannot bind. job:0;1;2-3 counts the cores that the job got of the node
     #[arg(long, value_name = "LIST;..")]
     pub cpus: Option<CpuLists>,
 

@@ -51,8 +51,8 @@ pub struct Args {
     /// Node-local folder; a private subfolder is made and removed
     #[arg(long, value_name = "DIR", default_value = "/tmp")]
     scratch: PathBuf,
-    /// CPUs that the server is bound to, such as 0-7,64-71, one list for each server of the node: 0-7;8-15. Without it, a server
-    /// runs where this process may
+    /// CPUs that the server is bound to, such as 0-7,64-71, one list for each server of the node: 0-7;8-15; job:0-7;8-15
+    /// counts the cores that the job got of the node. Without it, a server runs where this process may
     #[arg(long, value_name = "LIST;..")]
     cpus: Option<CpuLists>,
     /// Number of this node's first server; without it, a server's number is the launcher's task number
@@ -104,7 +104,7 @@ fn serve(args: &Args, task: Task, host: &str) -> Result<()> {
             ..args.settings.clone()
         },
     };
-    let cpus = args.cpus.as_ref().map(|lists| kernel_set(lists.own()?)).transpose()?;
+    let cpus = args.cpus.as_ref().map(|lists| kernel_set(&lists.own()?)).transpose()?;
     let label = format!("server {} on {host}", task.index);
     let start =
         Start { config: &config.text(), cpus, malloc_conf: args.settings.malloc_conf.variable(), label: Some(label) };

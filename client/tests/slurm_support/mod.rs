@@ -171,6 +171,13 @@ pub fn wait_for(what: &str, mut ready: impl FnMut() -> bool) {
     }
 }
 
+/// Whether nodes can confine jobs to the CPUs that they got.
+pub fn has_cpusets() -> bool {
+    let line = ". tests/slurm/common.sh && has_cpusets";
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    Command::new("bash").args(["-c", line]).current_dir(root).status().is_ok_and(|status| status.success())
+}
+
 /// What the first attempt of a script left.
 pub fn attempt(script: &Path, servers: u32) -> Attempt {
     Attempt::read(1, &script.with_extension("").join("attempt-1"), servers)

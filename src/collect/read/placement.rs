@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::record::cpus::CpuSet;
 use crate::record::interfaces;
 use crate::record::manifest::Manifest;
-use crate::record::placement::NodeShape;
+use crate::record::placement::{NodeShape, Placement};
 use crate::record::samples::{Meta, RankInfo};
 use crate::record::server::Server;
 use crate::record::vocabulary::{BindKind, DbFrom, Deployment, Transport};
@@ -81,8 +81,14 @@ pub fn contradictions(manifest: &Manifest, ranks: &[Seat], servers: &[Server]) -
             let placement = manifest.placement.clone().unwrap_or_default();
             found.extend(not_as_pinned("ranks", "rank", ranks, &placement.ranks));
             found.extend(not_as_pinned("servers", "server", &seats, &placement.servers));
+            if let Some(part) = &placement.in_job {
+                // which cores these were differs from node to node
+                let of =
+                    |pinned: &[CpuSet], seats: &[Seat]| if pinned.is_empty() { Vec::new() } else { seats.to_vec() };
+                found.extend(not_as_counted(manifest, &of(&part.ranks, ranks), &of(&part.servers, &seats)));
+            }
         }
-        BindKind::Scheduler => found.extend(not_as_scheduled(manifest, ranks, &seats)),
+        BindKind::Scheduler => found.extend(not_as_counted(manifest, ranks, &seats)),
     }
     found
 }
@@ -170,7 +176,7 @@ fn listened_elsewhere(manifest: &Manifest, servers: &[Server]) -> Option<String>
 /// Servers whose CPUs were to be proved and that left no record.
 fn silent_servers(manifest: &Manifest, servers: &[Server]) -> Option<String> {
     let (job, expect) = (&manifest.job, &manifest.expect);
-    let pinned = manifest.placement.as_ref().is_some_and(|placement| !placement.servers.is_empty());
+    let pinned = manifest.placement.as_ref().is_some_and(Placement::pins_servers);
     let to_prove = pinned || job.cpu_bind.kind() == BindKind::Scheduler;
     let ours = job.deployment == Deployment::Colocated || matches!(job.db_from, DbFrom::Allocation | DbFrom::Hosts);
     let ours = ours && job.store.has_servers();
@@ -200,8 +206,8 @@ fn shown(cpus: &CpuSet) -> String {
     if cpus.is_empty() { "that cannot be read".to_owned() } else { cpus.to_string() }
 }
 
-/// Where the scheduler places we do not know which cores a process gets, but how many, and that nobody shares one.
-fn not_as_scheduled(manifest: &Manifest, ranks: &[Seat], servers: &[Seat]) -> Vec<String> {
+/// Where the scheduler chooses we do not know which cores a process gets, but how many, and that nobody shares one.
+fn not_as_counted(manifest: &Manifest, ranks: &[Seat], servers: &[Seat]) -> Vec<String> {
     let job = &manifest.job;
     let placement = manifest.placement.clone().unwrap_or_default();
     let (client_node, server_node) = (&placement.client_node, placement.server_node());
@@ -251,7 +257,7 @@ mod tests {
     use super::*;
     use crate::record::SCHEMA;
     use crate::record::manifest::example;
-    use crate::record::placement::Placement;
+    use crate::record::placement::InJob;
 
     /// 2 nodes x 2 ranks of 1 core, a server of 2 cores on each; SMT2, core 0 reserved.
     fn colocated(bind: &str) -> Manifest {
@@ -322,6 +328,27 @@ mod tests {
                 manifest.job.cpu_bind
             );
         }
+    }
+
+    #[test]
+    fn on_a_part_of_a_node_cores_are_counted() {
+        let mut manifest = pinned();
+        let placement = manifest.placement.as_mut().unwrap();
+        let (servers_cpus, ranks_cpus) = (std::mem::take(&mut placement.servers), std::mem::take(&mut placement.ranks));
+        placement.in_job = Some(InJob { servers: servers_cpus, ranks: ranks_cpus });
+        // other cores than on cn1, as other jobs left them
+        let mut seats = ranks();
+        (seats[2], seats[3]) = (rank(2, "cn2", "5"), rank(3, "cn2", "6"));
+        assert_eq!(contradictions(&manifest, &seats, &servers()), Vec::<String>::new());
+        seats[3] = rank(3, "cn2", "2");
+        let found = contradictions(&manifest, &seats, &[server(0, "cn1", "1"), server(1, "cn2", "1-2")]);
+        let few = "1 of 2 servers had not the 2 cores that they were to have, such as server 0 on cn1: CPUs 1 instead of 2 cores \
+                   outside of the reserved 0";
+        assert_eq!(found, [few, "on cn2 rank 3 and server 1 shared core 2"]);
+        assert_eq!(
+            contradictions(&manifest, &ranks(), &servers()[..1]),
+            ["cn2 had ranks and no server, and the store is colocated", "the CPUs of server 1 are not recorded"]
+        );
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Rules of Slurm, each seen on a real cluster of 22.05 or stated in its manual.
 
 use super::Slurm;
+use super::versions::{has_external_launcher, srun_inherits_cpus};
 use crate::scheduler::Version;
 use crate::scheduler::directive::{self, MINUTES, Opt, WALLTIME};
 use crate::scheduler::finding::{Finding, Rule};
@@ -33,6 +34,12 @@ const WHOLE: Rule = Rule {
     why: "A step without --exact, -c or --overlap takes its nodes whole: the next step on the same nodes waits for its end.",
     remedy: "Give both steps --overlap, or both --exact and -c, or nodes of their own with --nodelist.",
 };
+const DAEMONS: Rule = Rule {
+    name: "slurm-mpirun-takes-all",
+    why: "Up to Slurm 23.02 mpirun and mpiexec start their daemons in a step that takes its nodes whole: the next launch on the same \
+          nodes waits for its end.",
+    remedy: "Export SLURM_OVERLAP=1 and SLURM_MEM_PER_NODE=0 before, or start both by srun --overlap --mem=0.",
+};
 const ARGUMENTS: Rule = Rule {
     name: "slurm-arguments",
     why: "sbatch takes one script: of `sbatch *.sh` it submits the first, and the others are its arguments.",
@@ -49,11 +56,6 @@ pub const REFUSED: Rule = Rule {
     why: "sbatch --test-only says that this Slurm would refuse the job, and all others of the same resources.",
     remedy: "",
 };
-
-/// Whether srun takes the job's --cpus-per-task: not from 22.05 to 23.02 (RELEASE_NOTES of 22.05 and 23.11).
-fn srun_inherits_cpus(version: Version) -> bool {
-    !(Version(22, 5)..Version(23, 11)).contains(&version)
-}
 
 /// `version`: of the Slurm that will take the script, where it is known; what depends on it is found for every one otherwise.
 pub fn check(script: &Script<'_>, several: bool, version: Option<Version>) -> Vec<Finding> {
@@ -88,6 +90,9 @@ pub fn check(script: &Script<'_>, several: bool, version: Option<Version>) -> Ve
     }
     let steps: Vec<&Command> = script.commands.iter().filter(|command| is_step(command)).collect();
     check_steps(&steps, cpus, script.text, &mut findings);
+    if !version.is_some_and(has_external_launcher) && !script.text.contains("SLURM_OVERLAP") {
+        findings.extend(greedy_daemons(script));
+    }
     let inherits = version.map(srun_inherits_cpus);
     findings.retain(|finding| match inherits {
         Some(true) => finding.rule.name != LOST.name,
@@ -128,6 +133,19 @@ fn check_steps(steps: &[&Command], cpus: Option<usize>, text: &str, findings: &m
             "a step in the background that takes its nodes whole, and another one behind it",
         )
     }));
+}
+
+/// An MPI's own launcher in the background with all nodes of the job, and another one behind it.
+fn greedy_daemons(script: &Script<'_>) -> Option<Finding> {
+    const LAUNCHERS: [&str; 4] = ["mpirun", "mpiexec", "mpiexec.hydra", "orterun"];
+    const HOSTS: [&str; 8] = ["-f", "-H", "-host", "--host", "-hosts", "-hostfile", "--hostfile", "-machinefile"];
+    let launches =
+        |command: &&Command| command.calls().any(|call| call.first().is_some_and(|it| LAUNCHERS.contains(it)));
+    let mut launches = script.commands.iter().filter(launches);
+    let greedy = launches.find(|launch| launch.in_background() && !has(launch, &HOSTS))?;
+    launches.next()?;
+    let what = "a launch in the background whose daemons take their nodes whole, and another one behind it";
+    Some(Finding::new(greedy.line, &DAEMONS, what))
 }
 
 fn is_step(command: &Command) -> bool {
@@ -210,6 +228,10 @@ mod tests {
             "srun --exact -c 8 --cpu-bind=cores a &\nsrun --exact -c 1 b",
             "srun --nodelist=a a &\nsrun --nodelist=b b",
             "srun a",
+            "mpirun a &\nwait",
+            "mpirun a\nmpirun b",
+            "mpiexec -f store a &\nmpiexec -f clients b",
+            "export SLURM_OVERLAP=1\nmpirun a &\nmpirun b",
         ] {
             assert_eq!(with(line), [], "{line}");
         }
@@ -229,6 +251,7 @@ mod tests {
             ("srun -c 8 --cpu-bind=mask_cpu:0xff a", "slurm-mask-not-honoured"),
             ("srun --exact --cpu-bind=map_cpu:1 a", "slurm-mask-not-honoured"),
             ("srun a &\nsrun b", "slurm-step-takes-all"),
+            ("mpirun -n 2 a &\nmpirun -n 4 b", "slurm-mpirun-takes-all"),
         ] {
             assert_eq!(with(line), [(rule, 3)], "{line}");
         }
@@ -268,6 +291,8 @@ mod tests {
         ] {
             assert_eq!(names(said, plain).contains(&"slurm-cpus-lost"), lost, "{said}");
             assert_eq!(names(said, masked).contains(&"slurm-cpus-leak"), leak, "{said}");
+            let daemons = names(said, "mpirun a &\nmpirun b").contains(&"slurm-mpirun-takes-all");
+            assert_eq!(daemons, !["slurm 23.11.1", "slurm 25.11.4"].contains(&said), "{said}");
         }
     }
 }

@@ -3,6 +3,7 @@
 mod lint;
 mod queue;
 mod survey;
+mod versions;
 
 use std::collections::HashMap;
 use std::path::Path;

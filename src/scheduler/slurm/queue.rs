@@ -7,6 +7,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
+use super::versions::SEPARATOR;
 use crate::record::jobs::Half;
 use crate::record::walltime::Walltime;
 use crate::scheduler::ask::{output, words};
@@ -39,12 +40,13 @@ fn is_option(name: &OsStr) -> bool {
 
 pub fn queue() -> Result<Vec<Queued>> {
     // --array: a line for each task, where else 53_[1,3,..,9] stands for many
-    let text = ask("squeue", &words(&["--noheader", "--me", "--array", "--sort=i", "--format=%i|%T|%r|%k|%o"]))?;
+    let format = ["%i", "%T", "%r", "%k", "%o"].join(&SEPARATOR.to_string());
+    let text = ask("squeue", &words(&["--noheader", "--me", "--array", "--sort=i", &format!("--format={format}")]))?;
     Ok(text.lines().filter_map(parse_queued).collect())
 }
 
 fn parse_queued(line: &str) -> Option<Queued> {
-    let mut fields = line.trim().splitn(5, '|');
+    let mut fields = line.trim().splitn(5, SEPARATOR);
     let (id, state, reason, comment) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
     // the script's path, and behind it the arguments
     let script = fields.next().and_then(|command| command.split_whitespace().next());
@@ -111,19 +113,26 @@ mod tests {
 
     use super::*;
 
+    /// As squeue says it, with a separator that can be read.
+    fn queued(line: &str) -> Option<Queued> {
+        parse_queued(&line.replace('|', &SEPARATOR.to_string()))
+    }
+
     #[test]
     fn the_queue_is_read_with_tokens_and_reasons() {
-        let one = parse_queued("17|PENDING|Dependency|shardscale:00ff").unwrap();
+        let one = queued("17|PENDING|Dependency|shardscale:00ff").unwrap();
         assert_eq!((one.id.as_str(), one.token.as_deref(), one.running), ("17", Some("00ff"), false));
         assert_eq!(one.reason, "Dependency");
-        let other = parse_queued("18|RUNNING|None|(null)").unwrap();
+        let other = queued("18|RUNNING|None|(null)").unwrap();
         assert_eq!((other.token, other.running, other.reason.as_str()), (None, true, ""));
-        assert_eq!(parse_queued("slurm_load_jobs error: Unable to contact"), None);
-        let others = parse_queued("19|PENDING|None|(null)|/o/standard-r1.sh out/a.sh out/b.sh").unwrap();
+        assert_eq!(queued("slurm_load_jobs error: Unable to contact"), None);
+        let others = queued("19|PENDING|None|(null)|/o/standard-r1.sh out/a.sh out/b.sh").unwrap();
         assert_eq!(others.of, Some((PathBuf::from("/o/standard-r1"), Half::Client)));
-        let db = parse_queued("20|PENDING|None|(null)|/o/standard-r1/db.sh").unwrap();
+        let db = queued("20|PENDING|None|(null)|/o/standard-r1/db.sh").unwrap();
         assert_eq!(db.of, Some((PathBuf::from("/o/standard-r1"), Half::Db)));
-        assert_eq!(parse_queued("21|RUNNING|None|(null)|/bin/bash").unwrap().of, None);
+        assert_eq!(queued("21|RUNNING|None|(null)|/bin/bash").unwrap().of, None);
+        let comment = format!("22{0}RUNNING{0}None{0}a|b{0}/o/standard-r1.sh", SEPARATOR);
+        assert!(parse_queued(&comment).unwrap().of.is_some(), "a comment of the user's own may have a bar");
     }
 
     /// What squeue of Slurm 22.05 said of an array of ten, two at a time, and of a heterogeneous job.
@@ -132,7 +141,7 @@ mod tests {
         const SAID: &str = "2_1|RUNNING|None|(null)|/j/a.sh\n2_2|RUNNING|None|(null)|/j/a.sh\n\
                             2_3|PENDING|JobArrayTaskLimit|(null)|/j/a.sh\n2_10|PENDING|JobArrayTaskLimit|(null)|/j/a.sh\n\
                             41+0|PENDING|Resources|(null)|/j/het.sh\n41+1|PENDING|Resources|(null)|/j/het.sh\n";
-        let ids: Vec<String> = SAID.lines().filter_map(parse_queued).map(|job| job.id).collect();
+        let ids: Vec<String> = SAID.lines().filter_map(queued).map(|job| job.id).collect();
         assert_eq!(ids, ["2_1", "2_2", "2_3", "2_10", "41", "41"]);
     }
 

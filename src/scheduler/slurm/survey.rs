@@ -2,12 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use super::versions::SEPARATOR;
 use crate::scheduler::ask::ask as output;
 use crate::scheduler::surveyed::{Kind, Row, Surveyed, plain};
 use crate::site::Walltime;
 
 /// One line for each kind of node of each partition: partition, nodes, sockets, cores a socket, threads a core, MB, features.
-const SINFO_FORMAT: &str = "%R|%D|%X|%Y|%Z|%m|%f";
+const NODES: [&str; 7] = ["%R", "%D", "%X", "%Y", "%Z", "%m", "%f"];
+
+/// One line for each partition: name, name with a star for the default, up or not, longest time, least and most nodes of a job,
+/// whether these are shared, whether it is for root alone, nodes.
+const PARTITIONS: [&str; 8] = ["%R", "%P", "%a", "%l", "%s", "%h", "%r", "%D"];
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Slurm {
@@ -96,20 +101,21 @@ impl Slurm {
     }
 }
 
-/// Asks scontrol and sinfo; `None` where there is no Slurm or it does not answer.
+/// Asks scontrol, whose configuration no version tells in another form, and sinfo; `None` where there is no Slurm or it does not answer.
 pub fn ask() -> Option<Slurm> {
     let config = config(&output("scontrol", &["show", "config"]).ok()?);
     let word = |key: &str| config.get(key).map(String::as_str);
+    let format = |fields: &[&str]| fields.join(&SEPARATOR.to_string());
     let sinfo = |format: &str| output("sinfo", &["--noheader", "--exact", "--format", format]).ok();
     // without the partition in the format, sinfo counts a node once
-    let all = SINFO_FORMAT.replace("%R", "all");
+    let all = format(&NODES).replace("%R", "all");
     Some(Slurm {
         version: word("SLURM_VERSION").map(str::to_owned),
         cluster: word("ClusterName").map(str::to_owned),
         binds: word("TaskPlugin").is_some_and(|plugins| plugins.contains("affinity") || plugins.contains("cgroup")),
         needs_account: word("AccountingStorageEnforce").is_some_and(|words| words.contains("associations")),
-        partitions: partitions(&output("scontrol", &["--oneliner", "show", "partition"]).ok()?),
-        nodes: nodes(&sinfo(SINFO_FORMAT)?),
+        partitions: partitions(&sinfo(&format(&PARTITIONS))?),
+        nodes: nodes(&sinfo(&format(&NODES))?),
         all_nodes: nodes(&sinfo(&all)?),
         here: std::env::var("SLURMD_NODENAME").ok().and_then(|node| {
             let about = output("sinfo", &["--noheader", "--exact", "--nodes", &node, "--format", &all]).ok()?;
@@ -178,41 +184,43 @@ fn config(text: &str) -> BTreeMap<String, String> {
     text.lines().filter_map(pair).collect()
 }
 
-/// Reads `scontrol --oneliner show partition`: lines of `Key=value` words. Partitions that take no jobs are left out.
+/// Reads sinfo's lines of [`PARTITIONS`]. Partitions that take no jobs are left out.
 fn partitions(text: &str) -> Vec<Partition> {
     text.lines().filter_map(partition).collect()
 }
 
 fn partition(line: &str) -> Option<Partition> {
-    let words: BTreeMap<&str, &str> = line.split_whitespace().filter_map(|word| word.split_once('=')).collect();
-    let size: u32 = words.get("TotalNodes")?.parse().ok()?;
-    let limit = words.get("MaxNodes").and_then(|text| text.parse::<u32>().ok()).unwrap_or(size);
-    let up = *words.get("State")? == "UP" && size > 0 && words.get("RootOnly") != Some(&"YES");
-    up.then(|| Partition {
-        name: words["PartitionName"].to_owned(),
-        default: words.get("Default") == Some(&"YES"),
-        min_nodes: words.get("MinNodes").and_then(|text| text.parse().ok()).unwrap_or(1).max(1),
-        max_nodes: limit.min(size).max(1),
-        max_walltime: words.get("MaxTime").and_then(|text| walltime(text)),
-        exclusive: words.get("OverSubscribe") == Some(&"EXCLUSIVE"),
+    let words: Vec<&str> = line.trim().split(SEPARATOR).collect();
+    let [name, marked, state, time, job_nodes, sharing, for_root, nodes] = words[..] else { return None };
+    let size: u32 = nodes.parse().ok()?;
+    let (least, most) = job_nodes.split_once('-').unwrap_or((job_nodes, job_nodes));
+    (state == "up" && size > 0 && for_root != "yes").then(|| Partition {
+        name: name.to_owned(),
+        default: marked.ends_with('*'),
+        min_nodes: least.parse().unwrap_or(1).max(1),
+        max_nodes: most.parse().unwrap_or(size).clamp(1, size),
+        max_walltime: walltime(time),
+        exclusive: sharing == "EXCLUSIVE",
     })
 }
 
-/// Reads a time as scontrol writes it: `1-00:00:00`, `12:00:00`; `UNLIMITED` and more than 999 hours are no limit.
+/// Reads a time as sinfo writes it: `1-00:00:00`, `12:00:00`; `infinite` and more than 999 hours are no limit.
 fn walltime(text: &str) -> Option<Walltime> {
     let (days, clock) = text.split_once('-').unwrap_or(("0", text));
+    // below an hour it writes 30:00
+    let clock = if clock.matches(':').count() == 1 { format!("00:{clock}") } else { clock.to_owned() };
     let (hours, rest) = clock.split_once(':')?;
     let hours = days.parse::<u32>().ok()?.checked_mul(24)?.checked_add(hours.parse().ok()?)?;
     format!("{hours:02}:{rest}").parse().ok()
 }
 
-/// Reads sinfo's lines in [`SINFO_FORMAT`].
+/// Reads sinfo's lines of [`NODES`].
 fn nodes(text: &str) -> Vec<NodeGroup> {
     text.lines().filter_map(group).collect()
 }
 
 fn group(line: &str) -> Option<NodeGroup> {
-    let words: Vec<&str> = line.trim().split('|').collect();
+    let words: Vec<&str> = line.trim().split(SEPARATOR).collect();
     let [partition, count, sockets, cores, threads, memory, features] = words[..] else { return None };
     Some(NodeGroup {
         partition: partition.to_owned(),
@@ -241,7 +249,7 @@ mod tests {
             name: "shared".into(),
             default: false,
             min_nodes: 1,
-            max_nodes: 3,
+            max_nodes: 4,
             max_walltime: day,
             exclusive: false,
         };
@@ -255,22 +263,25 @@ mod tests {
     }
 
     #[test]
-    fn times_as_scontrol_writes_them() {
+    fn times_as_sinfo_writes_them() {
         let text = |text| walltime(text).map(|walltime: Walltime| walltime.to_string());
         assert_eq!(text("1-00:00:00").as_deref(), Some("24:00:00"));
         assert_eq!(text("7-12:30:00").as_deref(), Some("180:30:00"));
-        assert_eq!(text("00:30:00").as_deref(), Some("00:30:00"));
-        for none in ["UNLIMITED", "365-00:00:00", "NONE", "", "9999999999-00:00:00"] {
+        assert_eq!(text("30:00").as_deref(), Some("00:30:00"));
+        for none in ["infinite", "365-00:00:00", "NONE", "", "9999999999-00:00:00"] {
             assert_eq!(text(none), None, "{none}");
         }
     }
 
     #[test]
     fn partitions_that_take_no_jobs_are_left_out() {
-        let line = "PartitionName=a MaxNodes=4 MaxTime=UNLIMITED MinNodes=0 State=DOWN TotalNodes=9";
-        assert_eq!(partitions(line).len(), 0);
-        let up = partitions(&line.replace("DOWN", "UP"));
-        assert_eq!((up[0].max_nodes, up[0].max_walltime), (4, None));
+        let of = |line: &str| partitions(&line.replace('|', &SEPARATOR.to_string()));
+        for line in ["a|a|down|infinite|1-4|NO|no|9", "a|a|up|infinite|1-4|NO|yes|9", "a|a|up|infinite|1-4|NO|no|0"] {
+            assert_eq!(of(line), [], "{line}");
+        }
+        let up = of("a|a*|up|infinite|2-infinite|NO|no|9");
+        assert_eq!((up[0].min_nodes, up[0].max_nodes, up[0].max_walltime, up[0].default), (2, 9, None, true));
+        assert_eq!(of("a|a|up|30:00|1-4|NO|no|9")[0].max_nodes, 4);
         assert_eq!(partitions("").len() + nodes("broken|line").len(), 0);
     }
 }

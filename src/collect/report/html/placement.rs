@@ -79,8 +79,12 @@ mod tests {
             threads_per_core: 2,
             sibling_step: 8,
         };
-        let placement =
-            Placement { servers: vec![cpus("1")], ranks: vec![cpus("2"), cpus("11")], client_node, db_node: None };
+        let placement = Placement {
+            servers: vec![cpus("1")],
+            ranks: vec![cpus("2"), cpus("11")],
+            client_node,
+            ..Placement::default()
+        };
         let nodes = nodes(&placement);
         let kinds: Vec<Vec<Vec<_>>> = nodes[0]
             .numa
