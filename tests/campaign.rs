@@ -21,7 +21,7 @@ impl Fake {
         fake.cli.ok(&["--site=frontier", "--account=a", "--deployment=colocated", "--client-nodes=4,8,16"]);
         fs::create_dir(fake.path("bin")).unwrap();
         fs::write(fake.path("queue"), "").unwrap();
-        fake.program("squeue", "[ \"$1\" = --version ] || cat queue");
+        fake.program("squeue", "[ \"$1\" = --version ] || tr '|' '\\037' < queue");
         fake.program("sacct", "exit 1");
         fake.sbatch("echo $((70 + $(wc -l < queue)))");
         fake
