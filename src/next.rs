@@ -195,7 +195,7 @@ fn layouts(search: &Search<'_>, verdict: &Verdict) -> Vec<Layout> {
         for clients_per_node in &per_node {
             for servers_per_node in &servers {
                 all.extend(db_nodes.iter().map(|db_nodes| Layout {
-                    ranks: client_nodes * clients_per_node,
+                    ranks: client_nodes.saturating_mul(*clients_per_node),
                     clients_per_node: *clients_per_node,
                     db_nodes: *db_nodes,
                     servers_per_node: *servers_per_node,

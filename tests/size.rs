@@ -116,6 +116,7 @@ fn a_question_may_come_from_a_file_and_a_wrong_one_is_explained() {
         (vec!["--ranks", "512", "--tensor-bytes", "1MiB"], "nothing is asked for"),
         (vec!["--tensor-bytes", "1MiB", "--p50", "1ms"], "--ranks is missing"),
         (vec!["--ranks", "0", "--tensor-bytes", "1MiB", "--p50", "1ms"], "--ranks"),
+        (vec!["--ranks", "4294967295", "--tensor-bytes", "1MiB", "--p50", "1ms"], "more than 4194304 ranks"),
         (vec!["--ranks", "8", "--tensor-bytes", "1MiB", "--p50", "soon"], "50ms"),
         (vec!["--ranks", "8", "--tensor-bytes", "1MiB", "--share", "5%"], "--step 2s"),
         (vec!["--ranks", "8", "--tensor-bytes", "1MiB", "--gb-per-s", "nan"], "--gb-per-s"),

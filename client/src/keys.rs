@@ -1,19 +1,13 @@
 //! Which shard owns which key, and how ranks name their keys. Pure arithmetic; no connection is made here.
 
-use std::sync::LazyLock;
-
 use anyhow::{Context, Result, ensure};
-use crc::{CRC_16_XMODEM, Crc};
 use serde::{Deserialize, Serialize};
+pub use shardscale::record::slots::slot;
+use shardscale::record::slots::{INFERENCE, SLOTS, THROUGHPUT};
 use shardscale::record::vocabulary::{KeyPlacement, WorkloadKind};
 
 use crate::address::Address;
 use crate::wire::{dataset, models};
-
-/// Hash slots of a cluster.
-pub const SLOTS: u16 = 16384;
-
-static CRC16: LazyLock<Crc<u16>> = LazyLock::new(|| Crc::<u16>::new(&CRC_16_XMODEM));
 
 /// One shard and the slots that it owns, as inclusive ranges.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,7 +86,7 @@ impl KeyMap {
     /// The keys of a rank whose tensors a model runs on, and their shard: that of SmartSim-Scaling's name of its input, or in turn.
     pub fn inference(&self, rank: u32, device: Option<&str>) -> Result<(models::Keys, u32)> {
         let shard = match self.placement {
-            KeyPlacement::Hash => self.topology.owner(&format!("resnet_input_rank_{rank}"))?,
+            KeyPlacement::Hash => self.topology.owner(&format!("{INFERENCE}{rank}"))?,
             KeyPlacement::Balanced => rank as usize % self.topology.shards.len(),
         };
         let tag = self.topology.tag_of_shard(shard).to_string();
@@ -123,13 +117,6 @@ pub fn producer_of(entry: &[u8]) -> Option<u32> {
     let entry = std::str::from_utf8(entry).ok()?;
     let (_, name) = entry.split_once('{')?;
     name.strip_suffix('}')?.strip_prefix(DATASET)?.split('.').next()?.parse().ok()
-}
-
-/// Slot of `key`: CRC16 (XMODEM) modulo 16384 of what stands between the first `{` and the next `}`, or of the whole key
-/// where that is nothing (Redis cluster specification, "Hash tags").
-pub fn slot(key: &str) -> u16 {
-    let tag = key.split_once('{').and_then(|(_, rest)| rest.split_once('}')).map(|(tag, _)| tag);
-    CRC16.checksum(tag.filter(|tag| !tag.is_empty()).unwrap_or(key).as_bytes()) % SLOTS
 }
 
 impl Topology {
@@ -172,8 +159,8 @@ impl Topology {
     /// shards differ by more than one rank.
     pub fn key(&self, placement: KeyPlacement, prefix: &str, rank: u32, tensor: u32) -> String {
         let name = match tensor {
-            0 => format!("throughput_rank_{rank}"),
-            _ => format!("throughput_rank_{rank}_tensor_{tensor}"),
+            0 => format!("{THROUGHPUT}{rank}"),
+            _ => format!("{THROUGHPUT}{rank}_tensor_{tensor}"),
         };
         match placement {
             KeyPlacement::Hash if prefix.is_empty() => name,

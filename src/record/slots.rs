@@ -1,7 +1,6 @@
-//! Which shard owns a rank's key, as it follows from how keys are named and slots are dealt.
+//! Which slot a key has, and which shard owns it as `redis-cli --cluster create` deals the slots, in contiguous ranges.
 //!
-//! SmartSim-Scaling's C++ client puts `throughput_rank_N`, without a hash tag, and so does ours with `--keys hash`; the slot is
-//! CRC16 modulo 16384 (Redis cluster specification); `redis-cli --cluster create` deals the slots in contiguous ranges.
+//! SmartSim-Scaling's C++ clients name their keys after the rank, without a hash tag, and so does ours with `--keys hash`.
 
 use crc::{CRC_16_XMODEM, Crc};
 
@@ -9,17 +8,23 @@ use crc::{CRC_16_XMODEM, Crc};
 pub const SLOTS: u16 = 16384;
 const CRC16: Crc<u16> = Crc::<u16>::new(&CRC_16_XMODEM);
 
-/// How many of `ranks` have their key on each of `shards`, by first slot; one shard owns everything.
-pub fn ranks_per_shard(ranks: impl Iterator<Item = u32>, shards: u16) -> Vec<u32> {
-    deal(ranks.map(of_rank), shards)
+/// What the name of a rank's tensor begins with, before the rank: of a throughput test, and the input of an inference.
+pub const THROUGHPUT: &str = "throughput_rank_";
+pub const INFERENCE: &str = "resnet_input_rank_";
+
+/// Slot of `key`: CRC16 (XMODEM) modulo 16384 of what stands between the first `{` and the next `}`, or of the whole key
+/// where that is nothing (Redis cluster specification, "Hash tags").
+pub fn slot(key: &str) -> u16 {
+    let tag = key.split_once('{').and_then(|(_, rest)| rest.split_once('}')).map(|(tag, _)| tag);
+    CRC16.checksum(tag.filter(|tag| !tag.is_empty()).unwrap_or(key).as_bytes()) % SLOTS
 }
 
-/// The slot of a rank's key.
-pub fn of_rank(rank: u32) -> u16 {
-    CRC16.checksum(format!("throughput_rank_{rank}").as_bytes()) % SLOTS
+/// The slots of the ranks' keys whose names begin so.
+pub fn of_ranks(name: &str, ranks: impl Iterator<Item = u32>) -> impl Iterator<Item = u16> {
+    ranks.map(move |rank| slot(&format!("{name}{rank}")))
 }
 
-/// How many of these slots each of `shards` owns.
+/// How many of these slots each of `shards` owns, by first slot; one shard owns everything.
 pub fn deal(slots: impl Iterator<Item = u16>, shards: u16) -> Vec<u32> {
     let lasts = last_slots(shards);
     let mut counts = vec![0; lasts.len()];
@@ -57,11 +62,11 @@ mod tests {
         for (shards, ranks, unevenness) in
             [(16, 48, 2.67), (16, 192, 1.25), (32, 384, 1.5), (64, 384, 1.67), (64, 6144, 1.15)]
         {
-            let counts = ranks_per_shard(0..ranks, shards);
+            let counts = deal(of_ranks(THROUGHPUT, 0..ranks), shards);
             assert_eq!(counts.iter().sum::<u32>(), ranks);
             let ratio = f64::from(*counts.iter().max().unwrap()) * f64::from(shards) / f64::from(ranks);
             assert!((ratio - unevenness).abs() < 0.006, "{shards} {ranks}: {ratio}");
         }
-        assert_eq!(ranks_per_shard(0..48, 16).iter().filter(|count| **count == 0).count(), 4);
+        assert_eq!(deal(of_ranks(THROUGHPUT, 0..48), 16).iter().filter(|count| **count == 0).count(), 4);
     }
 }

@@ -1,8 +1,9 @@
 //! The least store of each family that meets a question, or why there is none.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use super::curve::{CONFIDENCE, Curve, Estimate, Unknown};
+use super::curve::{Curve, Estimate, Unknown};
 use super::family::{Family, Metric};
 use super::layout::{Keys, Layout};
 use super::question::{Limit, Question};
@@ -92,6 +93,18 @@ impl Verdict {
         }
     }
 
+    /// Met with the fewest nodes first, then what might be, what is not known, and what cannot be, each with the most room.
+    fn order(&self, other: &Verdict) -> Ordering {
+        let place = |verdict: &Verdict| match verdict {
+            Verdict::Met { choice, .. } => (0, f64::from(choice.db_nodes())),
+            Verdict::Undecided(choice) => (1, -choice.decisive().headroom().unwrap_or(0.0)),
+            Verdict::Unknown(_) => (2, 0.0),
+            Verdict::NotMet(choice) => (3, -choice.decisive().headroom().unwrap_or(0.0)),
+        };
+        let (one, two) = (place(self), place(other));
+        one.0.cmp(&two.0).then(one.1.total_cmp(&two.1))
+    }
+
     pub fn choice(&self) -> Option<&Choice> {
         match self {
             Verdict::Met { choice, .. } | Verdict::NotMet(choice) | Verdict::Undecided(choice) => Some(choice),
@@ -115,7 +128,6 @@ pub struct Answers {
     pub answers: Vec<Answer>,
     /// Runs that cannot be sized.
     pub left_out: usize,
-    pub confidence: f64,
 }
 
 impl Answers {
@@ -130,14 +142,8 @@ pub fn answer(runs: &[Run], question: &Question, most_db_nodes: Option<u32>) -> 
     let question = with_clients_per_node(&families, question);
     let mut answers: Vec<Answer> =
         families.iter().map(|family| Search::new(family, &question).answer(most_db_nodes)).collect();
-    let order = |answer: &Answer| match &answer.verdict {
-        Verdict::Met { choice, .. } => (0, choice.db_nodes()),
-        Verdict::Undecided(choice) => (1, choice.db_nodes()),
-        Verdict::Unknown(_) => (2, 0),
-        Verdict::NotMet(choice) => (3, choice.db_nodes()),
-    };
-    answers.sort_by(|a, b| order(a).cmp(&order(b)).then_with(|| a.label.cmp(&b.label)));
-    Answers { question, answers, left_out, confidence: CONFIDENCE }
+    answers.sort_by(|a, b| a.verdict.order(&b.verdict).then_with(|| a.label.cmp(&b.label)));
+    Answers { question, answers, left_out }
 }
 
 /// The question with as many clients per node as were measured at most, where it does not say.
@@ -179,8 +185,10 @@ impl<'a> Search<'a> {
         let needs = needs(family, question);
         let curve = |metric: Metric| (metric, Curve::of(family, metric, Some(question.tensor_bytes)));
         let curves = needs.iter().map(|(_, metric, _)| curve(*metric)).collect();
-        let slots =
-            if family.keys == Keys::Hash { (0..question.ranks).map(slots::of_rank).collect() } else { Vec::new() };
+        let slots = match family.keys {
+            Keys::Hash(name) => slots::of_ranks(name, 0..question.ranks).collect(),
+            Keys::Equal => Vec::new(),
+        };
         Search { family, question, needs, curves, slots }
     }
 
@@ -204,14 +212,14 @@ impl<'a> Search<'a> {
 
     pub fn try_out(&self, layout: Layout) -> Choice {
         let counts = match layout.db_nodes.and_then(|nodes| u16::try_from(nodes * layout.servers_per_node).ok()) {
-            Some(servers @ 2..=slots::SLOTS) if layout.keys == Keys::Hash => {
+            Some(servers @ 2..=slots::SLOTS) if !self.slots.is_empty() => {
                 slots::deal(self.slots.iter().copied(), servers)
             }
             _ => layout.ranks_per_server(),
         };
         let figure = |(limit, metric, most_ns): &(Limit, Metric, f64)| {
             let load = layout.load(&counts, metric.whose());
-            let found = self.curves[metric].at_any_width(&layout, &load, self.question.tensor_bytes);
+            let found = self.curves[metric].at(&layout, &load, self.question.tensor_bytes);
             Figure { limit: *limit, metric: *metric, most_ns: *most_ns, found }
         };
         Choice { layout, figures: self.needs.iter().map(figure).collect() }
@@ -254,15 +262,7 @@ impl<'a> Search<'a> {
         let per_servers = self.family.measured(|layout| layout.servers_per_node);
         let verdicts: Vec<Verdict> =
             per_servers.into_iter().filter_map(|servers| self.of_servers(servers, most_db_nodes)).collect();
-        // met with the fewest nodes, then what might be, then what cannot be
-        let rank = |verdict: &Verdict| match verdict {
-            Verdict::Met { choice, .. } => (0, f64::from(choice.db_nodes())),
-            Verdict::Undecided(choice) => (1, -choice.decisive().headroom().unwrap_or(0.0)),
-            Verdict::Unknown(_) => (2, 0.0),
-            Verdict::NotMet(choice) => (3, -choice.decisive().headroom().unwrap_or(0.0)),
-        };
-        let best = verdicts.into_iter().min_by(|a, b| rank(a).0.cmp(&rank(b).0).then(rank(a).1.total_cmp(&rank(b).1)));
-        best.unwrap_or(Verdict::Unknown(Unknown::NoSuch))
+        verdicts.into_iter().min_by(Verdict::order).unwrap_or(Verdict::Unknown(Unknown::NoSuch))
     }
 
     /// The verdict with so many servers on each node.

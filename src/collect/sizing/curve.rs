@@ -11,10 +11,10 @@ use super::layout::Layout;
 
 /// Confidence of the intervals.
 pub const CONFIDENCE: f64 = 0.9;
-/// An interval that reaches further than this to a side, as a factor, is not shown: it would decide nothing.
-pub const WIDEST: f64 = 2.0;
+/// The middle of an interval that reaches further than this to a side, as a factor, is not shown.
+const WIDEST: f64 = 2.0;
 /// No law is followed further than this beyond the points, as a factor of load.
-pub const FURTHEST: f64 = 64.0;
+const FURTHEST: f64 = 64.0;
 /// Degrees of freedom from which the repeats' own scatter is the error of a measured point.
 const ENOUGH_REPEATS: usize = 5;
 /// Loads that differ by less are the same.
@@ -61,6 +61,11 @@ impl Estimate {
     pub fn width(&self) -> f64 {
         (self.high / self.low).sqrt()
     }
+
+    /// Its middle says something.
+    pub fn is_sure(&self) -> bool {
+        self.width() <= WIDEST
+    }
 }
 
 /// Why there is no figure.
@@ -76,8 +81,6 @@ pub enum Unknown {
     NeverVaried(Station),
     /// Beyond [`FURTHEST`].
     Far(f64),
-    /// The interval is wider than [`WIDEST`], as a factor.
-    Wide(f64),
 }
 
 /// One size of a curve.
@@ -108,7 +111,6 @@ impl Observed {
 /// A metric of a family against load and size.
 #[derive(Clone)]
 pub struct Curve {
-    metric: Metric,
     sizes: Vec<AtSize>,
     /// Variance of the straight line, in logarithms, between two sizes.
     between_sizes: Option<f64>,
@@ -143,22 +145,11 @@ impl Curve {
         };
         let needed: Vec<bool> = sizes.iter().map(|size| needed(size.bytes)).collect();
         sizes.iter_mut().zip(needed).filter(|(_, needed)| *needed).for_each(|(size, _)| size.fit());
-        Curve { metric, between_sizes: between_sizes(&sizes), sizes }
+        Curve { between_sizes: between_sizes(&sizes), sizes }
     }
 
-    /// The time of `layout` at `bytes`, where it is known well enough to say.
-    pub fn at(&self, layout: &Layout, bytes: u64) -> Result<Estimate, Unknown> {
-        self.at_load(layout, &layout.load(&layout.ranks_per_server(), self.metric.whose()), bytes)
-    }
-
-    /// The same where the load is known already.
-    pub fn at_load(&self, layout: &Layout, load: &Load, bytes: u64) -> Result<Estimate, Unknown> {
-        let estimate = self.at_any_width(layout, load, bytes)?;
-        if estimate.width() > WIDEST { Err(Unknown::Wide(estimate.width())) } else { Ok(estimate) }
-    }
-
-    /// The same however wide its interval is.
-    pub fn at_any_width(&self, layout: &Layout, load: &Load, bytes: u64) -> Result<Estimate, Unknown> {
+    /// The time of `layout` under `load`, its own, at `bytes`.
+    pub fn at(&self, layout: &Layout, load: &Load, bytes: u64) -> Result<Estimate, Unknown> {
         if self.sizes.is_empty() {
             return Err(Unknown::NoSuch);
         }
@@ -190,9 +181,7 @@ impl Curve {
             bound_by: laws.and_then(|laws| laws.bound_by(load)),
         })
     }
-}
 
-impl Curve {
     /// Points at `bytes`, or at the sizes around it.
     pub fn points(&self, bytes: u64) -> usize {
         let around = neighbours(&self.sizes, bytes);

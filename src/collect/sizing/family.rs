@@ -9,6 +9,7 @@ use crate::collect::groups;
 use crate::collect::model::{OpResult, Run, SizeResult};
 use crate::collect::params::Value;
 use crate::record::op::Op;
+use crate::record::slots;
 
 /// Columns in which runs of a family differ: those that a layout has.
 const FREE: &[&str] =
@@ -135,7 +136,11 @@ fn layout(run: &Run) -> Option<Layout> {
         db_nodes: if is_colocated { None } else { count("db_nodes") },
         servers_per_node: count("servers_per_node").unwrap_or(1),
         is_colocated,
-        keys: if run.params.text("keys") == "balanced" || is_colocated { Keys::Equal } else { Keys::Hash },
+        keys: match run.params.text("workload").as_str() {
+            _ if run.params.text("keys") == "balanced" || is_colocated => Keys::Equal,
+            "inference" => Keys::Hash(slots::INFERENCE),
+            _ => Keys::Hash(slots::THROUGHPUT),
+        },
     })
 }
 

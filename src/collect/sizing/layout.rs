@@ -6,8 +6,8 @@ use crate::record::slots;
 /// How ranks find their server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Keys {
-    /// By the slots of their keys' names: some servers get more ranks than others.
-    Hash,
+    /// By the slots of their keys' names, which begin so: some servers get more ranks than others.
+    Hash(&'static str),
     /// In equal shares.
     Equal,
 }
@@ -46,8 +46,10 @@ impl Layout {
             return equal(self.clients_per_node.min(self.ranks), self.servers_per_node);
         }
         let servers = self.db_nodes.unwrap_or(1).saturating_mul(self.servers_per_node);
-        match u16::try_from(servers) {
-            Ok(servers @ 2..=slots::SLOTS) if self.keys == Keys::Hash => slots::ranks_per_shard(0..self.ranks, servers),
+        match (u16::try_from(servers), self.keys) {
+            (Ok(servers @ 2..=slots::SLOTS), Keys::Hash(name)) => {
+                slots::deal(slots::of_ranks(name, 0..self.ranks), servers)
+            }
             _ => equal(self.ranks, servers),
         }
     }
@@ -115,7 +117,7 @@ mod tests {
     #[test]
     fn names_of_keys_load_servers_unevenly() {
         // SmartSim-Scaling's names: the fullest of 16 shards has 2.67 times its share of 48 ranks
-        let hash = Layout { keys: Keys::Hash, ..STANDARD };
+        let hash = Layout { keys: Keys::Hash(slots::THROUGHPUT), ..STANDARD };
         let counts = hash.ranks_per_server();
         assert_eq!(counts.iter().sum::<u32>(), 48);
         assert_eq!(hash.load(&counts, Whose::Last)[1], 8.0);

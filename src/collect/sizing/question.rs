@@ -69,6 +69,9 @@ pub struct Asked {
     pub step: Option<Duration>,
 }
 
+/// More ranks than any machine has cores for: a slip of the keyboard. Each has a key whose slot is worked out.
+const MOST_RANKS: u32 = 1 << 22;
+
 const LIMITS: &str = "What must hold (at least one)";
 
 impl Asked {
@@ -111,6 +114,10 @@ impl Asked {
         let ByteCount(tensor_bytes) = self
             .tensor_bytes
             .context("--tensor-bytes is missing: how large is a tensor? Such as --tensor-bytes 1MiB")?;
+        ensure!(
+            ranks <= MOST_RANKS && self.clients_per_node.unwrap_or(1) <= MOST_RANKS,
+            "--ranks {ranks}: more than {MOST_RANKS} ranks are not looked at; ask for fewer"
+        );
         ensure!(ranks > 0 && self.clients_per_node != Some(0), "--ranks and --clients-per-node are at least 1");
         ensure!(tensor_bytes > 0, "--tensor-bytes is at least 1");
         let quantiles = [

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Answers, Choice, Figure, Verdict};
-use super::curve::{Basis, Unknown, WIDEST};
+use super::curve::{Basis, Unknown};
 use super::family::Metric;
 use super::law::Station;
 use super::layout::Layout;
@@ -115,7 +115,7 @@ fn said(answers: &Answers, figure: &Figure) -> String {
         Limit::Share(_, step) => format!(", {} % of the step", short(found.ns / step * 100.0)),
         _ => String::new(),
     };
-    let middle = if found.width() <= WIDEST { value(found.ns) } else { "very uncertain".to_owned() };
+    let middle = if found.is_sure() { value(found.ns) } else { "very uncertain".to_owned() };
     let bound = found.bound_by.map(|station| format!("; ranks wait for {}", station.as_str())).unwrap_or_default();
     let law = match found.basis {
         Basis::Measured(_) => String::new(),
@@ -126,7 +126,7 @@ fn said(answers: &Answers, figure: &Figure) -> String {
             short(found.left_out * 100.0)
         ),
     };
-    let room = figure.headroom().filter(|_| found.width() <= WIDEST);
+    let room = figure.headroom().filter(|_| found.is_sure());
     let room = room.map(|room| format!(", {} x the limit's room", short(room))).unwrap_or_default();
     format!("{what}: {middle} [{low} to {high}]{share}{room}; {}{law}{bound}", found.basis)
 }
@@ -174,7 +174,6 @@ pub fn reason(why: &Unknown) -> String {
         Unknown::Far(factor) => {
             format!("it is {factor:.0} x beyond what was measured: run larger loads (--client-nodes)")
         }
-        Unknown::Wide(factor) => format!("the interval reaches {factor:.1} x to each side, which decides nothing"),
     }
 }
 

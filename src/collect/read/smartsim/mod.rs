@@ -246,7 +246,7 @@ impl Config {
         let is_cpp = is_throughput && self.of_run("language").is_none_or(|language| language == "cpp");
         let shards = self.db_nodes.and_then(|count| u16::try_from(count).ok());
         let shards = shards.filter(|count| is_cpp && (1..=slots::SLOTS).contains(count));
-        shards.map(|count| slots::ranks_per_shard(ranks, count)).unwrap_or_default()
+        shards.map(|count| slots::deal(slots::of_ranks(slots::THROUGHPUT, ranks), count)).unwrap_or_default()
     }
 
     /// What else a reader should know of the numbers.

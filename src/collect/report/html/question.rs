@@ -10,7 +10,7 @@ use crate::collect::model::Run;
 use crate::collect::sizing::curve::{Curve, Sized, student};
 use crate::collect::sizing::family::{self, Family, Metric};
 use crate::collect::sizing::fit::Member;
-use crate::collect::sizing::law::{Arrival, MOST};
+use crate::collect::sizing::law::Arrival;
 use crate::collect::sizing::layout::{Keys, Layout};
 use crate::collect::sizing::question::Quantile;
 use crate::record::op::Op;
@@ -23,8 +23,8 @@ const QUANTILES: [Quantile; 3] = [Quantile::P50, Quantile::P90, Quantile::P99];
 pub struct FamilyData {
     label: String,
     colocated: bool,
-    /// Keys by their names' slots.
-    hash: bool,
+    /// What the names of keys begin with whose slots decide; absent where ranks have equal shares.
+    names: Option<&'static str>,
     /// Tensors that a rank moves in an iteration.
     tensors: Figure,
     ops: Vec<Op>,
@@ -98,7 +98,10 @@ fn one(family: &Family<'_>) -> FamilyData {
     FamilyData {
         label: family.label.clone(),
         colocated: family.is_colocated,
-        hash: family.keys == Keys::Hash,
+        names: match family.keys {
+            Keys::Hash(name) => Some(name),
+            Keys::Equal => None,
+        },
         tensors: Figure(family.tensors()),
         per_node: family.measured(|layout| layout.clients_per_node),
         servers: family.measured(|layout| layout.servers_per_node),
@@ -126,7 +129,6 @@ fn sized(size: &Sized<'_>, place: &BTreeMap<[u32; 4], usize>) -> SizeData {
             u8::from(member.law.arrival == Arrival::InStep),
         )
     };
-    debug_assert!(size.laws.is_none_or(|laws| laws.members.iter().all(|one| one.law.stations().len() <= MOST)));
     SizeData {
         bytes: size.bytes,
         laws: size.laws.map_or_else(Vec::new, |laws| laws.members.iter().map(member).collect()),

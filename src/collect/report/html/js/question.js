@@ -128,9 +128,8 @@ let lastAnswers = { key: null, all: [] };
 function answers(asked) {
   const key = JSON.stringify(asked);
   if (lastAnswers.key !== key) {
-    const order = { met: 0, "not known": 1, "not met": 2 };
     const all = FAMILIES.map((family, at) => ({ family, at, verdict: sizing.answer(family, asked) }));
-    all.sort((a, b) => order[a.verdict.answer] - order[b.verdict.answer] || (a.verdict.choice?.layout.dbNodes ?? 0) - (b.verdict.choice?.layout.dbNodes ?? 0) || a.at - b.at);
+    all.sort((a, b) => sizing.bestFirst(a.verdict, b.verdict) || a.at - b.at);
     lastAnswers = { key, all };
   }
   return lastAnswers.all;

@@ -15,19 +15,21 @@ const sizing = (() => {
     for (let bit = 0; bit < 8; bit += 1) crc = (crc & 0x8000 ? (crc << 1) ^ 0x1021 : crc << 1) & 0xffff;
     return crc;
   });
-  const slotOf = (rank) => {
+  const slotOf = (name) => {
     let crc = 0;
-    for (const letter of `throughput_rank_${rank}`) crc = (CRC[(crc >> 8) ^ letter.charCodeAt(0)] ^ (crc << 8)) & 0xffff;
+    for (const letter of name) crc = (CRC[(crc >> 8) ^ letter.charCodeAt(0)] ^ (crc << 8)) & 0xffff;
     return crc % SLOTS;
   };
-  const slots = [];
-  const slotsUpTo = (ranks) => {
-    while (slots.length < ranks) slots.push(slotOf(slots.length));
-    return slots;
+  const slots = new Map();
+  const slotsUpTo = (names, ranks) => {
+    if (!slots.has(names)) slots.set(names, []);
+    const of = slots.get(names);
+    while (of.length < ranks) of.push(slotOf(`${names}${of.length}`));
+    return of;
   };
 
   /** Ranks of each server by the slots of their keys; redis-cli deals slots in C's float. */
-  function dealt(ranks, servers) {
+  function dealt(names, ranks, servers) {
     const part = Math.fround(SLOTS / servers);
     const lasts = [];
     let cursor = 0;
@@ -36,7 +38,7 @@ const sizing = (() => {
       cursor = Math.fround(cursor + part);
     }
     const counts = new Array(servers).fill(0);
-    const of = slotsUpTo(ranks);
+    const of = slotsUpTo(names, ranks);
     for (let rank = 0; rank < ranks; rank += 1) {
       let [low, high] = [0, lasts.length];
       while (low < high) {
@@ -53,7 +55,7 @@ const sizing = (() => {
   function ranksPerServer(family, { ranks, perNode, dbNodes, servers }) {
     if (family.colocated) return equal(Math.min(perNode, ranks), servers);
     const all = Math.max(dbNodes ?? 1, 1) * servers;
-    return family.hash && all >= 2 && all <= SLOTS ? dealt(ranks, all) : equal(ranks, all);
+    return family.names && all >= 2 && all <= SLOTS ? dealt(family.names, ranks, all) : equal(ranks, all);
   }
 
   /** Ranks that share each station, for the quantile `of`, or for the ranks that are last. */
@@ -212,28 +214,28 @@ const sizing = (() => {
     if (family.db_nodes == null) return judge([tryOut(family, question, wanted, layout(null))]);
     const most = Math.min(family.db_nodes * MOST_TIMES, Math.floor(SLOTS / servers));
     const tried = new Map(steps(most).map((nodes) => [nodes, tryOut(family, question, wanted, layout(nodes))]));
-    const inOrder = () => [...tried.keys()].sort((a, b) => a - b);
+    const ascending = () => [...tried.keys()].sort((a, b) => a - b);
     for (const does of [(one) => one.met, (one) => one.known && !one.broken]) {
-      const nodes = inOrder();
+      const nodes = ascending();
       const first = nodes.findIndex((count) => does(tried.get(count)));
       if (first < 1) continue;
       for (let count = nodes[first - 1] + 1; count < nodes[first]; count += 1) tried.set(count, tryOut(family, question, wanted, layout(count)));
     }
-    return judge(inOrder().map((count) => tried.get(count)));
+    return judge(ascending().map((count) => tried.get(count)));
   }
 
-  const rank = ({ answer, choice, why }) => (answer === "met" ? [0, choice.layout.dbNodes ?? 0] : answer === "not met" ? [3, -choice.room] : why ? [2, 0] : [1, -choice.room]);
+  const placeOf = ({ answer, choice, why }) => (answer === "met" ? [0, choice.layout.dbNodes ?? 0] : answer === "not met" ? [3, -choice.room] : why ? [2, 0] : [1, -choice.room]);
+
+  /** Met with the fewest nodes first, then what might be, what is not known, and what cannot be, each with the most room. */
+  const bestFirst = (one, other) => placeOf(one)[0] - placeOf(other)[0] || placeOf(one)[1] - placeOf(other)[1];
 
   /** The verdict on a family: {answer, choice, mayDo} or {answer, why}. */
   function answer(family, question) {
     const wanted = needs(family, question);
     if (wanted.length === 0) return { answer: "not known", why: "no run has measured this operation" };
     const verdicts = family.servers.map((servers) => ofServers(family, question, wanted, servers));
-    return verdicts.reduce((best, one) => {
-      const [a, b] = [rank(best), rank(one)];
-      return b[0] < a[0] || (b[0] === a[0] && b[1] < a[1]) ? one : best;
-    });
+    return verdicts.reduce((best, one) => (bestFirst(best, one) <= 0 ? best : one));
   }
 
-  return { answer, at, needs, curveOf, WIDEST, PARTS };
+  return { answer, bestFirst, at, needs, curveOf, WIDEST, PARTS };
 })();
