@@ -220,8 +220,8 @@ mod tests {
                 let (start, end) = kernel.time(repetitions);
                 end - start
             };
-            let repetitions = calibrate(2_000_000, &mut took);
-            // the quickest of several: the machine may have other work
+            // the machine may have other work, which makes calls long and repetitions few: the best of several of both
+            let repetitions = (0..10).map(|_| calibrate(2_000_000, &mut took)).max().unwrap();
             let best = (0..20).map(|_| took(repetitions)).min().unwrap();
             assert!((200_000..20_000_000).contains(&best), "{kind}: {best} ns with {repetitions} repetitions");
         }
