@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use shardscale::collect;
 use shardscale::collect::model::Run;
 use shardscale::collect::sizing::question::Question;
@@ -30,6 +30,8 @@ pub fn size(args: &SizeArgs) -> Result<Exit> {
 /// Proposes runs, and writes their study where that is asked.
 pub fn next(args: &NextArgs) -> Result<Exit> {
     let question = question(&args.of)?;
+    let is_sum = args.budget.is_finite() && args.budget > 0.0;
+    generate::usage(if is_sum { Ok(()) } else { Err(anyhow!("--budget {}: give a number above 0", args.budget)) })?;
     let runs = runs(&args.of.dirs)?;
     let study = args.study.clone().unwrap_or_else(|| args.of.dirs[0].join(STUDY_FILE));
     let wish = Wish {

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, ensure};
 
 use crate::collect::model::Run;
 use crate::collect::params::Value;
@@ -17,11 +17,12 @@ use crate::collect::sizing::answer::{Search, Verdict, with_clients_per_node};
 use crate::collect::sizing::curve::Unknown;
 use crate::collect::sizing::family::{self, Family};
 use crate::collect::sizing::layout::Layout;
-use crate::collect::sizing::next::{Candidate, Proposal, propose};
+use crate::collect::sizing::next::{Candidate, Proposal, is_decided, propose};
 use crate::collect::sizing::question::Question;
 use crate::collect::sizing::show;
-use crate::generate::{self, Mode, Planned, Request};
+use crate::generate::{self, Mode, Plan, Planned, Request};
 use crate::record::files;
+use crate::record::vocabulary::Packing;
 use crate::study::StudyFile;
 
 /// Candidates of a family: the planner and the laws look at each.
@@ -56,6 +57,7 @@ pub struct Next {
 /// # Errors
 /// A study that cannot be read or does not fit the runs, or a file that cannot be written.
 pub fn find(runs: &[Run], wish: &Wish) -> Result<Next> {
+    wish.write.as_deref().map(is_ours).transpose()?;
     let study = StudyFile::load(&path_text(&wish.study)?)
         .context("`gen` writes study.toml beside its scripts; name the study of these runs with --study")?;
     let (families, _) = family::of_runs(runs);
@@ -66,7 +68,7 @@ pub fn find(runs: &[Run], wish: &Wish) -> Result<Next> {
         let search = Search::new(family, &question);
         let verdict = search.verdict(wish.most_db_nodes);
         let _ = write!(text, "\n{}\n  {}\n", plain(&family.label), show::headline(&verdict));
-        if crate::collect::sizing::next::is_decided(&verdict) {
+        if is_decided(&verdict) {
             continue;
         }
         is_open = true;
@@ -74,6 +76,10 @@ pub fn find(runs: &[Run], wish: &Wish) -> Result<Next> {
         let planned = plan(&base, &layouts(&search, &verdict), wish)
             .with_context(|| format!("cannot plan runs of {}", family.label))?;
         unit.clone_from(&planned.unit);
+        if let Some(reason) = planned.refused {
+            let _ = writeln!(text, "  the site admits no run that might narrow it: {}", plain(&reason));
+            continue;
+        }
         let found = propose(&search, &planned.candidates, wish.budget - cost, wish.most_db_nodes);
         let Some(proposal) = found.filter(|proposal| !proposal.points.is_empty()) else {
             let _ = writeln!(
@@ -95,17 +101,45 @@ pub fn find(runs: &[Run], wish: &Wish) -> Result<Next> {
         let repeats = study.axes.repeats.unwrap_or(1);
         let each = if repeats > 1 { format!(" x {repeats} repeats") } else { String::new() };
         let _ = writeln!(text, "\n{points}{each}, {} {unit} if each run takes its whole wall time", short(cost));
+        let (made, packed) = packed(together(&chosen)?, wish)?;
+        text.push_str(&packed.map(|packed| format!("{packed}\n")).unwrap_or_default());
         text.push_str(&match &wish.write {
             Some(file) => {
-                let made = together(&chosen)?;
                 let encoded = toml::to_string(&made).context("cannot encode the study")?;
-                files::replace(file, format!("# {question}: the runs that would tell. `shardscale gen --study THIS_FILE --out FOLDER`\n{encoded}").as_bytes(), 0o644)?;
+                files::replace(file, format!("{OURS}: {question}\n# `shardscale gen --study THIS_FILE --out FOLDER` makes them.\n{encoded}").as_bytes(), 0o644)?;
                 format!("written to {0}: shardscale gen --study {0} --out FOLDER, run them, and ask `size` with both folders\n", file.display())
             }
             None => "with --write FILE their study is written, for `shardscale gen --study FILE`\n".to_owned(),
         });
     }
     Ok(Next { text, runs: chosen.len(), is_open })
+}
+
+/// What our study files begin with.
+const OURS: &str = "# The runs that would tell";
+
+/// A file that somebody else wrote is not replaced.
+fn is_ours(file: &Path) -> Result<()> {
+    let there = files::read_text(file)?;
+    let is_ours = there.is_none_or(|text| text.starts_with(OURS));
+    ensure!(is_ours, "--write {}: it is there, and is no study of `next`; name another file", file.display());
+    Ok(())
+}
+
+/// The study with its jobs as nested packs, and what is then said of them, where the study said nothing of packs, several of its jobs
+/// fit into one and the budget bears it: points of one pack share nodes and wait for them once.
+fn packed(study: StudyFile, wish: &Wish) -> Result<(StudyFile, Option<String>)> {
+    if study.job.pack.is_some() {
+        return Ok((study, None));
+    }
+    let mut nested = study.clone();
+    nested.job.pack = Some(Packing::Nested);
+    // what cannot be packed is no error: it has jobs of its own
+    let Ok(plan) = dry_run(&nested, wish) else { return Ok((study, None)) };
+    let has_queue = plan.planned.iter().all(|planned| planned.manifest.scheduler != "none");
+    let fits = plan.refused.is_empty() && !plan.packs.is_empty() && plan.cost() <= wish.budget;
+    let said = plan.notes.into_iter().find(|note| note.starts_with("packed"));
+    Ok(if has_queue && fits { (nested, said) } else { (study, None) })
 }
 
 fn path_text(path: &Path) -> Result<String> {
@@ -243,20 +277,18 @@ fn together(studies: &[StudyFile]) -> Result<StudyFile> {
 struct Costed {
     candidates: Vec<Candidate>,
     unit: String,
+    /// Why none is admitted.
+    refused: Option<String>,
 }
 
-/// What the site admits of these layouts, and what each costs.
-fn plan(base: &StudyFile, layouts: &[Layout], wish: &Wish) -> Result<Costed> {
-    if layouts.is_empty() {
-        return Ok(Costed { candidates: Vec::new(), unit: "node-hours".to_owned() });
-    }
-    let studies: Vec<StudyFile> = layouts.iter().map(|layout| axes(base, layout)).collect();
+/// What `gen` would make of a study.
+fn dry_run(study: &StudyFile, wish: &Wish) -> Result<Plan> {
     let mut file = tempfile::Builder::new()
         .prefix("shardscale-next-")
         .suffix(".toml")
         .tempfile()
         .context("cannot make a temporary file")?;
-    let text = toml::to_string(&together(&studies)?).context("cannot encode the study")?;
+    let text = toml::to_string(study).context("cannot encode the study")?;
     std::io::Write::write_all(&mut file, text.as_bytes()).context("cannot write a temporary file")?;
     let request = Request {
         study: Some(path_text(file.path())?),
@@ -266,11 +298,16 @@ fn plan(base: &StudyFile, layouts: &[Layout], wish: &Wish) -> Result<Costed> {
         mode: Mode::DryRun,
         ..Request::default()
     };
-    let plan = generate::run(&request)?.plan;
-    if plan.planned.is_empty() {
-        let reasons = plan.reasons();
-        bail!("the site admits none of the runs: {}", reasons.first().map_or("no reason is known", String::as_str));
+    Ok(generate::run(&request)?.plan)
+}
+
+/// What the site admits of these layouts, and what each costs.
+fn plan(base: &StudyFile, layouts: &[Layout], wish: &Wish) -> Result<Costed> {
+    if layouts.is_empty() {
+        return Ok(Costed { candidates: Vec::new(), unit: "node-hours".to_owned(), refused: None });
     }
+    let studies: Vec<StudyFile> = layouts.iter().map(|layout| axes(base, layout)).collect();
+    let plan = dry_run(&together(&studies)?, wish)?;
     let hours = |planned: &Planned| {
         f64::from(planned.manifest.expect.nodes) * f64::from(planned.manifest.expect.walltime_s.unwrap_or(3600))
             / 3600.0
@@ -288,5 +325,6 @@ fn plan(base: &StudyFile, layouts: &[Layout], wish: &Wish) -> Result<Costed> {
     Ok(Costed {
         candidates: candidates.filter(|candidate| candidate.cost > 0.0).collect(),
         unit: plan.charge_unit.clone().unwrap_or_else(|| "node-hours".to_owned()),
+        refused: plan.reasons().into_iter().next().filter(|_| plan.planned.is_empty()),
     })
 }

@@ -164,6 +164,8 @@ fn next_proposes_runs_that_gen_makes_and_that_decide() {
         "4",
         "--db-nodes",
         "1",
+        "--io-threads",
+        "1,4",
         "--db-cpus",
         "4",
         "--cpu-bind",
@@ -198,8 +200,20 @@ fn next_proposes_runs_that_gen_makes_and_that_decide() {
     assert!(out(&found).contains("  run ") && out(&found).contains(&format!("gen --study {study}")), "{}", out(&found));
     let generate = shardscale(&["gen", "--study", &study, "--out", &second]);
     assert_eq!(generate.status.code(), Some(0), "{}", err(&generate));
-    let made = out(&generate).lines().filter(|line| line.starts_with("new")).count();
-    assert_eq!(made, out(&found).matches("\n  run ").count(), "{}{}", out(&found), out(&generate));
+    let made = fs::read_dir(&second).unwrap().filter(|entry| entry.as_ref().unwrap().path().join("run.toml").is_file());
+    let (made, points) = (made.count(), out(&found).matches("\n  run ").count());
+    assert_eq!(made, points, "{}{}", out(&found), out(&generate));
+    // several points share nodes in one job, and wait for them once
+    let is_packed = fs::read_to_string(&study).unwrap().contains("pack = \"nested\"");
+    assert!(points > 1 && is_packed && out(&generate).contains("pack-"), "{}{}", out(&found), out(&generate));
+    assert!(out(&found).contains("packed: 1 job instead of 2"), "{}", out(&found));
+    // its own study is replaced, and nobody else's
+    assert_eq!(next(&["--budget", "30", "--write", &study]).status.code(), Some(0));
+    let own = Path::new(&first).join("study.toml");
+    let (before_it, other) = (fs::read(&own).unwrap(), next(&["--write", own.to_str().unwrap()]));
+    assert!(other.status.code() == Some(1) && err(&other).contains("name another file"), "{}", err(&other));
+    assert_eq!(fs::read(&own).unwrap(), before_it);
+    assert_eq!(next(&["--budget", "nan"]).status.code(), Some(2));
     let before = width(&[&first]);
     measure(Path::new(&second));
     let after = width(&[&first, &second]);
