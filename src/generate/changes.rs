@@ -11,8 +11,8 @@ use std::thread;
 use anyhow::{Context, Result, ensure};
 
 use super::packing::PackFiles;
-use super::plan::{Plan, Planned};
-use super::planner::{Files, Planner, script_path};
+use super::plan::{Plan, Planned, script_path};
+use super::planner::{Files, Planner};
 use crate::record::attempt::{self, Attempt, Outcome};
 use crate::record::jobs::DB_SCRIPT;
 use crate::record::manifest::Manifest;

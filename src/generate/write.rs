@@ -7,8 +7,8 @@ use anyhow::{Context, Result, bail};
 
 use super::changes::{Change, Changes, Folder, each, refuse_conflicts};
 use super::packing::PackFiles;
-use super::plan::{Plan, Planned};
-use super::planner::{Files, Planner, script_path};
+use super::plan::{Plan, Planned, script_path};
+use super::planner::{Files, Planner};
 use super::study_file;
 use crate::record::jobs::DB_SCRIPT;
 use crate::record::{files, manifest, pack};
@@ -97,7 +97,7 @@ fn write_one(folder: &Folder<'_>, out: &Path, name: &str, texts: &Files) -> Resu
 }
 
 fn write_study(planner: &Planner<'_>, out: &Path) -> Result<()> {
-    let (path, text) = (out.join(study_file::FILE), planner.resolved_study()?);
+    let (path, text) = (out.join(study_file::FILE), study_file::render(planner)?);
     if files::read_text(&path)?.as_deref() != Some(&text) {
         files::replace(&path, text.as_bytes(), 0o644)?;
     }
