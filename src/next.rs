@@ -10,9 +10,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 
 use crate::collect::model::Run;
+use crate::collect::number::short;
 use crate::collect::params::Value;
-use crate::collect::report::number::short;
-use crate::collect::report::table::{WIDTH, plain};
 use crate::collect::sizing::answer::{Search, Verdict, with_clients_per_node};
 use crate::collect::sizing::curve::Unknown;
 use crate::collect::sizing::family::{self, Family};
@@ -24,6 +23,7 @@ use crate::generate::{self, Mode, Plan, Planned, Request};
 use crate::record::files;
 use crate::record::vocabulary::Packing;
 use crate::study::StudyFile;
+use crate::terminal::{WIDTH, plain};
 
 /// Candidates of a family: the planner and the laws look at each.
 const MOST_CANDIDATES: usize = 96;

@@ -258,7 +258,7 @@ impl Look<'_> {
 
     fn without_attempt(&self, run: &Run, standing: impl Fn(State, Option<String>, String) -> Standing) -> Standing {
         if self.job.is_pack
-            && let Some(attempt) = last_attempt(&self.job.dir, 0)
+            && let Some(attempt) = attempt::last(&self.job.dir)
         {
             let left = attempt.events.iter().rev().find_map(|one| {
                 let (name, why) = one.detail.split_once(' ')?;
@@ -282,11 +282,6 @@ fn unix_s(time: SystemTime) -> u64 {
 fn attempts(dir: &Path, servers: u32) -> Vec<Attempt> {
     let list = attempt::list(dir).unwrap_or_default();
     list.into_iter().map(|(number, path)| Attempt::read(number, &path, servers)).collect()
-}
-
-pub(super) fn last_attempt(dir: &Path, servers: u32) -> Option<Attempt> {
-    let (number, path) = attempt::list(dir).ok()?.pop()?;
-    Some(Attempt::read(number, &path, servers))
 }
 
 fn own_host() -> String {

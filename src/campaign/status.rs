@@ -10,9 +10,8 @@ use super::folder::Folder;
 use super::ledger::Ledger;
 use super::queue::Queue;
 use super::standing::{self, Standing, State};
+use crate::terminal::WIDTH;
 
-/// Columns of the table.
-const WIDTH: usize = 100;
 const NAME_WIDTH: usize = 46;
 
 /// How a folder stands.

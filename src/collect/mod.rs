@@ -8,6 +8,7 @@ pub mod application;
 pub mod baseline;
 pub mod cache;
 pub mod circumstances;
+pub mod collection;
 pub mod crossover;
 pub mod export;
 pub mod groups;
@@ -15,6 +16,7 @@ pub mod history;
 pub mod hosts;
 pub mod measures;
 pub mod model;
+pub mod number;
 pub mod params;
 pub mod progress;
 pub mod read;
@@ -34,9 +36,9 @@ use rayon::prelude::*;
 
 use crate::record::files;
 use baseline::FailIf;
-use cache::{Cache, Entry, Recalled};
-use export::Export;
-use model::{Collection, Problem, Run, Source, State};
+use cache::{Cache, Entry, Export, Recalled};
+use collection::Collection;
+use model::{Problem, Run, Source, State};
 use progress::{Counter, Stage};
 
 /// Name of the report's folder in the collected one.
@@ -121,7 +123,7 @@ pub struct Collected {
     pub known: usize,
     /// What became of the history, if one is kept.
     pub kept: Option<String>,
-    /// The summary for stdout; as a table at most [`report::table::WIDTH`] columns wide.
+    /// The summary for stdout; as a table at most [`crate::terminal::WIDTH`] columns wide.
     pub summary: String,
 }
 
@@ -227,7 +229,7 @@ fn gather_with(cache: &Cache, (dir, report): (&Path, &Path), read: &Counter<'_>)
         let results: Vec<_> = some
             .par_iter()
             .map(|(path, source)| {
-                let place = walk::relative(dir, path);
+                let place = read::relative(dir, path);
                 let result = cache.read_through((&place, path, *source), || match source {
                     Source::ShardScale => read::own::read(dir, path),
                     Source::SmartSimScaling => read::smartsim::read(dir, path),
@@ -260,7 +262,7 @@ fn gather_with(cache: &Cache, (dir, report): (&Path, &Path), read: &Counter<'_>)
 
 fn unreadable(dir: &Path, path: &Path, error: &anyhow::Error) -> Problem {
     let what = format!("{error:#}").replace(&format!("{}/", path.display()), "");
-    Problem { path: walk::relative(dir, path), what, is_run: true }
+    Problem { path: read::relative(dir, path), what, is_run: true }
 }
 
 /// Runs with one name in several folders are all kept, and named: they might be one measurement, copied.

@@ -7,36 +7,11 @@ use serde::{Deserialize, Serialize};
 use crate::record::op::Op;
 use crate::record::pack::PackPlace;
 
-use super::application::{Application, Pooled};
-use super::baseline::Baseline;
-use super::crossover::Duel;
-use super::history::History;
 use super::params::{Params, Value};
-use super::scaling::Scaling;
-use super::settings::Setting;
 use super::stats::density::Density;
 use super::stats::trend::Trend;
 use super::timeline::Timeline;
 use crate::record::placement::Placement;
-
-/// Everything that was found, in the order of paths.
-#[derive(Debug, Clone, Default)]
-pub struct Collection {
-    pub runs: Vec<Run>,
-    pub problems: Vec<Problem>,
-    /// How bandwidth grows, in series.
-    pub scaling: Vec<Scaling>,
-    /// What the store costs the application, where it computes.
-    pub application: Vec<Pooled>,
-    /// What decides: the settings in which runs differ.
-    pub settings: Vec<Setting>,
-    /// Where the better of two ways changes.
-    pub crossover: Vec<Duel>,
-    /// How it went over the collections, where a history is kept.
-    pub history: Option<History>,
-    /// Against an earlier collection, or the last ones of the history.
-    pub baseline: Option<Baseline>,
-}
 
 /// Something found that could not be taken for a run, or that needs a look.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -251,6 +226,19 @@ pub struct SizeResult {
     pub ops: Vec<OpResult>,
     /// What the store costs the application, for each op of it; empty where ranks do not compute.
     pub application: Vec<Application>,
+}
+
+/// One op of the application at one size of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Application {
+    pub op: Op,
+    /// Median duration beside the store / median duration alone; absent where nothing was measured alone.
+    pub slowdown: Option<f64>,
+    /// 99 % confidence interval of that ratio.
+    pub slowdown_ci99: Option<(f64, f64)>,
+    /// Part of the time of transfers and computation that the transfers take.
+    pub share: Option<f64>,
+    pub share_ci99: Option<(f64, f64)>,
 }
 
 /// One operation at one tensor size of a run: its timed samples over all ranks.

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::measures::window::Window;
+use super::stats::window::Window;
 use crate::record::status;
 
 /// Straggling ranks whose windows are kept: a slow node has many alike, and each is in the page of 500 runs.

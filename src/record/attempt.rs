@@ -147,6 +147,12 @@ pub fn list(run_dir: &Path) -> Result<Vec<(u32, PathBuf)>> {
     Ok(found)
 }
 
+/// The latest attempt in a run directory, read without its servers; `None` where there is none.
+pub fn last(run_dir: &Path) -> Option<Attempt> {
+    let (number, path) = list(run_dir).ok()?.pop()?;
+    Some(Attempt::read(number, &path, 0))
+}
+
 /// Makes the folder of the next attempt, mode 0700, and returns its path.
 ///
 /// Two scripts that start at once get two folders: mkdir decides.

@@ -78,7 +78,7 @@ fn announced(attempt: &Path) -> Result<Vec<Server>> {
 
 fn tell(servers: &[Server], attempt: &Path) -> Result<()> {
     let password = super::read_password(attempt)?;
-    let here = super::host_name()?;
+    let here = crate::node::host_name()?;
     for server in servers {
         if let Some(link) = Link::to(server, &here, &password)
             && let Err(error) = link.shut_down()

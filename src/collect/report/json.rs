@@ -5,10 +5,11 @@ mod verdicts;
 use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
 
-use crate::collect::application::{Application, Pooled};
+use crate::collect::application::Pooled;
 use crate::collect::baseline::Baseline;
 use crate::collect::circumstances::Difference;
-use crate::collect::model::{Collection, Measured, OpResult, Run, SizeResult, Standings};
+use crate::collect::collection::Collection;
+use crate::collect::model::{Application, Measured, OpResult, Run, SizeResult, Standings};
 use crate::collect::params::COLUMNS;
 use crate::collect::scaling::Scaling;
 

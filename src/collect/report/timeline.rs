@@ -1,8 +1,8 @@
 //! The history in words, for a terminal, `summary.md` and the page.
 
-use super::number::short;
 use crate::collect::circumstances;
 use crate::collect::history::{History, Trend, Turn};
+use crate::collect::number::short;
 use crate::collect::stats::change_point::LEAST;
 
 /// `7 collections of 4 configurations in DIR: 1 change of level`.

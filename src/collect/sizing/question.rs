@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use serde::{Deserialize, Deserializer};
 
-use crate::collect::report::number::short;
+use crate::collect::number::short;
 use crate::record::op::Op;
 use crate::record::units::{ByteCount, show_bytes};
 

@@ -8,9 +8,9 @@ use super::family::Metric;
 use super::law::Station;
 use super::layout::Layout;
 use super::question::{Limit, show_ns};
-use crate::collect::report::number::short;
-use crate::collect::report::table::{WIDTH, plain};
+use crate::collect::number::short;
 use crate::record::units::show_bytes;
+use crate::terminal::{WIDTH, plain};
 
 /// Version of the JSON: it grows when a name changes its meaning or goes away.
 const VERSION: u32 = 1;
