@@ -48,11 +48,6 @@ pub fn of(out: &Path) -> Result<Status> {
 }
 
 impl Status {
-    /// Every run is measured.
-    pub fn all_done(&self) -> bool {
-        self.damaged.is_empty() && self.runs.iter().all(|run| run.state == State::Done)
-    }
-
     /// Something waits or runs.
     pub fn is_going_on(&self) -> bool {
         self.runs.iter().any(|run| matches!(run.state, State::Queued | State::Running))

@@ -28,7 +28,7 @@ const FREE: &[&str] = &[
 ];
 
 /// Columns that no manifest has.
-pub const FOUND: [&str; 3] = [SOURCE, "wire", "server"];
+const FOUND: [&str; 3] = [SOURCE, "wire", "server"];
 
 /// Columns whose values say by themselves what they are.
 const BARE: [&str; 10] =

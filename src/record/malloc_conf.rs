@@ -17,7 +17,7 @@ pub struct MallocConf(Vec<(String, String)>);
 
 impl MallocConf {
     /// The allocator's own options.
-    pub const DEFAULT: &'static str = "default";
+    const DEFAULT: &'static str = "default";
 
     pub fn is_default(&self) -> bool {
         self.0.is_empty()

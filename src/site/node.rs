@@ -90,20 +90,6 @@ impl Node {
         Some(self.all_cores()?.difference(&self.reserved_cores))
     }
 
-    /// CPUs of a core: all its hardware threads.
-    pub fn threads_of(&self, core: u32) -> CpuSet {
-        let step = match self.numbering {
-            Numbering::Offset => self.cores.unwrap_or(0),
-            Numbering::Adjacent => 1,
-        };
-        (0..self.threads_per_core).map(|thread| core + thread * step).collect()
-    }
-
-    /// All hardware threads; absent where the cores are not known.
-    pub fn all_cpus(&self) -> Option<CpuSet> {
-        Some(self.all_cores()?.iter().flat_map(|core| self.threads_of(core).iter().collect::<Vec<_>>()).collect())
-    }
-
     /// The interface of that name.
     pub fn interface(&self, name: &str) -> Option<&Interface> {
         self.interfaces.iter().find(|interface| interface.name == name)
