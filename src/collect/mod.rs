@@ -158,12 +158,7 @@ pub fn run(options: &CollectOptions, progress: impl Fn(Stage, usize, usize) + Sy
         files::replace(&report.join(name), bytes, 0o644)?;
     }
     for name in report::SOMETIMES.iter().filter(|name| made.iter().all(|(made, _)| made != *name)) {
-        match std::fs::remove_file(report.join(name)) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(error).with_context(|| format!("cannot remove {}", report.join(name).display()));
-            }
-            _ => {}
-        }
+        files::remove(&report.join(name))?;
     }
     for (path, bytes) in elsewhere(options, &collection)? {
         files::replace(path, &bytes, 0o644)?;
