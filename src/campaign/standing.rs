@@ -14,35 +14,24 @@ use crate::record::attempt::{self, Attempt, FailureKind, Outcome};
 use crate::record::jobs::{self, Half};
 use crate::record::pack::event;
 use crate::record::progress::Progress;
+use crate::record::vocabulary::words;
 use crate::record::{status, units};
 use crate::scheduler::{Ending, Queued};
 
-/// How a run stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum State {
-    NotSubmitted,
-    Queued,
-    Running,
-    Done,
-    Failed,
-    /// Its pack ended before it was its turn.
-    NotRun,
-    /// No end is recorded, and nobody can be asked whether the job still runs.
-    Unknown,
-}
-
-impl State {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            State::NotSubmitted => "not submitted",
-            State::Queued => "queued",
-            State::Running => "running",
-            State::Done => "done",
-            State::Failed => "failed",
-            State::NotRun => "not run",
-            State::Unknown => "unknown",
-        }
+words! {
+    /// How a run stands.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+    #[serde(rename_all = "kebab-case")]
+    pub enum State {
+        NotSubmitted = "not submitted",
+        Queued = "queued",
+        Running = "running",
+        Done = "done",
+        Failed = "failed",
+        /// Its pack ended before it was its turn.
+        NotRun = "not run",
+        /// No end is recorded, and nobody can be asked whether the job still runs.
+        Unknown = "unknown",
     }
 }
 

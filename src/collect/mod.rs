@@ -51,16 +51,17 @@ const RUNS_AT_ONCE: usize = 4;
 pub const LAST: usize = 5;
 
 /// What goes to stdout.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
     /// A line a run, at most 100 columns wide.
+    #[default]
     Table,
     /// Everything, as one JSON object.
     Json,
 }
 
 /// What `collect` is asked.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct CollectOptions {
     /// The folder that `gen` wrote.
     pub dir: PathBuf,
@@ -92,21 +93,7 @@ pub struct CollectOptions {
 impl CollectOptions {
     /// Collects `dir` without anything asked beyond.
     pub fn of(dir: PathBuf) -> CollectOptions {
-        CollectOptions {
-            dir,
-            out: None,
-            baseline: None,
-            history: None,
-            last: LAST,
-            fail_if: None,
-            across: false,
-            parquet: false,
-            trace: false,
-            openmetrics: None,
-            jsonl: None,
-            fresh: false,
-            format: Format::Table,
-        }
+        CollectOptions { dir, last: LAST, ..CollectOptions::default() }
     }
 }
 

@@ -12,6 +12,7 @@ use super::stats::density::Density;
 use super::stats::trend::Trend;
 use super::timeline::Timeline;
 use crate::record::placement::Placement;
+use crate::record::vocabulary::words;
 
 /// Something found that could not be taken for a run, or that needs a look.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,53 +24,36 @@ pub struct Problem {
     pub is_run: bool,
 }
 
-/// What became of one permutation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum State {
-    /// Everything was measured as asked.
-    Done,
-    /// Some tensor sizes were measured whole; these are reported.
-    Partial,
-    /// Nothing usable was measured.
-    Failed,
-    /// What was measured contradicts the manifest.
-    Invalid,
-    /// The script never ran.
-    Missing,
+words! {
+    /// What became of one permutation.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+    pub enum State {
+        /// Everything was measured as asked.
+        Done = "done",
+        /// Some tensor sizes were measured whole; these are reported.
+        Partial = "partial",
+        /// Nothing usable was measured.
+        Failed = "failed",
+        /// What was measured contradicts the manifest.
+        Invalid = "invalid",
+        /// The script never ran.
+        Missing = "missing",
+    }
 }
 
 impl State {
-    pub const ALL: [State; 5] = [State::Done, State::Partial, State::Failed, State::Invalid, State::Missing];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            State::Done => "done",
-            State::Partial => "partial",
-            State::Failed => "failed",
-            State::Invalid => "invalid",
-            State::Missing => "missing",
-        }
-    }
-
     /// Its figures may stand in a plot beside those of other runs.
     pub fn is_comparable(self) -> bool {
         matches!(self, State::Done | State::Partial)
     }
 }
 
-/// Whose results they are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Source {
-    ShardScale,
-    SmartSimScaling,
-}
-
-impl Source {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Source::ShardScale => "ShardScale",
-            Source::SmartSimScaling => "SmartSim-Scaling",
-        }
+words! {
+    /// Whose results they are.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+    pub enum Source {
+        ShardScale = "ShardScale",
+        SmartSimScaling = "SmartSim-Scaling",
     }
 }
 

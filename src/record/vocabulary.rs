@@ -51,6 +51,23 @@ macro_rules! vocabulary {
     };
 }
 
+/// Declares an enum whose values are called by one word each, for people and for files that only we write.
+macro_rules! words {
+    ($(#[$attribute:meta])* pub enum $name:ident { $($(#[$of_variant:meta])* $variant:ident = $text:literal,)+ }) => {
+        $(#[$attribute])*
+        pub enum $name { $($(#[$of_variant])* $variant,)+ }
+
+        impl $name {
+            /// All values, in order.
+            pub const ALL: [$name; [$($text,)+].len()] = [$($name::$variant,)+];
+
+            pub fn as_str(self) -> &'static str {
+                match self { $($name::$variant => $text,)+ }
+            }
+        }
+    };
+}
+
 /// A type that files spell as one text, for editors: its JSON Schema is a string with this pattern.
 macro_rules! schema_of_text {
     ($name:ty, $pattern:literal, $about:literal) => {
@@ -67,6 +84,7 @@ macro_rules! schema_of_text {
 
 pub(crate) use schema_of_text;
 pub(crate) use vocabulary;
+pub(crate) use words;
 
 vocabulary! {
     /// What becomes of the store between two permutations of a pack.
