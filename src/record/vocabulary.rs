@@ -42,12 +42,7 @@ macro_rules! vocabulary {
             }
         }
 
-        impl<'de> serde::Deserialize<'de> for $name {
-            fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-                let text = <std::borrow::Cow<'de, str>>::deserialize(from)?;
-                text.parse().map_err(serde::de::Error::custom)
-            }
-        }
+        crate::record::vocabulary::from_text!($name);
     };
 }
 
@@ -68,6 +63,31 @@ macro_rules! words {
     };
 }
 
+/// Read from a file as it is typed.
+macro_rules! from_text {
+    ($name:ty) => {
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                let text = <std::borrow::Cow<'de, str> as serde::Deserialize>::deserialize(from)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+/// Written to a file and read from it as it is typed.
+macro_rules! as_text {
+    ($name:ty) => {
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                to.collect_str(self)
+            }
+        }
+
+        crate::record::vocabulary::from_text!($name);
+    };
+}
+
 /// A type that files spell as one text, for editors: its JSON Schema is a string with this pattern.
 macro_rules! schema_of_text {
     ($name:ty, $pattern:literal, $about:literal) => {
@@ -82,6 +102,8 @@ macro_rules! schema_of_text {
     };
 }
 
+pub(crate) use as_text;
+pub(crate) use from_text;
 pub(crate) use schema_of_text;
 pub(crate) use vocabulary;
 pub(crate) use words;
