@@ -21,6 +21,7 @@ use crate::collect::sizing::question::Question;
 use crate::collect::sizing::show;
 use crate::generate::{self, Mode, Plan, Planned, Request};
 use crate::record::files;
+use crate::record::units::count;
 use crate::record::vocabulary::Packing;
 use crate::study::StudyFile;
 use crate::terminal::{WIDTH, plain};
@@ -97,7 +98,7 @@ pub fn find(runs: &[Run], wish: &Wish) -> Result<Next> {
         text.push_str("\nno run here measured anything that can be sized\n");
     }
     if !chosen.is_empty() {
-        let points = show::count(chosen.len() as u32, "point");
+        let points = count(chosen.len(), "point");
         let repeats = study.axes.repeats.unwrap_or(1);
         let each = if repeats > 1 { format!(" x {repeats} repeats") } else { String::new() };
         let _ = writeln!(text, "\n{points}{each}, {} {unit} if each run takes its whole wall time", short(cost));
@@ -155,7 +156,7 @@ fn said(proposal: &Proposal, unit: &str) -> String {
         None => "beyond all bounds".to_owned(),
     };
     for point in &proposal.points {
-        let nodes = show::count(point.layout.client_nodes(), "client node");
+        let nodes = count(point.layout.client_nodes(), "client node");
         let store = show::store(&point.layout);
         let ranks = point.layout.clients_per_node;
         let _ = writeln!(text, "  run {nodes} x {ranks} ranks, {store}: {} {unit}", short(point.cost));

@@ -10,6 +10,7 @@ use super::folder::Folder;
 use super::ledger::Ledger;
 use super::queue::Queue;
 use super::standing::{self, Standing, State};
+use crate::record::units;
 use crate::terminal::WIDTH;
 
 const NAME_WIDTH: usize = 46;
@@ -110,7 +111,7 @@ impl Status {
             .filter(|(count, _)| *count > 0)
             .map(|(count, state)| format!("{count} {}", state.as_str()))
             .collect();
-        format!("{} run{}: {}", self.runs.len(), if self.runs.len() == 1 { "" } else { "s" }, parts.join(", "))
+        format!("{}: {}", units::count(self.runs.len(), "run"), parts.join(", "))
     }
 }
 

@@ -7,6 +7,7 @@ use super::plan::Plan;
 use super::planner::Planner;
 use super::request::Mode;
 use crate::record::manifest::Manifest;
+use crate::record::units::count;
 use crate::record::vocabulary::DbFrom;
 use crate::site::{Counts, Limit, Site};
 
@@ -60,8 +61,7 @@ fn of_packing(plan: &Plan) -> Option<String> {
         .charge_unit
         .as_ref()
         .map(|unit| format!(", which may cost up to {:.2} {unit} instead of {:.2}", plan.cost(), plan.cost_unpacked()));
-    let jobs = format!("{jobs} job{}", if jobs == 1 { "" } else { "s" });
-    Some(format!("packed: {jobs} instead of {unpacked}{}", cost.unwrap_or_default()))
+    Some(format!("packed: {} instead of {unpacked}{}", count(jobs, "job"), cost.unwrap_or_default()))
 }
 
 /// What the user should know of the site before submitting these jobs.

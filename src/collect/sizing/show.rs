@@ -9,7 +9,7 @@ use super::law::Station;
 use super::layout::Layout;
 use super::question::{Limit, show_ns};
 use crate::collect::number::short;
-use crate::record::units::show_bytes;
+use crate::record::units::{count, show_bytes};
 use crate::terminal::{WIDTH, plain};
 
 /// Version of the JSON: it grows when a name changes its meaning or goes away.
@@ -83,11 +83,6 @@ pub fn store(layout: &Layout) -> String {
         (None, true) => format!("{} on each application node", count(servers, "server")),
         (None, false) => "files".to_owned(),
     }
-}
-
-/// `1 run`, `2 runs`.
-pub fn count(count: u32, one: &str) -> String {
-    format!("{count} {one}{}", if count == 1 { "" } else { "s" })
 }
 
 fn said(answers: &Answers, figure: &Figure) -> String {
