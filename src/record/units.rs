@@ -57,7 +57,7 @@ pub fn parse_bytes(text: &str) -> Result<u64, String> {
 }
 
 /// `1 run`, `2 runs`.
-pub fn count<N: std::fmt::Display + PartialEq + From<u8>>(number: N, one: &str) -> String {
+pub fn count<N: Copy + std::fmt::Display + PartialEq + From<u8>>(number: N, one: &str) -> String {
     let is_one = number == N::from(1);
     format!("{number} {one}{}", if is_one { "" } else { "s" })
 }
