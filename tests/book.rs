@@ -12,7 +12,7 @@ mod links;
 mod schema;
 
 /// What `--help` is made from; it belongs to the program, which is no library.
-#[allow(dead_code, unreachable_pub, reason = "of the command line the book needs the description alone")]
+#[allow(dead_code, unused_imports, reason = "of the command line the book needs the description alone")]
 #[path = "../src/cli/mod.rs"]
 mod cli;
 
@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 
 use clap::CommandFactory;
 use mdbook_driver::MDBook;
+use mdbook_driver::config::Config;
 use schema::Spelling;
 use serde_json::Value;
 use shardscale::collect::report::jsonl::Line;
@@ -64,17 +65,18 @@ fn literal(text: &str) -> String {
 /// Copies the pages with what is made into them, and builds the book from the copy.
 fn build(sources: &Path, book: &Path) {
     let docs = root().join("docs");
-    for path in ["md", "png", "webp", "toml"].iter().flat_map(|extension| links::files(&docs, extension)) {
-        let copy = sources.join(path.strip_prefix(&docs).unwrap());
+    for path in ["md", "png", "webp"].iter().flat_map(|extension| links::files(&docs, extension)) {
+        let copy = sources.join("src").join(path.strip_prefix(&docs).unwrap());
         fs::create_dir_all(copy.parent().unwrap()).unwrap();
         match fs::read_to_string(&path) {
             Ok(text) => fs::write(copy, filled(&text)).unwrap(),
             Err(_) => drop(fs::copy(&path, copy).unwrap()),
         }
     }
-    let mut made = MDBook::load(sources).unwrap();
-    made.config.build.build_dir = book.to_owned();
-    made.build().unwrap();
+    let mut config = Config::from_disk(docs.join("book.toml")).unwrap();
+    config.book.src = "src".into();
+    config.build.build_dir = book.to_owned();
+    MDBook::load_with_config(sources, config).unwrap().build().unwrap();
 }
 
 fn filled(text: &str) -> String {
@@ -87,7 +89,7 @@ fn filled(text: &str) -> String {
 fn the_book_builds_and_no_link_is_dead() {
     let folder = tempfile::tempdir().unwrap();
     let book = std::env::var_os("SHARDSCALE_BOOK").map_or(folder.path().join("book"), |given| root().join(given));
-    build(&folder.path().join("src"), &book);
+    build(folder.path(), &book);
     let pages = links::pages(&book);
     let mut dead = links::dead(&book, &pages);
     let texts = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "CODE_OF_CONDUCT.md"];

@@ -18,14 +18,19 @@ fn section(command: &Command, text: &mut String) {
     let usage = command.clone().render_usage().to_string();
     let usage = usage.trim_start_matches("Usage: ");
     write!(text, "\n## {name}\n\n{}\n\n```text\n{usage}\n```\n", sentence(&about)).unwrap();
-    let mut heading = None;
-    for arg in command.get_arguments().filter(|arg| is_worth_a_line(arg)) {
-        let of = arg.get_help_heading().unwrap_or("Options");
-        if heading != Some(of) {
-            write!(text, "\n### {of} {{#{}}}\n", slug(&format!("{name} {of}"))).unwrap();
-            heading = Some(of);
+    let heading = |arg: &Arg| arg.get_help_heading().unwrap_or("Options").to_owned();
+    let args: Vec<&Arg> = command.get_arguments().filter(|arg| is_worth_a_line(arg)).collect();
+    let mut headings: Vec<String> = Vec::new();
+    for arg in &args {
+        if !headings.contains(&heading(arg)) {
+            headings.push(heading(arg));
         }
-        write!(text, "\n`{}`\n: {}\n", spelled(arg), described(arg)).unwrap();
+    }
+    for of in headings {
+        write!(text, "\n### {of} {{#{}}}\n", slug(&format!("{name} {of}"))).unwrap();
+        for arg in args.iter().filter(|arg| heading(arg) == of) {
+            write!(text, "\n`{}`\n: {}\n", spelled(arg), described(arg)).unwrap();
+        }
     }
     for command in command.get_subcommands().filter(|command| command.get_name() != "help") {
         section(command, text);

@@ -17,7 +17,7 @@ pub enum Spelling {
 /// A section for each table that a file has; `elsewhere` are definitions that another page has, with its address.
 pub fn markdown(schema: &Value, spelling: Spelling, elsewhere: &[(&str, &str)]) -> String {
     let mut writer = Writer { schema, spelling, elsewhere, told: BTreeSet::new(), text: String::new() };
-    writer.table("", schema);
+    writer.table("", "", schema);
     writer.text
 }
 
@@ -31,7 +31,8 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    fn table(&mut self, description: &str, table: &Value) {
+    /// The table at `way`, such as `node.`, and those below it.
+    fn table(&mut self, way: &str, description: &str, table: &Value) {
         let (schema, mut nested) = (self.schema, Vec::new());
         let required: Vec<&str> =
             table["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
@@ -58,15 +59,15 @@ impl Writer<'_> {
                 continue;
             }
             let heading = match (self.spelling, depth) {
-                (Spelling::Json, _) => format!("`{key}`"),
-                (Spelling::Toml, Depth::One) => format!("`[{key}]`"),
-                (Spelling::Toml, Depth::List) => format!("`[[{key}]]`"),
-                (Spelling::Toml, Depth::Map) => format!("`[{key}.NAME]`"),
+                (Spelling::Json, _) => format!("`{way}{key}`"),
+                (Spelling::Toml, Depth::One) => format!("`[{way}{key}]`"),
+                (Spelling::Toml, Depth::List) => format!("`[[{way}{key}]]`"),
+                (Spelling::Toml, Depth::Map) => format!("`[{way}{key}.NAME]`"),
             };
             let definition = &schema["$defs"][&name];
             let description = definition["description"].as_str().map(literal).unwrap_or_default();
             write!(self.text, "\n## {heading} {{#{}}}\n\n", name.to_lowercase()).unwrap();
-            self.table(&description, definition);
+            self.table(&format!("{way}{key}."), &description, definition);
         }
     }
 
