@@ -1,6 +1,6 @@
 # What a person types first. `make demo` shows the whole thing on this machine, `make test` is what a change must pass.
 
-.PHONY: build check demo docs install lint setup-test test
+.PHONY: build check demo docs install lint setup-test test test-units
 
 # Open MPI refuses to start processes for root unless told that this is meant
 ifeq ($(shell id -u),0)
@@ -8,7 +8,7 @@ export OMPI_ALLOW_RUN_AS_ROOT = 1
 export OMPI_ALLOW_RUN_AS_ROOT_CONFIRM = 1
 endif
 
-SCRIPTS = $(wildcard tests/*.sh tests/slurm/*.sh tests/flux/*.sh benches/*.sh) .ci/run
+SCRIPTS = $(wildcard tests/*.sh tests/slurm/*.sh tests/flux/*.sh benches/*.sh contrib/*.sh) .ci/run
 
 build:
 	cargo build --release --locked --workspace
@@ -54,5 +54,20 @@ lint: setup-test
 	RUSTDOCFLAGS="--deny warnings" cargo doc --locked --workspace --no-deps --document-private-items
 	cargo package --workspace --locked --offline --no-verify --allow-dirty
 
+# Tests wait more than they work: for jobs of a cluster, for time-outs. So some test programs run side by side, each Slurm cluster
+# in networks of its own. The longest begin, so that none of them is left alone in the end. A program's output comes when it has
+# ended. One alone: cargo test --workspace --test NAME.
+TEST_JOBS ?= 3
+LONGEST = faults slurm mpich local browser queue campaign packs security pbs binding
+TESTS = $(LONGEST) $(filter-out $(LONGEST),$(sort $(basename $(notdir $(wildcard tests/*.rs client/tests/*.rs)))))
+
 test: lint
-	cargo test --locked --workspace
+	cargo test --locked --workspace --no-run
+	$(MAKE) --jobs=$(TEST_JOBS) --output-sync=target --keep-going $(TESTS:%=test-%) test-units
+
+test-units:
+	cargo test --locked --workspace --lib --bins --examples
+	cargo test --locked --workspace --doc
+
+test-%:
+	cargo test --locked --workspace --test $*
