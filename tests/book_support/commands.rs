@@ -53,11 +53,12 @@ fn spelled(arg: &Arg) -> String {
 }
 
 fn described(arg: &Arg) -> String {
+    let takes_value = arg.get_action().takes_values();
     let help = arg.get_long_help().or(arg.get_help()).map(ToString::to_string).unwrap_or_default();
     let mut parts = vec![sentence(&help)];
     let defaults: Vec<String> =
         arg.get_default_values().iter().map(|value| format!("`{}`", value.to_string_lossy())).collect();
-    if !defaults.is_empty() && !arg.is_hide_default_value_set() {
+    if takes_value && !defaults.is_empty() && !arg.is_hide_default_value_set() {
         parts.push(format!("Default: {}.", defaults.join(", ")));
     }
     let values: Vec<String> = arg
@@ -68,7 +69,7 @@ fn described(arg: &Arg) -> String {
             None => format!("`{}`", value.get_name()),
         })
         .collect();
-    if arg.get_action().takes_values() && !values.is_empty() {
+    if takes_value && !values.is_empty() {
         parts.push(format!("Values: {}.", values.join(", ")));
     }
     parts.extend(arg.get_visible_aliases().into_iter().flatten().map(|alias| format!("Also `--{alias}`.")));
