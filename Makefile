@@ -1,6 +1,6 @@
 # What a person types first. `make demo` shows the whole thing on this machine, `make test` is what a change must pass.
 
-.PHONY: build check demo install lint setup-test test test-units
+.PHONY: build check demo docs install lint setup-test test test-units
 
 # Open MPI refuses to start processes for root unless told that this is meant
 ifeq ($(shell id -u),0)
@@ -23,7 +23,13 @@ install:
 	target/release/shardscale completions bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/shardscale
 	target/release/shardscale completions zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_shardscale
 	target/release/shardscale completions fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/shardscale.fish
-	install -m 644 README.md CHANGELOG.md LICENSE docs/*.md $(DESTDIR)$(PREFIX)/share/doc/shardscale
+	install -m 644 README.md CHANGELOG.md LICENSE $(DESTDIR)$(PREFIX)/share/doc/shardscale
+	cd docs && find . -type f -exec install -D -m 644 {} $(abspath $(DESTDIR)$(PREFIX))/share/doc/shardscale/docs/{} \;
+
+# the documentation as a site, every link of it followed; cargo is all that it needs
+docs:
+	SHARDSCALE_BOOK=target/book cargo test --locked --test book
+	@echo "Open target/book/index.html in a browser."
 
 demo:
 	tests/setup.sh --demo
@@ -34,7 +40,7 @@ demo:
 check:
 	cargo fmt --all --check
 	cargo test --locked --workspace --lib
-	cargo test --locked --test application --test baseline --test cache --test check --test collect --test directives \
+	cargo test --locked --test application --test baseline --test book --test cache --test check --test collect --test directives \
 	  --test gen_compute --test history --test manual --test old_records --test schedulers --test size --test smartsim --test statistics \
 	  --test study --test trace --test verdict
 

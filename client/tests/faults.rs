@@ -1,7 +1,7 @@
 //! Every part of a run is killed, at each stage, on the virtual Slurm cluster. What must hold each time: `status` knows why, the
 //! samples of finished sizes are kept, no process and no scratch folder is left on any node, and submitting again heals it.
 //!
-//! The output is the table of docs/campaigns.md.
+//! The output is the table of docs/explanation/failures.md.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic as tests may")]
 

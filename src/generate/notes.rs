@@ -16,7 +16,7 @@ pub fn notes(planner: &Planner<'_>, plan: &Plan) -> Vec<String> {
     let mut notes = Vec::new();
     for name in &planner.left_out {
         notes.push(format!(
-            "site {} asks for {name} ({}) and none is in the scripts: give --set {name}=VALUE, or name it when you submit",
+            "the scripts do not name {name}, which site {} needs ({}): give --set {name}=VALUE, or name it when you submit",
             planner.site.name, planner.site.ask[name].question
         ));
     }

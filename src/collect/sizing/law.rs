@@ -27,7 +27,7 @@ words! {
         /// A node of the application: its interface and memory, for all of its ranks.
         ClientNode = "the client node",
         /// What all ranks share: the fabric, a file system, or the machine where all is on one.
-        All = "what all ranks share",
+        All = "a part that all ranks share",
     }
 }
 
