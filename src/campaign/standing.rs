@@ -18,7 +18,7 @@ use crate::record::{status, units};
 use crate::scheduler::{Ending, Queued};
 
 /// How a run stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
     NotSubmitted,
@@ -47,7 +47,7 @@ impl State {
 }
 
 /// A run and how it stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Standing {
     pub run: String,
     pub state: State,

@@ -75,7 +75,7 @@ pub enum Command {
     Next(Box<NextArgs>),
     /// List the machines that this program knows; show one, check or start a site file of your own.
     Sites(SitesArgs),
-    /// Print the JSON Schema of a file that this program reads or writes, for editors and for programs that read it.
+    /// Print the JSON Schema of a file or output of this program, for editors and for programs that read it.
     Schema(SchemaArgs),
     /// Print the version; with --long also what the program was built from and with.
     Version(VersionArgs),
