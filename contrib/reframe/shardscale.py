@@ -1,7 +1,9 @@
 """ReFrame tests of what `shardscale gen` wrote: one for each script.
 
     shardscale gen --site SITE --out out
-    SHARDSCALE_OUT=out reframe -c contrib/reframe/shardscale.py -C YOUR_SETTINGS.py -r
+    SHARDSCALE_OUT=out reframe -c contrib/reframe/shardscale.py -C YOUR_SETTINGS.py -r --performance-report
+
+On one machine without a scheduler add --exec-policy=serial: servers of runs at the same time want the same ports.
 
 ReFrame's job has the directives of the script, runs it, and collects its run; `shardscale` must be in the job's PATH. The test is
 sound where the run is done, as `shardscale collect` says, whose JSON (`shardscale schema collect`) has the figures: medians and
@@ -17,7 +19,8 @@ import os
 import reframe as rfm
 import reframe.utility.sanity as sn
 
-OUT = os.path.abspath(os.environ.get('SHARDSCALE_OUT', 'out'))
+# ReFrame loads this file from its own folder
+OUT = os.path.normpath(os.path.join(os.environ.get('PWD', '.'), os.environ.get('SHARDSCALE_OUT', 'out')))
 # what ReFrame writes into its own job script
 OWN_DIRECTIVES = ('--job-name', '--output', '--error', '-N ', '-o ', '-e ', '-j ')
 
