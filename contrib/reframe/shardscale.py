@@ -86,6 +86,9 @@ class ShardScale(rfm.RunOnlyRegressionTest):
 
     @run_before('performance')
     def figures(self):
+        if self.is_dry_run():
+            return
+
         def add(name, value, unit):
             if value is not None:
                 self.perf_variables[name] = sn.make_performance_function(sn.defer(value), unit)
