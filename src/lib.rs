@@ -15,6 +15,7 @@
 //! - [`lint`]: `shardscale check`
 //! - [`catalogue`] and [`survey`]: `shardscale sites`
 //! - [`collect`]: `shardscale collect`, and in it `sizing`: `shardscale size`
+//! - [`progress`]: how far any of them is
 //! - [`next`]: `shardscale next`, which knows both sides
 
 pub mod built;
@@ -25,6 +26,7 @@ pub mod generate;
 pub mod lint;
 pub mod next;
 pub mod placement;
+pub mod progress;
 pub mod record;
 pub mod scheduler;
 pub mod script;

@@ -7,17 +7,19 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Parser;
 
-use shardscale::collect::progress::Stage;
 use shardscale::collect::{self, CollectOptions, Collected};
 use shardscale::generate::{self, Outcome, Request, WrongUsage};
 use shardscale::lint;
+use shardscale::progress::Tell;
 
+mod bar;
 mod cli;
 mod decide;
 mod jobs;
 mod manual;
 mod sites;
 
+use bar::Bar;
 use sites::sites;
 
 /// Ten thousand scripts are mostly small texts that come and go: the C library's allocator took a third of the time.
@@ -64,7 +66,7 @@ fn main() -> ExitCode {
 }
 
 fn gen_scripts(request: &Request) -> Result<Exit> {
-    let Outcome { plan, changes, arrangements, refused } = generate::run(request)?;
+    let Outcome { plan, changes, arrangements, refused } = shown(|tell| generate::run(request, tell))?;
     let mut stdout = std::io::stdout().lock();
     match &changes {
         None => stdout.write_all(generate::dry_run(&plan, &arrangements, coloured(&stdout)).as_bytes())?,
@@ -88,8 +90,14 @@ fn coloured(stdout: &std::io::StdoutLock<'_>) -> bool {
     anstream::AutoStream::choice(stdout) != anstream::ColorChoice::Never
 }
 
+/// Does the work with its progress on the terminal.
+fn shown<T>(work: impl FnOnce(Tell<'_>) -> T) -> T {
+    let bar = Bar::default();
+    work(&|stage, done, all| bar.tell(stage, done, all))
+}
+
 fn check_scripts(paths: &[PathBuf]) -> Result<Exit> {
-    let report = lint::run(paths)?;
+    let report = shown(|tell| lint::run(paths, tell))?;
     let mut stdout = std::io::stdout().lock();
     for (path, findings) in &report.findings {
         findings.iter().try_for_each(|finding| writeln!(stdout, "{}:{finding}", path.display()))?;
@@ -101,19 +109,9 @@ fn check_scripts(paths: &[PathBuf]) -> Result<Exit> {
 }
 
 fn collect_runs(options: &CollectOptions) -> Result<Exit> {
-    let terminal = std::io::stderr().is_terminal();
-    let collected = collect::run(options, |stage, done, all| {
-        if terminal {
-            let what = match stage {
-                Stage::Reading => "read",
-                Stage::Exporting => "exported",
-            };
-            let end = if done == all { "\n" } else { "" };
-            eprint!("\rshardscale: {done} of {all} runs {what}{end}");
-        }
-    })?;
+    let collected = shown(|tell| collect::run(options, tell))?;
     std::io::stdout().lock().write_all(collected.summary.as_bytes())?;
-    if terminal && collected.known > 0 {
+    if std::io::stderr().is_terminal() && collected.known > 0 {
         eprintln!("{} runs have not changed since they were last read; --fresh reads them all", collected.known);
     }
     if let (Some(folder), Some(kept)) = (&options.history, &collected.kept) {
