@@ -14,6 +14,7 @@ use shardscale::progress::Tell;
 
 mod bar;
 mod cli;
+mod completion;
 mod decide;
 mod jobs;
 mod manual;
@@ -41,6 +42,7 @@ enum Exit {
 }
 
 fn main() -> ExitCode {
+    completion::answer();
     let cli = cli::Cli::parse();
     cli.colour.write_global();
     let exit = match cli.command {
@@ -55,7 +57,7 @@ fn main() -> ExitCode {
         cli::Command::Sites(args) => sites(&args),
         cli::Command::Schema(args) => manual::schema(args.of).map(|()| Exit::Success),
         cli::Command::Version(args) => manual::version(&args).map(|()| Exit::Success),
-        cli::Command::Completions(args) => manual::completions(&args).map(|()| Exit::Success),
+        cli::Command::Completions(args) => completion::print_script(args.shell).map(|()| Exit::Success),
         cli::Command::Man(args) => manual::man(&args).map(|()| Exit::Success),
     };
     let exit = exit.unwrap_or_else(|error| {

@@ -1,4 +1,4 @@
-//! `completions`, `man`, `schema` and `version`: what shells, man, editors and people learn of the program itself.
+//! `man`, `schema` and `version`: what man, editors and people learn of the program itself.
 
 use std::io::Write;
 
@@ -15,14 +15,7 @@ use shardscale::collect::sizing::json::Answers;
 use shardscale::study::StudyFile;
 use shardscale::{built, site};
 
-use crate::cli::{Cli, CompletionsArgs, ManArgs, SchemaOf, VersionArgs};
-
-/// Prints the script that a shell sources.
-pub fn completions(args: &CompletionsArgs) -> Result<()> {
-    let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "shardscale", &mut script);
-    std::io::stdout().lock().write_all(&script).context("cannot write to stdout")
-}
+use crate::cli::{Cli, ManArgs, SchemaOf, VersionArgs};
 
 /// Writes a page for the program and one for each subcommand.
 pub fn man(args: &ManArgs) -> Result<()> {

@@ -62,7 +62,7 @@ const STUDY: [&str; 6] =
 #[test]
 fn gen_and_check_of_many_scripts() {
     let folder = tempfile::tempdir().unwrap();
-    let points = ["--client-nodes=4,5,6", "--repeats=1000"];
+    let points = ["--client-nodes=4,5,6", "--repeats=150"];
     holds(folder.path(), &[&STUDY[..], &points[..], &["--diff"]].concat(), "shardscale: scripts [");
     let output = Command::new(PROGRAM).args(STUDY).args(points).current_dir(&folder).output();
     assert!(output.unwrap().status.success());

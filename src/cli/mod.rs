@@ -79,7 +79,10 @@ pub enum Command {
     Schema(SchemaArgs),
     /// Print the version; with --long also what the program was built from and with.
     Version(VersionArgs),
-    /// Print the script that makes a shell complete commands, flags and words, such as `source <(shardscale completions bash)`.
+    /// Print the script that makes a shell complete commands, flags and values, such as `source <(shardscale completions bash)`.
+    ///
+    /// The script asks the program for sites, studies, runs, and the interfaces and queues of the site on the line. Make it anew with
+    /// each version of the program.
     Completions(CompletionsArgs),
     /// Write man pages, one for the program and one for each of its commands.
     Man(ManArgs),
