@@ -14,6 +14,7 @@ use serde_json::Value;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_shardscale");
 const REFRAME: &str = "contrib/reframe/shardscale.py";
+const RAMBLE: &str = "contrib/ramble/applications/shardscale/application.py";
 const NOTEBOOK: &str = "contrib/notebook/samples.ipynb";
 
 fn file(path: &str) -> PathBuf {
@@ -38,7 +39,7 @@ fn recipes_name_the_versions_that_cargo_has() {
 
 #[test]
 fn recipes_in_python_are_python() {
-    let recipes = ["spack/packages/shardscale/package.py", "contrib/shardscale-0.1.0-gompi-2025b.eb", REFRAME];
+    let recipes = ["spack/packages/shardscale/package.py", "contrib/shardscale-0.1.0-gompi-2025b.eb", REFRAME, RAMBLE];
     let parse = "import ast, sys; [ast.parse(open(path).read()) for path in sys.argv[1:]]";
     let output = Command::new("python3").args(["-c", parse]).args(recipes.map(file)).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -81,6 +82,34 @@ fn the_reframe_check_reads_keys_that_a_report_has() {
             assert!(of.get(key).is_some(), "{name}{key}'] is not in {of}");
         }
     }
+}
+
+/// Its expression takes figures from a line, key by key in the order of the line, which Ramble has no JSON reader for.
+#[test]
+fn the_ramble_application_matches_lines_of_jsonl() {
+    let tree = tempfile::tempdir().unwrap();
+    collected(tree.path());
+    let args = ["collect", "out", "--jsonl", "lines.jsonl"];
+    assert!(Command::new(PROGRAM).args(args).current_dir(&tree).output().unwrap().status.success());
+    let try_it = r#"
+import json, re, sys
+text = open(sys.argv[1]).read()
+of_line = re.search(r"of_line = r'(.*)'", text)[1]
+keys = re.findall(r'\("(\w+)", "[\w ]+", "[\w/]+"\)', text)
+assert len(keys) == 3, keys
+for line in open(sys.argv[2]):
+    one = json.loads(line)
+    for key in keys:
+        found = re.match(of_line + rf'"{key}":(?P<value>[0-9.e+-]+)', line)
+        asked = one[key], one["run"], one["op"], str(one["payload_bytes"])
+        if one[key] is None:
+            assert not found, line
+        else:
+            assert (float(found["value"]), found["run"], found["op"], found["bytes"]) == asked, (key, line)
+"#;
+    let mut python = Command::new("python3");
+    let output = python.args(["-c", try_it]).arg(file(RAMBLE)).arg(tree.path().join("lines.jsonl")).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]
