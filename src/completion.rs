@@ -127,8 +127,8 @@ fn sorted(names: impl Iterator<Item = String>) -> Vec<String> {
 
 /// Runs of the folder that the line names, or of `out`.
 fn runs() -> Vec<CompletionCandidate> {
-    let words = std::env::args_os().skip(1).map(PathBuf::from);
-    let folder = words.filter(|word| word.is_dir()).next_back().unwrap_or_else(|| PathBuf::from("out"));
+    let mut words = std::env::args_os().skip(1).map(PathBuf::from);
+    let folder = words.rfind(|word| word.is_dir()).unwrap_or_else(|| PathBuf::from("out"));
     let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
     let names = entries.filter(|entry| entry.path().join(manifest::FILE).is_file()).map(|entry| entry.file_name());
     candidates([sorted(names.filter_map(|name| name.into_string().ok()))])
