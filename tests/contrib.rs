@@ -95,7 +95,7 @@ fn the_ramble_application_matches_lines_of_jsonl() {
 import json, re, sys
 text = open(sys.argv[1]).read()
 of_line = re.search(r"of_line = r'(.*)'", text)[1]
-keys = re.findall(r'\("(\w+)", "[\w ]+", "[\w/]+"\)', text)
+keys = re.findall(r'\("(\w+_(?:us|s))", "[\w ]+", "[\w/]+"\)', text)
 assert len(keys) == 3, keys
 for line in open(sys.argv[2]):
     one = json.loads(line)
