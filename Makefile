@@ -1,6 +1,6 @@
 # What a person types first. `make demo` shows the whole thing on this machine, `make test` is what a change must pass.
 
-.PHONY: build check demo install lint setup-test test
+.PHONY: build check demo docs install lint setup-test test test-units
 
 # Open MPI refuses to start processes for root unless told that this is meant
 ifeq ($(shell id -u),0)
@@ -8,7 +8,7 @@ export OMPI_ALLOW_RUN_AS_ROOT = 1
 export OMPI_ALLOW_RUN_AS_ROOT_CONFIRM = 1
 endif
 
-SCRIPTS = $(wildcard tests/*.sh tests/slurm/*.sh tests/flux/*.sh benches/*.sh) .ci/run
+SCRIPTS = $(wildcard tests/*.sh tests/slurm/*.sh tests/flux/*.sh benches/*.sh contrib/*.sh) .ci/run
 
 build:
 	cargo build --release --locked --workspace
@@ -23,7 +23,13 @@ install:
 	target/release/shardscale completions bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/shardscale
 	target/release/shardscale completions zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_shardscale
 	target/release/shardscale completions fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/shardscale.fish
-	install -m 644 README.md CHANGELOG.md LICENSE docs/*.md $(DESTDIR)$(PREFIX)/share/doc/shardscale
+	install -m 644 README.md CHANGELOG.md LICENSE $(DESTDIR)$(PREFIX)/share/doc/shardscale
+	cd docs && find . -type f -exec install -D -m 644 {} $(abspath $(DESTDIR)$(PREFIX))/share/doc/shardscale/docs/{} \;
+
+# the documentation as a site, every link of it followed; cargo is all that it needs
+docs:
+	SHARDSCALE_BOOK=target/book cargo test --locked --test book
+	@echo "Open target/book/index.html in a browser."
 
 demo:
 	tests/setup.sh --demo
@@ -34,7 +40,7 @@ demo:
 check:
 	cargo fmt --all --check
 	cargo test --locked --workspace --lib
-	cargo test --locked --test application --test baseline --test cache --test check --test collect --test directives \
+	cargo test --locked --test application --test baseline --test book --test cache --test check --test collect --test directives \
 	  --test gen_compute --test history --test manual --test old_records --test schedulers --test size --test smartsim --test statistics \
 	  --test study --test trace --test verdict
 
@@ -48,5 +54,20 @@ lint: setup-test
 	RUSTDOCFLAGS="--deny warnings" cargo doc --locked --workspace --no-deps --document-private-items
 	cargo package --workspace --locked --offline --no-verify --allow-dirty
 
+# Tests wait more than they work: for jobs of a cluster, for time-outs. So some test programs run side by side, each Slurm cluster
+# in networks of its own. The longest begin, so that none of them is left alone in the end. A program's output comes when it has
+# ended. One alone: cargo test --workspace --test NAME.
+TEST_JOBS ?= 3
+LONGEST = faults slurm mpich local browser queue campaign packs security pbs binding
+TESTS = $(LONGEST) $(filter-out $(LONGEST),$(sort $(basename $(notdir $(wildcard tests/*.rs client/tests/*.rs)))))
+
 test: lint
-	cargo test --locked --workspace
+	cargo test --locked --workspace --no-run
+	$(MAKE) --jobs=$(TEST_JOBS) --output-sync=target --keep-going $(TESTS:%=test-%) test-units
+
+test-units:
+	cargo test --locked --workspace --lib --bins --examples
+	cargo test --locked --workspace --doc
+
+test-%:
+	cargo test --locked --workspace --test $*

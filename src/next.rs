@@ -117,7 +117,7 @@ pub fn find(runs: &[Run], wish: &Wish) -> Result<Next> {
 }
 
 /// What our study files begin with.
-const OURS: &str = "# The runs that would tell";
+const OURS: &str = "# Runs that would narrow the answer";
 
 /// A file that somebody else wrote is not replaced.
 fn is_ours(file: &Path) -> Result<()> {

@@ -52,7 +52,7 @@ fn check(name: &str, config: Option<&std::path::Path>) -> Result<Exit> {
     }
     let (wrong, uncovered, open) = (checked.problems.len(), checked.uncovered.len(), checked.open.len());
     if wrong + uncovered + open == 0 {
-        eprintln!("{file} is right, and every value says where it comes from");
+        eprintln!("{file}: nothing is wrong, and every value names its source");
         return Ok(Exit::Success);
     }
     let usable = if wrong == 0 { "; gen takes it as it is" } else { "" };

@@ -155,7 +155,7 @@ fn sites_text(name: &str) -> String {
 
 #[test]
 fn the_documentations_table_is_current() {
-    let path = root().join("docs/sites.md");
+    let path = root().join("docs/reference/sites.md");
     let text = fs::read_to_string(&path).unwrap();
     let (begin, end) = ("<!-- shardscale sites --markdown -->\n", "<!-- end -->");
     let (before, rest) = text.split_once(begin).unwrap();

@@ -149,7 +149,7 @@ fn the_outputs_tell_the_same() {
     }
     let read = |name: &str| std::fs::read_to_string(tree.path().join("report").join(name)).unwrap();
     let summary = read("summary.md");
-    assert!(summary.contains("## What decides") && summary.contains("## Crossover"), "{summary}");
+    assert!(summary.contains("## Settings and their effect") && summary.contains("## Crossover"), "{summary}");
     let table = read("settings.csv");
     let rows = |what: &str| table.lines().filter(|line| line.contains(what)).count();
     assert_eq!((rows(",io_threads,"), rows("4 I/O threads is best")), (32, 32), "{table}");

@@ -1,4 +1,4 @@
-//! The Python lines of docs/client.md read what the client wrote.
+//! The Python lines of docs/reference/samples.md read what the client wrote.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
@@ -12,7 +12,7 @@ use common::{Redis, Run, require, samples, text};
 
 /// The first Python block of the page.
 fn lines() -> &'static str {
-    let page = include_str!("../../docs/client.md");
+    let page = include_str!("../../docs/reference/samples.md");
     let (_, rest) = page.split_once("```python\n").expect("a Python block");
     rest.split_once("```").expect("its end").0
 }

@@ -1,5 +1,6 @@
 //! `shardscale submit` and `status` on the virtual Slurm cluster, where the queue has more than single jobs of their own: pairs
-//! of a database's and a client's job, what was submitted by hand, arrays and heterogeneous jobs of others.
+//! of a database's and a client's job, what was submitted by hand, arrays and heterogeneous jobs of others, no scheduler for a
+//! while, and two hundred jobs.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic as tests may")]
 
@@ -11,7 +12,9 @@ use std::process::ExitCode;
 use serde_json::Value;
 
 mod slurm_support;
-use slurm_support::{Case, Cluster, assert_nothing_left, attempt, show, standings, states, status, text, wait_for};
+use slurm_support::{
+    Case, Cluster, assert_clean, assert_nothing_left, attempt, show, standings, states, status, text, wait_for,
+};
 
 const CASES: &[Case] = &[
     ("a pair waits, runs and is done, submitted once", pair),
@@ -20,6 +23,8 @@ const CASES: &[Case] = &[
     ("waves stand behind arrays and heterogeneous jobs", others_in_the_queue),
     ("what was submitted by hand is known, and another folder's is not", by_hand),
     ("a job that died before it began says so", died_before_begin),
+    ("the scheduler gone while submitting", scheduler_gone),
+    ("two hundred small jobs", two_hundred_jobs),
 ];
 
 fn main() -> ExitCode {
@@ -260,4 +265,74 @@ fn died_before_begin(cluster: &Cluster) {
     assert_eq!(cluster.shardscale(&folder, "submit out --failed", 0).lines().count(), 2);
     cluster.wait_until_idle();
     assert_eq!(states(cluster, &folder), ["done", "done"]);
+}
+
+fn scheduler_gone(cluster: &Cluster) {
+    let folder = cluster.folder("fault-scheduler");
+    cluster
+        .generate(&folder, "--deployment colocated --client-nodes 1 --clients-per-node 1 --transport tcp --repeats 3");
+    let start = format!(
+        "unshare --uts --mount bash -c 'hostname login0; mount --bind \"$0/hosts\" /etc/hosts; exec slurmctld -f \"$0/slurm.conf\"' {}",
+        cluster.lab.display()
+    );
+    cluster.bash(&folder, "scontrol update PartitionName=compute State=DOWN");
+    cluster.shardscale(&folder, "submit out --only '*-r1'", 0);
+    std::thread::sleep(std::time::Duration::from_secs(8)); // what it has not written yet it forgets
+    cluster.bash(&folder, &format!("kill -9 $(cat {}/pid/slurmctld)", cluster.lab.display()));
+    let line = format!("! timeout 120 \"{}\" submit out 2>&1", cluster.program());
+    let said = cluster.bash(&folder, &line);
+    assert!(said.contains("nothing was submitted") && said.contains("squeue"), "{said}");
+    cluster.bash(&folder, &start);
+    wait_for("the controller", || cluster.bash(&folder, "sinfo -h -o %P || true").contains("compute"));
+    let said = cluster.shardscale(&folder, "submit out", 0);
+    assert_eq!(said.lines().count(), 2, "the first is in the queue already: {said}");
+    cluster.bash(&folder, "scontrol update PartitionName=compute State=UP");
+    cluster.wait_until_idle();
+    let table = cluster.shardscale(&folder, "status out", 0);
+    assert!(table.contains("3 runs: 3 done"), "{table}");
+    for run in fs::read_dir(folder.join("out")).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir())
+    {
+        assert!(!run.join("attempt-2").exists(), "{} ran twice", run.display());
+    }
+    assert_clean(cluster);
+    println!(
+        "| slurmctld | while submitting | `kill -9 (slurmctld)` | nothing was submitted | - | nothing | done, none twice |"
+    );
+}
+
+fn two_hundred_jobs(cluster: &Cluster) {
+    let folder = cluster.folder("two-hundred");
+    let begun = std::time::Instant::now();
+    cluster.generate(
+        &folder,
+        "--deployment colocated --client-nodes 1 --clients-per-node 1 --transport tcp --repeats 200 --tensor-bytes 1KiB --iterations 10",
+    );
+    let generated = begun.elapsed();
+    let said = cluster.shardscale(&folder, "submit out", 0);
+    assert_eq!(said.lines().count(), 200);
+    let submitted = begun.elapsed();
+    wait_for_long("200 jobs", || cluster.bash(&cluster.root, "squeue --noheader").is_empty());
+    let drained = begun.elapsed();
+    assert_clean(cluster);
+    let table = cluster.shardscale(&folder, "status out", 0);
+    assert!(table.contains("200 runs: 200 done"), "{table}");
+    let runs = fs::read_dir(folder.join("out")).unwrap().map(|entry| entry.unwrap().path());
+    assert!(runs.filter(|path| path.join("attempt-2").exists()).count() == 0, "a job ran twice");
+    let begun = std::time::Instant::now();
+    cluster.shardscale(&folder, "collect out", 0);
+    println!(
+        "200 jobs: generated in {:.1} s, submitted in {:.1} s, all ended {:.1} s later, collected in {:.1} s",
+        generated.as_secs_f64(),
+        (submitted - generated).as_secs_f64(),
+        (drained - submitted).as_secs_f64(),
+        begun.elapsed().as_secs_f64()
+    );
+}
+
+fn wait_for_long(what: &str, mut ready: impl FnMut() -> bool) {
+    let begun = std::time::Instant::now();
+    while !ready() {
+        assert!(begun.elapsed().as_secs() < 600, "waited 600 s for {what}");
+        std::thread::sleep(std::time::Duration::from_millis(500));
+    }
 }

@@ -1,4 +1,4 @@
-//! What somebody else on the machine sees of a run and can do to it, on the virtual Slurm cluster: docs/hardening.md.
+//! What somebody else on the machine sees of a run and can do to it, on the virtual Slurm cluster: docs/explanation/security.md.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic as tests may")]
 

@@ -1,5 +1,5 @@
 //! The plain wire against a real Valkey, which Debian 12 does not have: by hand only, with the program that $VALKEY_SERVER names
-//! (docs/store.md says where one comes from).
+//! (docs/reference/store.md says where one comes from).
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;

@@ -81,7 +81,7 @@ pub struct RehearseArgs {
     pub dir: PathBuf,
 
     /// Path of shardscale-client on the compute nodes. Default: beside this program, else from PATH.
-    #[arg(long, value_name = "PATH", default_value_os_t = super::generate::find_client())]
+    #[arg(long, value_name = "PATH", default_value_os_t = super::generate::find_client(), hide_default_value = true)]
     pub client: PathBuf,
 
     /// Rehearse once more, even if the last rehearsal went well.

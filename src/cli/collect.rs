@@ -24,14 +24,14 @@ pub struct CollectArgs {
     #[arg(long, value_name = "DIR")]
     baseline: Option<PathBuf>,
 
-    /// Keep what this collection found in this folder, in a small file that is never changed, and show how it went over all
-    /// collections there and where the level changed. Several people and machines may share the folder. The same measurements,
+    /// Keep what this collection found in this folder, in a small file that is never changed, and show how the figures changed
+    /// over all collections there. Several people and machines may share the folder. The same measurements,
     /// collected again, are kept once.
     #[arg(long, value_name = "DIR")]
     history: Option<PathBuf>,
 
-    /// Compare with the last COUNT collections of the history. From three on, how collections differ on an unchanged store is in
-    /// the interval. With --baseline, that is what is compared with.
+    /// Compare with the last COUNT collections of the history. From three on, the interval includes how much
+    /// collections of an unchanged store differ. With --baseline, the baseline is compared with instead.
     #[arg(long, value_name = "COUNT", requires = "history", conflicts_with = "baseline", default_value_t = LAST,
         value_parser = parse_last)]
     last: usize,
@@ -43,27 +43,27 @@ pub struct CollectArgs {
     #[arg(long, value_name = "slower=PERCENT%[,unconfirmed][,differs]", requires = "earlier")]
     fail_if: Option<FailIf>,
 
-    /// Compare also runs of another product or over another wire with those of the baseline. Default: they are named, and not
+    /// Also compare runs of another product or over another wire with those of the baseline. Default: they are named, and not
     /// compared.
     #[arg(long, requires = "baseline")]
     across: bool,
 
-    /// Write also the samples behind the figures, a Parquet file for each run in REPORT/samples, about 5 bytes a sample, for
+    /// Also write the samples behind the figures, a Parquet file for each run in REPORT/samples, about 5 bytes a sample, for
     /// pandas, Polars, DuckDB and the like. Files of runs that did not change are kept.
     #[arg(long)]
     parquet: bool,
 
-    /// Write also when what happened, a file for each run in REPORT/traces that Perfetto (ui.perfetto.dev) opens: what the
-    /// script noted, the sizes, and each rank at each size, those that straggle first; about 250 bytes a rank and size.
+    /// Also write a time line of each run, a file in REPORT/traces that Perfetto (ui.perfetto.dev) opens: the steps of the
+    /// script, the sizes, and each rank at each size, those that straggle first; about 250 bytes a rank and size.
     #[arg(long)]
     trace: bool,
 
-    /// Write also the figures to this file as OpenMetrics text, in seconds and bytes, for Prometheus and the like:
+    /// Also write the figures to this file as OpenMetrics text, in seconds and bytes, for Prometheus and the like:
     /// median with its interval, p99 and bandwidth of each run that is done or partial, states of all runs.
     #[arg(long, value_name = "FILE", value_parser = parse_output)]
     openmetrics: Option<PathBuf>,
 
-    /// Write also a JSON object a line to this file, for each run, operation and size; `shardscale schema jsonl` describes them.
+    /// Also write a JSON object to this file for each run, operation and size, one a line; `shardscale schema jsonl` describes them.
     #[arg(long, value_name = "FILE", value_parser = parse_output)]
     jsonl: Option<PathBuf>,
 

@@ -43,7 +43,7 @@ pub struct GenArgs {
     #[arg(long, value_name = "UNITS")]
     budget: Option<f64>,
 
-    /// Generate the others where some permutations cannot run.
+    /// Leave out permutations that cannot run, and generate the others.
     #[arg(long)]
     skip_refused: bool,
 

@@ -39,17 +39,17 @@ pub struct Cli {
 pub enum Command {
     /// Write one job script and one run directory for each permutation of the axes.
     Gen(Box<GenArgs>),
-    /// Look for what schedulers accept in silence and then do wrong in job scripts: ours or anybody's.
+    /// Check job scripts for mistakes that schedulers accept without an error.
     ///
     /// Also runs `bash -n`, shellcheck where there is one, and, where a Slurm answers, `sbatch --test-only` once for each
     /// distinct request of resources. Nothing is submitted. Ends with exit code 0 when nothing was found, 3 otherwise.
     Check(CheckArgs),
-    /// Submit what is not measured yet, each job once, within the site's limits; where there is no scheduler, run it.
+    /// Submit the runs that are not measured yet, each job once, within the site's limits; without a scheduler, run them.
     ///
-    /// It may be repeated at any time: what is queued, running or measured is left alone. Nothing of it stays behind. Ends with
-    /// exit code 0 when all that is left was submitted, 3 when a limit keeps some of it for later or a run failed here.
+    /// It may be repeated at any time: runs that are queued, running or measured are left alone. No process stays behind. Ends with
+    /// exit code 0 when everything was submitted, 3 when a limit keeps jobs for later or a run failed here.
     Submit(SubmitArgs),
-    /// Run the smallest job of each deployment for a few minutes, and say what would break, there and at scale.
+    /// Run the smallest job of each deployment for a few minutes, and say what would fail, at this size and at full size.
     ///
     /// It goes to the queue like every other job, into the folder `rehearsal`, which no report reads; give the same command again when
     /// it has ended. Ends with exit code 0 when nothing was found, 3 when something was or the job has not ended yet.
@@ -63,12 +63,12 @@ pub enum Command {
     ///
     /// Ends with exit code 0 when every run was measured as asked, 3 when some are missing, failed, partial or invalid.
     Collect(CollectArgs),
-    /// Say which store an application needs, by what was measured: how many DB nodes and servers keep a time or a bandwidth.
+    /// Say how many DB nodes and servers an application needs to keep a time or a bandwidth, from what was measured.
     ///
     /// Every answer has an interval, and says whether it was measured, lies between measured points or beyond them. Ends with exit
     /// code 0 when some store meets all that is asked, 3 when none does or what was measured does not tell.
     Size(Box<SizeArgs>),
-    /// Say which further runs would decide what `size` leaves open, for the fewest node-hours.
+    /// Say which further runs would settle what `size` leaves open, at the least cost.
     ///
     /// Each is one that the study's site admits. Ends with exit code 0 when nothing is open or runs are proposed, 3 when no run within
     /// the budget would tell more.

@@ -373,7 +373,7 @@ impl<'a> Planner<'a> {
         let mut notes = Vec::new();
         for name in &self.left_out {
             notes.push(format!(
-                "site {} asks for {name} ({}) and none is in the scripts: give --set {name}=VALUE, or name it when you submit",
+                "the scripts do not name {name}, which site {} needs ({}): give --set {name}=VALUE, or name it when you submit",
                 self.site.name, self.site.ask[name].question
             ));
         }

@@ -60,7 +60,7 @@ impl HostFacts {
     /// What TCP's congestion control does to latencies here, if it does something.
     ///
     /// BBR sends at a rate that it estimates, by timers. Measured over loopback (Linux 6.18, one CPU): put_tensor of 256 KiB takes 57
-    /// us in some processes and 100 us in others, where Reno takes 57 us in all (docs/client.md).
+    /// us in some processes and 100 us in others, where Reno takes 57 us in all (docs/explanation/measurement.md).
     pub fn pacing(&self) -> Option<&'static str> {
         let is_bbr = self.tcp_congestion_control.as_deref().is_some_and(|name| name.starts_with("bbr"));
         is_bbr.then_some(

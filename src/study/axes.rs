@@ -170,7 +170,7 @@ axes! {
         #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = AXES)]
         maxmemory: ByteCount,
 
-        /// When a put of a file has ended: when the kernel has the bytes (none), or the disk (fsync). Default: none.
+        /// When a put of a file counts as ended: when the kernel has the bytes (none), or the disk (fsync). Default: none.
         #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = word!(Durability), help_heading = AXES)]
         durability: Durability,
 
@@ -187,7 +187,7 @@ axes! {
         #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = word!(KeyPlacement), help_heading = AXES)]
         keys: KeyPlacement,
 
-        /// What the ranks are there for: each puts tensors and unpacks tensors (throughput), producers put datasets and append them to a list,
+        /// What the ranks do: each puts tensors and unpacks tensors (throughput), producers put datasets and append them to a list,
         /// of which consumers fetch all (aggregation; --client-nodes x --clients-per-node are the producers), or each has a model in the
         /// store run on a tensor of its own (inference). Default: throughput.
         #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = word!(WorkloadKind), help_heading = WORKLOAD)]
@@ -223,7 +223,7 @@ axes! {
         #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = MODELS)]
         model_input: String,
 
-        /// Name of a model's output, likewise.
+        /// Name of a model's output, which tf wants.
         #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = MODELS)]
         model_output: String,
 

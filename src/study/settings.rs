@@ -101,7 +101,7 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pack: Option<Packing>,
 
-    /// From what the order inside packs is drawn. Default: 1.
+    /// Seed of the random order inside packs. Default: 1.
     #[arg(long, value_name = "NUMBER")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pack_seed: Option<u64>,

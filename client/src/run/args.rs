@@ -103,7 +103,7 @@ pub struct RunArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Workload")]
 pub struct WorkloadArgs {
-    /// What the ranks are there for: throughput (each puts and unpacks tensors), aggregation (producers put datasets and append them
+    /// What the ranks do: throughput (each puts and unpacks tensors), aggregation (producers put datasets and append them
     /// to a list, consumers fetch all of it) or inference (each has a model in the store run on a tensor)
     #[arg(long, value_name = "KIND", default_value_t = WorkloadKind::Throughput)]
     pub workload: WorkloadKind,

@@ -1,12 +1,14 @@
 //! What the tests on the virtual Slurm cluster of tests/slurm/ share: the cluster, the cases on it, the waiting.
 //!
-//! One cluster serves all cases of a file, one after another, so that these files have a `main` of their own. Without root they
-//! cannot run: they say so loudly, and fail where CI=true.
+//! One cluster serves all cases of a file, one after another, so that these files have a `main` of their own. Each file has its
+//! networks and its state to itself, so that several run side by side. Without root they cannot run: they say so loudly, and
+//! fail where CI=true.
 
 #![allow(dead_code, reason = "no file of tests uses all")]
 
 use std::collections::HashMap;
 use std::fs;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Output};
 use std::thread::sleep;
@@ -35,6 +37,7 @@ pub fn run(cases: &[Case], variables: &[(&str, &str)]) -> ExitCode {
         println!("0 passed, 0 failed, {} skipped", cases.len());
         return if std::env::var("CI").is_ok_and(|ci| ci == "true") { ExitCode::FAILURE } else { ExitCode::SUCCESS };
     }
+    in_networks_of_its_own();
     let cluster = Cluster::up(variables);
     let (mut passed, mut failed) = (0, 0);
     for (name, case) in cases.iter().filter(|(name, _)| arguments.iter().all(|part| name.contains(part.as_str()))) {
@@ -48,6 +51,27 @@ pub fn run(cases: &[Case], variables: &[(&str, &str)]) -> ExitCode {
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
+/// Starts this program again, in fresh network and mount namespaces: the bridges of another cluster are not there.
+fn in_networks_of_its_own() {
+    const INSIDE: &str = "SHARDSCALE_TEST_NETWORKS";
+    if std::env::var_os(INSIDE).is_some() {
+        return;
+    }
+    let line = "mount -t sysfs sysfs /sys && ip link set lo up && exec \"$0\" \"$@\"";
+    let mut again = Command::new("unshare");
+    again.args(["--net", "--mount", "sh", "-c", line]).args(std::env::args_os()).env(INSIDE, "1");
+    panic!("unshare: {}", again.exec());
+}
+
+/// State of this file's cluster.
+fn lab() -> PathBuf {
+    root().join("target/slurm-labs").join(env!("CARGO_CRATE_NAME"))
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
 /// The virtual cluster; it goes down when dropped.
 pub struct Cluster {
     pub root: PathBuf,
@@ -57,8 +81,7 @@ pub struct Cluster {
 
 impl Cluster {
     fn up(variables: &[(&str, &str)]) -> Cluster {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned();
-        let cluster = Cluster { lab: root.join("target/slurm-lab"), root };
+        let cluster = Cluster { lab: lab(), root: root() };
         let output = cluster
             .command("tests/slurm/up.sh")
             .envs(variables.iter().copied())
@@ -84,7 +107,7 @@ impl Cluster {
 
     /// An empty folder that all nodes see.
     pub fn folder(&self, name: &str) -> PathBuf {
-        let folder = self.root.join("target/slurm-tests").join(name);
+        let folder = self.root.join("target/slurm-tests").join(env!("CARGO_CRATE_NAME")).join(name);
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).unwrap();
         folder
@@ -174,8 +197,7 @@ pub fn wait_for(what: &str, mut ready: impl FnMut() -> bool) {
 /// Whether nodes can confine jobs to the CPUs that they got.
 pub fn has_cpusets() -> bool {
     let line = ". tests/slurm/common.sh && has_cpusets";
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    Command::new("bash").args(["-c", line]).current_dir(root).status().is_ok_and(|status| status.success())
+    Command::new("bash").args(["-c", line]).current_dir(root()).status().is_ok_and(|status| status.success())
 }
 
 /// What the first attempt of a script left.
@@ -186,7 +208,7 @@ pub fn attempt(script: &Path, servers: u32) -> Attempt {
 /// Process ids of all programs of that name on the virtual nodes of this cluster, which this machine sees all; a second cluster
 /// on the machine has others. A process belongs to a node if it is in the node's pid namespace.
 pub fn processes(name: &str) -> Vec<i32> {
-    let lab = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("target/slurm-lab/pid");
+    let lab = lab().join("pid");
     let space = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/pid")).ok();
     // the files hold the pid of each node's `unshare`, whose child is the first process in there
     let node = |file: fs::DirEntry| {
@@ -213,4 +235,26 @@ pub fn processes_with(name: &str, part: &str) -> Vec<i32> {
 pub fn assert_nothing_left() {
     let left = [processes("redis-server"), processes("shardscale-clie")].concat();
     assert!(left.is_empty(), "processes are left: {left:?}");
+}
+
+/// No process of ours on any node, and nothing of ours in their node-local folders.
+pub fn assert_clean(cluster: &Cluster) {
+    assert_nothing_left();
+    let left = scratch(cluster);
+    assert!(left.is_empty(), "node-local folders are left: {left:?}");
+}
+
+/// What is ours in the node-local folders of all nodes.
+pub fn scratch(cluster: &Cluster) -> Vec<PathBuf> {
+    let files = fs::read_dir(cluster.lab.join("pid")).unwrap().map(|file| file.unwrap().path());
+    let nodes = files.filter(|file| file.file_name().unwrap().to_string_lossy().starts_with("cn"));
+    let mut left = Vec::new();
+    for pid in nodes.filter_map(|file| fs::read_to_string(file).ok()) {
+        for folder in ["tmp", "dev/shm"] {
+            let path = Path::new("/proc").join(pid.trim()).join("root").join(folder);
+            let names = fs::read_dir(path).into_iter().flatten().map(|entry| entry.unwrap().path());
+            left.extend(names.filter(|path| path.to_string_lossy().contains("shardscale")));
+        }
+    }
+    left
 }

@@ -14,7 +14,7 @@ use parquet::schema::types::ColumnPath;
 
 use crate::record::op::Op;
 
-/// The columns in the order of the file; docs/report.md explains them.
+/// The columns in the order of the file; docs/how-to/export.md explains them.
 const SCHEMA: &str = "message samples {
     required binary path (string);
     required binary run (string);

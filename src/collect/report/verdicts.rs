@@ -11,7 +11,7 @@ use crate::collect::settings::{NOT_REPEATED, Setting, Verdict};
 use crate::record::units::show_bytes;
 
 /// What the figures of [`Ranked`] mean.
-pub const DECIDES: &str = "Settings by how much they decide: slowest / fastest value by median duration, all else the same, as \
+pub const DECIDES: &str = "Settings by their effect: slowest / fastest value by median duration, all else the same, as \
     geometric mean over loads, sizes and operations (99 % interval). Shown: where the difference is more than noise, of all \
     that were compared";
 

@@ -37,7 +37,7 @@ impl Station {
             Station::Server => "the server",
             Station::DbNode => "the DB node",
             Station::ClientNode => "the client node",
-            Station::All => "what all ranks share",
+            Station::All => "a part that all ranks share",
         }
     }
 }

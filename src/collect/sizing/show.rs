@@ -61,7 +61,7 @@ pub fn headline(verdict: &Verdict) -> String {
         Verdict::NotMet(choice) => format!("cannot be met; nearest is {}", store(&choice.layout)),
         Verdict::Undecided(choice) => match choice.decisive().headroom() {
             Some(room) if room >= 1.0 => {
-                format!("not known; as the middle of the interval has it, {} will do", store(&choice.layout))
+                format!("not known; {} would be enough by the middle of the interval", store(&choice.layout))
             }
             _ => format!("not known; nearest is {}", store(&choice.layout)),
         },
@@ -122,7 +122,7 @@ fn said(answers: &Answers, figure: &Figure) -> String {
         ),
     };
     let room = figure.headroom().filter(|_| found.is_sure());
-    let room = room.map(|room| format!(", {} x the limit's room", short(room))).unwrap_or_default();
+    let room = room.map(|room| format!(", room to the limit: a factor of {}", short(room))).unwrap_or_default();
     format!("{what}: {middle} [{low} to {high}]{share}{room}; {}{law}{bound}", found.basis)
 }
 

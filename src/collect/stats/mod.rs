@@ -1,7 +1,7 @@
 //! Statistics of durations: pure functions over numbers, without any idea of runs or files.
 //!
 //! Medians and quantiles, no means: T. Hoefler and R. Belli, "Scientific Benchmarking of Parallel Computing Systems",
-//! SC'15. `docs/statistics.md` has every formula with its source.
+//! SC'15. `docs/explanation/statistics.md` has every formula with its source.
 
 pub mod change_point;
 pub mod density;

@@ -148,7 +148,7 @@ fn sections(shown: Shown) -> Vec<(&'static str, &'static str)> {
         ("heat", "Heat map"),
         ("sides", "Side by side"),
         ("nodes", "Slow nodes"),
-        ("decides", "What decides"),
+        ("decides", "Settings and their effect"),
         ("crossover", "Crossover"),
         ("run-detail", "One run"),
     ];

@@ -59,7 +59,9 @@ pub fn highlights(runs: &[Run]) -> Vec<(String, String, String)> {
     let comparable = || runs.iter().filter(|run| run.state.is_comparable());
     let mut all = Vec::new();
     // figures of different definitions have no common largest
-    for (is_classic, what) in [(false, "Most moved, all operations together"), (true, "Most moved, classic figure")] {
+    for (is_classic, what) in
+        [(false, "Highest bandwidth, all operations together"), (true, "Highest bandwidth, classic figure")]
+    {
         let of = |run| Run::best(run).filter(|best| best.is_classic == is_classic);
         let bests = comparable().filter_map(|run| Some((run, of(run)?)));
         if let Some((run, best)) = bests.max_by(|a, b| a.1.gb_per_s.total_cmp(&b.1.gb_per_s)) {

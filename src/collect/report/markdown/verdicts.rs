@@ -21,7 +21,7 @@ pub fn verdicts(of: &Collection, cell: impl Fn(&str) -> String + Copy) -> String
 fn settings(of: &Collection, cell: impl Fn(&str) -> String) -> String {
     let rows = ranked(&of.settings).into_iter().map(|one| [one.setting, one.spread, one.shown, one.best]);
     section(
-        "What decides",
+        "Settings and their effect",
         DECIDES,
         ["setting", "slowest / fastest", "shown", "best"],
         &rows.collect::<Vec<_>>(),

@@ -148,7 +148,7 @@ function showAnswers() {
   const all = answers(asked);
   const shown = all.slice(0, most).map(({ family, verdict: { answer, choice, mayDo, why } }) => {
     const nodes = Math.ceil(asked.ranks / asked.perNode);
-    const says = answer === "met" ? `met by ${storeSays(family, choice.layout)}${mayDo > 0 && mayDo < choice.layout.dbNodes ? `; ${mayDo} may do` : ""}` : answer === "not met" ? `cannot be met; nearest is ${storeSays(family, choice.layout)}` : why ? `not known: ${why}` : choice.room >= 1 ? `not known; as the middle of the interval has it, ${storeSays(family, choice.layout)} will do` : `not known; nearest is ${storeSays(family, choice.layout)}`;
+    const says = answer === "met" ? `met by ${storeSays(family, choice.layout)}${mayDo > 0 && mayDo < choice.layout.dbNodes ? `; ${mayDo} may do` : ""}` : answer === "not met" ? `cannot be met; nearest is ${storeSays(family, choice.layout)}` : why ? `not known: ${why}` : choice.room >= 1 ? `not known; ${storeSays(family, choice.layout)} would be enough by the middle of the interval` : `not known; nearest is ${storeSays(family, choice.layout)}`;
     const cost = choice ? [el("span", { class: "figures" }, `${showCount(nodes, "node")} of the application${choice.layout.dbNodes != null ? ` + ${choice.layout.dbNodes} of the store (+${showThree((100 * choice.layout.dbNodes) / nodes)} %)` : family.colocated ? "; the servers take cores there" : ""}`)] : [];
     return el("li", { class: answer.replace(" ", "-") }, el("strong", {}, family.label), el("span", { class: "verdict" }, says), ...(choice ? choice.figures.map((one) => el("span", { class: "figures" }, figureSays(asked, one))) : []), ...cost);
   });

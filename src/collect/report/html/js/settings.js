@@ -3,7 +3,7 @@
 const SETTINGS = DATA.settings ?? [];
 
 figure("decides", {
-  title: "Settings by how much they decide",
+  title: "Settings by their effect",
   caption: "Slowest / fastest value of a setting by median duration, where all else is the same: geometric mean over loads, sizes and operations, with the geometric means of the ends of the 99 % intervals. Coloured where at least one difference is more than noise. Each takes all runs of the collection: the filter does not change it. Chance alone makes the slowest of several values slower, so that 1 is never met.",
   panelWidth: 600,
   draw(get, width) {

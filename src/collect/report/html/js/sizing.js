@@ -6,7 +6,7 @@ const sizing = (() => {
   const SAME = 1.001;
   const MOST_TIMES = 16;
   const SLOTS = 16384;
-  const STATIONS = ["the rank itself", "the server", "the DB node", "the client node", "what all ranks share"];
+  const STATIONS = ["the rank itself", "the server", "the DB node", "the client node", "a part that all ranks share"];
   const PARTS = { p50: 0.5, p90: 0.9, p99: 0.99 };
 
   // CRC16 of XMODEM, as Redis has it
