@@ -10,9 +10,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 
 use crate::collect::model::Run;
+use crate::collect::number::short;
 use crate::collect::params::Value;
-use crate::collect::report::number::short;
-use crate::collect::report::table::{WIDTH, plain};
 use crate::collect::sizing::answer::{Search, Verdict, with_clients_per_node};
 use crate::collect::sizing::curve::Unknown;
 use crate::collect::sizing::family::{self, Family};
@@ -23,8 +22,10 @@ use crate::collect::sizing::show;
 use crate::generate::{self, Mode, Plan, Planned, Request};
 use crate::progress::silent;
 use crate::record::files;
+use crate::record::units::count;
 use crate::record::vocabulary::Packing;
 use crate::study::StudyFile;
+use crate::terminal::{WIDTH, plain};
 
 /// Candidates of a family: the planner and the laws look at each.
 const MOST_CANDIDATES: usize = 96;
@@ -98,7 +99,7 @@ pub fn find(runs: &[Run], wish: &Wish) -> Result<Next> {
         text.push_str("\nno run here measured anything that can be sized\n");
     }
     if !chosen.is_empty() {
-        let points = show::count(chosen.len() as u32, "point");
+        let points = count(chosen.len(), "point");
         let repeats = study.axes.repeats.unwrap_or(1);
         let each = if repeats > 1 { format!(" x {repeats} repeats") } else { String::new() };
         let _ = writeln!(text, "\n{points}{each}, {} {unit} if each run takes its whole wall time", short(cost));
@@ -156,7 +157,7 @@ fn said(proposal: &Proposal, unit: &str) -> String {
         None => "beyond all bounds".to_owned(),
     };
     for point in &proposal.points {
-        let nodes = show::count(point.layout.client_nodes(), "client node");
+        let nodes = count(point.layout.client_nodes(), "client node");
         let store = show::store(&point.layout);
         let ranks = point.layout.clients_per_node;
         let _ = writeln!(text, "  run {nodes} x {ranks} ranks, {store}: {} {unit}", short(point.cost));

@@ -24,7 +24,7 @@ fn runs(out: &Path, repeats: u32, change: impl Fn(&mut Model)) {
     }
 }
 
-fn gather(dir: &Path) -> collect::model::Collection {
+fn gather(dir: &Path) -> collect::collection::Collection {
     collect::gather(dir, &dir.join("report")).unwrap()
 }
 

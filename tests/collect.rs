@@ -8,7 +8,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use collect_support::{CLIENT_FAILED, DONE, Model, TIMED_OUT, permutation, study};
-use shardscale::collect::model::{Collection, Run, State};
+use shardscale::collect::collection::Collection;
+use shardscale::collect::model::{Run, State};
 use shardscale::collect::{self, CollectOptions};
 use shardscale::record::samples;
 use shardscale::record::vocabulary::{Store, Wire};

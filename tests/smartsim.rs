@@ -9,7 +9,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use collect_support::{DONE, Model, permutation};
-use shardscale::collect::model::{Collection, Source, State};
+use shardscale::collect::collection::Collection;
+use shardscale::collect::model::{Source, State};
 use shardscale::collect::{self, CollectOptions};
 
 const RANKS: u32 = 6;

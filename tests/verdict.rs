@@ -9,8 +9,8 @@ use std::path::Path;
 use std::process::Command;
 
 use shardscale::collect;
+use shardscale::collect::collection::Collection;
 use shardscale::collect::crossover::{Along, Answer, Duel, Share};
-use shardscale::collect::model::Collection;
 use shardscale::collect::settings::{Setting, Standing, Verdict};
 use shardscale::record::vocabulary::Store;
 use verdict_support::{crossing, run, settings, write};

@@ -30,6 +30,9 @@ pub struct Timeouts {
 /// time-out in one wait a silent server would cost it twice.
 const WAITS: u32 = 8;
 
+/// Environment variable with the store's password.
+const PASSWORD_VARIABLE: &str = "SHARDSCALE_PASSWORD";
+
 /// How to connect.
 #[derive(Debug, Clone, Copy)]
 pub struct Dial<'a> {
@@ -44,6 +47,11 @@ pub struct Dial<'a> {
 pub enum Stream {
     Tcp(TcpStream),
     Unix(UnixStream),
+}
+
+/// The password that the environment gives, if any.
+pub fn password_of_environment() -> Option<String> {
+    std::env::var(PASSWORD_VARIABLE).ok().filter(|password| !password.is_empty())
 }
 
 /// Connects, authenticates where there is a password, and waits until the server answers PING.

@@ -33,6 +33,7 @@ pub mod inquiry;
 pub mod keys;
 pub mod launcher;
 pub mod leaving;
+pub mod limits;
 pub mod mpi_facts;
 pub mod node;
 pub mod pace;

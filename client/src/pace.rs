@@ -3,14 +3,10 @@
 //! In an open loop the schedule does not wait for slow replies. An op that starts late because the one before it took long
 //! still counts from the time at which it was to start, so that a slow store cannot hide its delay by being asked less often.
 
-use std::time::Duration;
-
 use shardscale::record::workload::Rate;
 
-use crate::clock::now_ns;
+use crate::clock::{now_ns, wait_until};
 
-/// So much before its time a rank stops sleeping and looks at the clock: sleeps end late by about 50 us.
-const SPIN_NS: i64 = 100_000;
 const NS_PER_S: i128 = 1_000_000_000;
 
 /// The starting times of one rank.
@@ -57,22 +53,10 @@ impl Pace {
     }
 }
 
-/// Returns at `due` on the host's clock, or at once if it has passed: asleep first, then looking at the clock.
-pub fn wait_until(due: i64) {
-    loop {
-        let left = due - now_ns();
-        if left <= 0 {
-            return;
-        }
-        match left - SPIN_NS {
-            long if long > 0 => std::thread::sleep(Duration::from_nanos(long.cast_unsigned())),
-            _ => std::hint::spin_loop(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]

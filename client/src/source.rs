@@ -33,7 +33,7 @@ pub fn resolve(source: &str, place: usize, to: &Address) -> Result<Option<IpAddr
     if names.is_empty() {
         return Ok(None);
     }
-    let host = crate::store::host_name()?;
+    let host = node::host_name()?;
     let name = nearest(&names, place, &Root::real(), &own_cpus());
     let address = interface::address(name, &host);
     address.map(Some).with_context(|| format!("--source {source:?} is no address of its own"))

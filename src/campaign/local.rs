@@ -12,7 +12,7 @@ use nix::unistd::Pid;
 
 use super::standing;
 use super::submit::Plan;
-use crate::record::attempt::{self, Attempt};
+use crate::record::attempt;
 use crate::scheduler::RERUN;
 
 /// How often the display follows a run.
@@ -92,8 +92,7 @@ fn follow(child: &mut Child, mut look: impl FnMut()) -> Result<Option<i32>> {
 
 /// Where the latest attempt is, while it has no end.
 fn how_far(run_dir: &Path) -> Option<String> {
-    let (number, path) = attempt::list(run_dir).ok()?.pop()?;
-    let attempt = Attempt::read(number, &path, 0);
+    let attempt = attempt::last(run_dir)?;
     let ended = attempt.events.last().is_some_and(|last| matches!(last.word.as_str(), "done" | "failed"));
     (!ended).then(|| standing::how_far(&attempt))
 }

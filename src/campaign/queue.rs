@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::folder::{Folder, Job};
 use super::ledger::Ledger;
-use super::standing::last_attempt;
-use crate::record::attempt::Attempt;
+use crate::record::attempt::{self, Attempt};
 use crate::record::jobs::Half;
 use crate::scheduler::{self, Ending, Queued};
 
@@ -70,7 +69,7 @@ impl Queue {
         ids.extend(queued.filter_map(|one| Some((*tokens.get(one.token.as_deref()?)?, one.id.clone()))));
         ids.extend(ledger.taken_of(&job.name).map(|(one, id)| (one.half, id.to_owned())));
         let dirs = [&job.dir].into_iter().chain(job.runs.iter().map(|run| &run.dir));
-        ids.extend(dirs.filter_map(|dir| last_attempt(dir, 0)).flat_map(|attempt| jobs_of(job, &attempt)));
+        ids.extend(dirs.filter_map(|dir| attempt::last(dir)).flat_map(|attempt| jobs_of(job, &attempt)));
         ids
     }
 }

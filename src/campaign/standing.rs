@@ -14,35 +14,24 @@ use crate::record::attempt::{self, Attempt, FailureKind, Outcome};
 use crate::record::jobs::{self, Half};
 use crate::record::pack::event;
 use crate::record::progress::Progress;
+use crate::record::vocabulary::words;
 use crate::record::{status, units};
 use crate::scheduler::{Ending, Queued};
 
-/// How a run stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, schemars::JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum State {
-    NotSubmitted,
-    Queued,
-    Running,
-    Done,
-    Failed,
-    /// Its pack ended before it was its turn.
-    NotRun,
-    /// No end is recorded, and nobody can be asked whether the job still runs.
-    Unknown,
-}
-
-impl State {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            State::NotSubmitted => "not submitted",
-            State::Queued => "queued",
-            State::Running => "running",
-            State::Done => "done",
-            State::Failed => "failed",
-            State::NotRun => "not run",
-            State::Unknown => "unknown",
-        }
+words! {
+    /// How a run stands.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, schemars::JsonSchema)]
+    #[serde(rename_all = "kebab-case")]
+    pub enum State {
+        NotSubmitted = "not submitted",
+        Queued = "queued",
+        Running = "running",
+        Done = "done",
+        Failed = "failed",
+        /// Its pack ended before it was its turn.
+        NotRun = "not run",
+        /// No end is recorded, and nobody can be asked whether the job still runs.
+        Unknown = "unknown",
     }
 }
 
@@ -258,7 +247,7 @@ impl Look<'_> {
 
     fn without_attempt(&self, run: &Run, standing: impl Fn(State, Option<String>, String) -> Standing) -> Standing {
         if self.job.is_pack
-            && let Some(attempt) = last_attempt(&self.job.dir, 0)
+            && let Some(attempt) = attempt::last(&self.job.dir)
         {
             let left = attempt.events.iter().rev().find_map(|one| {
                 let (name, why) = one.detail.split_once(' ')?;
@@ -282,11 +271,6 @@ fn unix_s(time: SystemTime) -> u64 {
 fn attempts(dir: &Path, servers: u32) -> Vec<Attempt> {
     let list = attempt::list(dir).unwrap_or_default();
     list.into_iter().map(|(number, path)| Attempt::read(number, &path, servers)).collect()
-}
-
-pub(super) fn last_attempt(dir: &Path, servers: u32) -> Option<Attempt> {
-    let (number, path) = attempt::list(dir).ok()?.pop()?;
-    Some(Attempt::read(number, &path, servers))
 }
 
 fn own_host() -> String {

@@ -10,9 +10,9 @@ use super::folder::Folder;
 use super::ledger::Ledger;
 use super::queue::Queue;
 use super::standing::{self, Standing, State};
+use crate::record::units;
+use crate::terminal::WIDTH;
 
-/// Columns of the table.
-const WIDTH: usize = 100;
 const NAME_WIDTH: usize = 46;
 
 /// How the runs of a folder stand: what `shardscale status --format json` prints.
@@ -54,11 +54,6 @@ pub fn of(out: &Path) -> Result<Status> {
 }
 
 impl Status {
-    /// Every run is measured.
-    pub fn all_done(&self) -> bool {
-        self.damaged.is_empty() && self.runs.iter().all(|run| run.state == State::Done)
-    }
-
     /// Something waits or runs.
     pub fn is_going_on(&self) -> bool {
         self.runs.iter().any(|run| matches!(run.state, State::Queued | State::Running))
@@ -121,7 +116,7 @@ impl Status {
             .filter(|(count, _)| *count > 0)
             .map(|(count, state)| format!("{count} {}", state.as_str()))
             .collect();
-        format!("{} run{}: {}", self.runs.len(), if self.runs.len() == 1 { "" } else { "s" }, parts.join(", "))
+        format!("{}: {}", units::count(self.runs.len(), "run"), parts.join(", "))
     }
 }
 

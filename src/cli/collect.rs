@@ -80,35 +80,20 @@ pub struct CollectArgs {
 impl CollectArgs {
     /// The options that these flags mean.
     pub fn into_options(self) -> CollectOptions {
-        let CollectArgs {
-            dir,
-            out,
-            baseline,
-            history,
-            last,
-            fail_if,
-            across,
-            parquet,
-            trace,
-            openmetrics,
-            jsonl,
-            fresh,
-            format,
-        } = self;
         CollectOptions {
-            dir,
-            out,
-            baseline,
-            history,
-            last,
-            fail_if,
-            across,
-            parquet,
-            trace,
-            openmetrics,
-            jsonl,
-            fresh,
-            format,
+            dir: self.dir,
+            out: self.out,
+            baseline: self.baseline,
+            history: self.history,
+            last: self.last,
+            fail_if: self.fail_if,
+            across: self.across,
+            parquet: self.parquet,
+            trace: self.trace,
+            openmetrics: self.openmetrics,
+            jsonl: self.jsonl,
+            fresh: self.fresh,
+            format: self.format,
         }
     }
 }

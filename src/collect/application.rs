@@ -6,28 +6,13 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
 use super::groups;
-use super::model::{OpResult, Run};
+use super::model::{Application, OpResult, Run};
 use super::stats::interval;
 use crate::record::op::Op;
 
 /// Slowdown below which what was measured alone is worth a note.
 const NOTABLY_FASTER: f64 = 0.95;
-
-/// One op of the application at one size of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Application {
-    pub op: Op,
-    /// Median duration beside the store / median duration alone; absent where nothing was measured alone.
-    pub slowdown: Option<f64>,
-    /// 99 % confidence interval of that ratio.
-    pub slowdown_ci99: Option<(f64, f64)>,
-    /// Part of the time of transfers and computation that the transfers take.
-    pub share: Option<f64>,
-    pub share_ci99: Option<(f64, f64)>,
-}
 
 impl Application {
     /// Holds `op` against the same before the store had traffic.

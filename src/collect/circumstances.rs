@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::groups;
 use super::model::Run;
 use crate::record::attempt::Attempt;
+use crate::record::units::count;
 
 /// Facts of a run by which it is described here, as they are called in reports.
 const FACTS: &[&str] = &["modules", "mpi_library", "client_version", "kernel", "tcp_congestion_control", "started_utc"];
@@ -102,8 +103,8 @@ pub fn differences(old: &[&Run], new: &[&Run]) -> Vec<Difference> {
     let (olds, news) = (hosts(old), hosts(new));
     if olds != news && !olds.is_empty() && !news.is_empty() {
         let shared = olds.intersection(&news).count();
-        let side = |hosts: &BTreeSet<&str>| format!("{} with {shared} in common", count(hosts.len()));
-        found.push(Difference { name: HOSTS, old: count(olds.len()), new: side(&news) });
+        let side = |hosts: &BTreeSet<&str>| format!("{} with {shared} in common", count(hosts.len(), "node"));
+        found.push(Difference { name: HOSTS, old: count(olds.len(), "node"), new: side(&news) });
     }
     found
 }
@@ -117,7 +118,7 @@ pub fn started(run: &Run) -> Option<String> {
 pub fn with_hosts(runs: &[&Run]) -> Side {
     let names = hosts(runs);
     let text = names.iter().copied().collect::<Vec<_>>().join(" ");
-    let told = format!("{} ({:08x})", count(names.len()), crc32fast::hash(text.as_bytes()));
+    let told = format!("{} ({:08x})", count(names.len(), "node"), crc32fast::hash(text.as_bytes()));
     of(runs).into_iter().chain((!names.is_empty()).then(|| (HOSTS.to_owned(), told))).collect()
 }
 
@@ -139,10 +140,6 @@ fn fact(run: &Run, name: &str) -> Option<String> {
 
 fn hosts<'a>(runs: &[&'a Run]) -> BTreeSet<&'a str> {
     runs.iter().filter_map(|run| run.measured.as_ref()).flat_map(|it| &it.host_names).map(String::as_str).collect()
-}
-
-fn count(hosts: usize) -> String {
-    format!("{hosts} node{}", if hosts == 1 { "" } else { "s" })
 }
 
 /// Different values once each, in order.

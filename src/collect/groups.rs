@@ -28,7 +28,11 @@ const FREE: &[&str] = &[
 ];
 
 /// Columns that no manifest has.
-pub const FOUND: [&str; 3] = [SOURCE, "wire", "server"];
+const FOUND: [&str; 3] = [SOURCE, "wire", "server"];
+
+/// Columns whose values say by themselves what they are.
+const BARE: [&str; 10] =
+    ["site", "scheduler", "launcher", "deployment", "net_ifname", "transport", "store", "server", "source", "workload"];
 
 /// The lines of a plot.
 #[derive(Debug, PartialEq, Eq)]
@@ -119,6 +123,20 @@ pub fn value(run: &Run, column: &str) -> Option<Value> {
     }
 }
 
+/// What a column is called in plots, and whether its values say by themselves what they are.
+pub fn title(column: &str) -> (String, bool) {
+    let label = match column {
+        "db_nodes" => "DB nodes".to_owned(),
+        "db_cpus" => "DB CPUs".to_owned(),
+        "servers_per_node" => "servers/node".to_owned(),
+        "cpu_bind" => "CPU binding".to_owned(),
+        "net_ifname" => "interface".to_owned(),
+        "io_threads" => "I/O threads".to_owned(),
+        other => other.replace('_', " "),
+    };
+    (label, BARE.contains(&column))
+}
+
 /// A value that says what it is; absent where there is none.
 pub fn say((column, value): &(&str, Option<Value>)) -> Option<String> {
     let value = value.as_ref()?;
@@ -128,8 +146,7 @@ pub fn say((column, value): &(&str, Option<Value>)) -> Option<String> {
         "clients_per_node" => format!("{value} clients/node"),
         "servers_per_node" => format!("{value} servers/node"),
         "io_threads" => format!("{value} I/O threads"),
-        "workload" | "source" | "site" | "scheduler" | "launcher" | "deployment" | "net_ifname" | "transport"
-        | "store" | "server" => value.to_string(),
+        bare if BARE.contains(&bare) => value.to_string(),
         other => format!("{} {value}", other.replace('_', " ")),
     })
 }

@@ -8,6 +8,7 @@ pub mod application;
 pub mod baseline;
 pub mod cache;
 pub mod circumstances;
+pub mod collection;
 pub mod crossover;
 pub mod export;
 pub mod groups;
@@ -15,6 +16,7 @@ pub mod history;
 pub mod hosts;
 pub mod measures;
 pub mod model;
+pub mod number;
 pub mod params;
 pub mod read;
 pub mod report;
@@ -35,9 +37,9 @@ use rayon::prelude::*;
 use crate::progress::{Counter, Stage, Tell, silent};
 use crate::record::{attempt, files, samples};
 use baseline::FailIf;
-use cache::{Cache, Entry, Recalled};
-use export::Export;
-use model::{Collection, Problem, Run, Source, State};
+use cache::{Cache, Entry, Export, Recalled};
+use collection::Collection;
+use model::{Problem, Run, Source, State};
 
 /// Name of the report's folder in the collected one.
 pub const REPORT: &str = "report";
@@ -49,16 +51,17 @@ const RUNS_AT_ONCE: usize = 4;
 pub const LAST: usize = 5;
 
 /// What goes to stdout.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
     /// A line a run, at most 100 columns wide.
+    #[default]
     Table,
     /// Everything, as one JSON object.
     Json,
 }
 
 /// What `collect` is asked.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct CollectOptions {
     /// The folder that `gen` wrote.
     pub dir: PathBuf,
@@ -90,21 +93,7 @@ pub struct CollectOptions {
 impl CollectOptions {
     /// Collects `dir` without anything asked beyond.
     pub fn of(dir: PathBuf) -> CollectOptions {
-        CollectOptions {
-            dir,
-            out: None,
-            baseline: None,
-            history: None,
-            last: LAST,
-            fail_if: None,
-            across: false,
-            parquet: false,
-            trace: false,
-            openmetrics: None,
-            jsonl: None,
-            fresh: false,
-            format: Format::Table,
-        }
+        CollectOptions { dir, last: LAST, ..CollectOptions::default() }
     }
 }
 
@@ -121,7 +110,7 @@ pub struct Collected {
     pub known: usize,
     /// What became of the history, if one is kept.
     pub kept: Option<String>,
-    /// The summary for stdout; as a table at most [`report::table::WIDTH`] columns wide.
+    /// The summary for stdout; as a table at most [`crate::terminal::WIDTH`] columns wide.
     pub summary: String,
 }
 
@@ -156,12 +145,7 @@ pub fn run(options: &CollectOptions, progress: Tell<'_>) -> Result<Collected> {
         files::replace(&report.join(name), bytes, 0o644)?;
     }
     for name in report::SOMETIMES.iter().filter(|name| made.iter().all(|(made, _)| made != *name)) {
-        match std::fs::remove_file(report.join(name)) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(error).with_context(|| format!("cannot remove {}", report.join(name).display()));
-            }
-            _ => {}
-        }
+        files::remove(&report.join(name))?;
     }
     for (path, bytes) in elsewhere(options, &collection)? {
         files::replace(path, &bytes, 0o644)?;
@@ -229,7 +213,7 @@ fn gather_with(cache: &Cache, (dir, report): (&Path, &Path), read: &Counter<'_>)
         let results: Vec<_> = some
             .par_iter()
             .map(|((path, source), weight)| {
-                let place = walk::relative(dir, path);
+                let place = read::relative(dir, path);
                 let told = AtomicU64::new(0);
                 // at most what it counts for: of several attempts more may be read
                 let tell = |bytes: u64| {
@@ -282,7 +266,7 @@ fn weight(dir: &Path, source: Source) -> u64 {
 
 fn unreadable(dir: &Path, path: &Path, error: &anyhow::Error) -> Problem {
     let what = format!("{error:#}").replace(&format!("{}/", path.display()), "");
-    Problem { path: walk::relative(dir, path), what, is_run: true }
+    Problem { path: read::relative(dir, path), what, is_run: true }
 }
 
 /// Runs with one name in several folders are all kept, and named: they might be one measurement, copied.

@@ -7,36 +7,12 @@ use serde::{Deserialize, Serialize};
 use crate::record::op::Op;
 use crate::record::pack::PackPlace;
 
-use super::application::{Application, Pooled};
-use super::baseline::Baseline;
-use super::crossover::Duel;
-use super::history::History;
 use super::params::{Params, Value};
-use super::scaling::Scaling;
-use super::settings::Setting;
 use super::stats::density::Density;
 use super::stats::trend::Trend;
 use super::timeline::Timeline;
 use crate::record::placement::Placement;
-
-/// Everything that was found, in the order of paths.
-#[derive(Debug, Clone, Default)]
-pub struct Collection {
-    pub runs: Vec<Run>,
-    pub problems: Vec<Problem>,
-    /// How bandwidth grows, in series.
-    pub scaling: Vec<Scaling>,
-    /// What the store costs the application, where it computes.
-    pub application: Vec<Pooled>,
-    /// What decides: the settings in which runs differ.
-    pub settings: Vec<Setting>,
-    /// Where the better of two ways changes.
-    pub crossover: Vec<Duel>,
-    /// How it went over the collections, where a history is kept.
-    pub history: Option<History>,
-    /// Against an earlier collection, or the last ones of the history.
-    pub baseline: Option<Baseline>,
-}
+use crate::record::vocabulary::words;
 
 /// Something found that could not be taken for a run, or that needs a look.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,53 +24,36 @@ pub struct Problem {
     pub is_run: bool,
 }
 
-/// What became of one permutation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum State {
-    /// Everything was measured as asked.
-    Done,
-    /// Some tensor sizes were measured whole; these are reported.
-    Partial,
-    /// Nothing usable was measured.
-    Failed,
-    /// What was measured contradicts the manifest.
-    Invalid,
-    /// The script never ran.
-    Missing,
+words! {
+    /// What became of one permutation.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+    pub enum State {
+        /// Everything was measured as asked.
+        Done = "done",
+        /// Some tensor sizes were measured whole; these are reported.
+        Partial = "partial",
+        /// Nothing usable was measured.
+        Failed = "failed",
+        /// What was measured contradicts the manifest.
+        Invalid = "invalid",
+        /// The script never ran.
+        Missing = "missing",
+    }
 }
 
 impl State {
-    pub const ALL: [State; 5] = [State::Done, State::Partial, State::Failed, State::Invalid, State::Missing];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            State::Done => "done",
-            State::Partial => "partial",
-            State::Failed => "failed",
-            State::Invalid => "invalid",
-            State::Missing => "missing",
-        }
-    }
-
     /// Its figures may stand in a plot beside those of other runs.
     pub fn is_comparable(self) -> bool {
         matches!(self, State::Done | State::Partial)
     }
 }
 
-/// Whose results they are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Source {
-    ShardScale,
-    SmartSimScaling,
-}
-
-impl Source {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Source::ShardScale => "ShardScale",
-            Source::SmartSimScaling => "SmartSim-Scaling",
-        }
+words! {
+    /// Whose results they are.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+    pub enum Source {
+        ShardScale = "ShardScale",
+        SmartSimScaling = "SmartSim-Scaling",
     }
 }
 
@@ -251,6 +210,19 @@ pub struct SizeResult {
     pub ops: Vec<OpResult>,
     /// What the store costs the application, for each op of it; empty where ranks do not compute.
     pub application: Vec<Application>,
+}
+
+/// One op of the application at one size of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Application {
+    pub op: Op,
+    /// Median duration beside the store / median duration alone; absent where nothing was measured alone.
+    pub slowdown: Option<f64>,
+    /// 99 % confidence interval of that ratio.
+    pub slowdown_ci99: Option<(f64, f64)>,
+    /// Part of the time of transfers and computation that the transfers take.
+    pub share: Option<f64>,
+    pub share_ci99: Option<(f64, f64)>,
 }
 
 /// One operation at one tensor size of a run: its timed samples over all ranks.

@@ -5,8 +5,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::measures::window::Window;
+use super::stats::window::Window;
 use crate::record::status;
+use crate::record::vocabulary::words;
 
 /// Straggling ranks whose windows are kept: a slow node has many alike, and each is in the page of 500 runs.
 pub const MOST_STRAGGLERS: usize = 4;
@@ -57,23 +58,13 @@ pub struct RankSpans {
     pub windows: Vec<Option<Window>>,
 }
 
-/// What a phase belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Track {
-    Script,
-    Store,
-    Client,
-}
-
-impl Track {
-    pub const ALL: [Track; 3] = [Track::Script, Track::Store, Track::Client];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Track::Script => "script",
-            Track::Store => "store",
-            Track::Client => "client",
-        }
+words! {
+    /// What a phase belongs to.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum Track {
+        Script = "script",
+        Store = "store",
+        Client = "client",
     }
 }
 

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use walkdir::{DirEntry, WalkDir};
 
 use super::model::{Problem, Source};
-use super::read::smartsim;
+use super::read::{relative, smartsim};
 use crate::record::{attempt, manifest, pack, rehearsal};
 
 /// What lies below a folder.
@@ -69,15 +69,6 @@ pub fn find(root: &Path, report: &Path) -> Result<Found> {
         );
     }
     Ok(found)
-}
-
-/// `path` as the reports name it: relative to the collected folder.
-pub fn relative(root: &Path, path: &Path) -> String {
-    match path.strip_prefix(root) {
-        Ok(rest) if rest.as_os_str().is_empty() => ".".to_owned(),
-        Ok(rest) => rest.to_string_lossy().into_owned(),
-        Err(_) => path.to_string_lossy().into_owned(),
-    }
 }
 
 fn is_attempt(entry: &DirEntry) -> bool {

@@ -11,44 +11,32 @@ use std::thread;
 use anyhow::{Context, Result, ensure};
 
 use super::packing::PackFiles;
-use super::plan::{Plan, Planned};
-use super::planner::{Files, Planner, script_path};
+use super::plan::{Plan, Planned, script_path};
+use super::planner::{Files, Planner};
 use crate::progress::{Counter, Stage, Tell};
 use crate::record::attempt::{self, Attempt, Outcome};
 use crate::record::jobs::DB_SCRIPT;
 use crate::record::manifest::Manifest;
+use crate::record::vocabulary::words;
 use crate::record::{files, manifest, pack, samples};
 
-/// What became, or would become, of one permutation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Change {
-    New,
-    Changed,
-    Unchanged,
-    /// Measured with the same parameters: script and manifest stay as they are.
-    Measured,
-    /// Measured with other parameters: nothing may be written over it.
-    Conflict,
-    /// In the folder, not in the study, and nothing was measured.
-    Orphaned,
-    /// The same, and it has results, which stay.
-    OrphanedMeasured,
-    /// Was orphaned and is gone.
-    Removed,
-}
-
-impl Change {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Change::New => "new",
-            Change::Changed => "changed",
-            Change::Unchanged => "unchanged",
-            Change::Measured => "measured",
-            Change::Conflict => "conflict",
-            Change::Orphaned => "orphaned",
-            Change::OrphanedMeasured => "orphaned, measured",
-            Change::Removed => "removed",
-        }
+words! {
+    /// What became, or would become, of one permutation.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+    pub enum Change {
+        New = "new",
+        Changed = "changed",
+        Unchanged = "unchanged",
+        /// Measured with the same parameters: script and manifest stay as they are.
+        Measured = "measured",
+        /// Measured with other parameters: nothing may be written over it.
+        Conflict = "conflict",
+        /// In the folder, not in the study, and nothing was measured.
+        Orphaned = "orphaned",
+        /// The same, and it has results, which stay.
+        OrphanedMeasured = "orphaned, measured",
+        /// Was orphaned and is gone.
+        Removed = "removed",
     }
 }
 

@@ -7,14 +7,14 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::plan::Plan;
-use super::{Request, directives};
+use super::directives;
+use super::request::Request;
 use crate::placement::{self, Demand};
-use crate::record::manifest::{Job, Manifest, Sweep};
+use crate::record::manifest::{Job, Sweep};
 use crate::record::placement::Placement;
 use crate::record::vocabulary::{DbFrom, Deployment, Store};
 use crate::scheduler;
-use crate::site::{Counts, Limit, Node, Site, Walltime};
+use crate::site::{Node, Site, Walltime};
 use crate::study::{Settings, Study};
 
 /// The kinds of nodes that run the client and the servers.
@@ -99,19 +99,6 @@ pub fn pack_walltime(pack: Option<Walltime>, run: Option<Walltime>) -> Result<()
         );
     }
     Ok(())
-}
-
-/// A warning where the folder of the study is on this machine alone and its jobs run on others.
-pub fn out_of_sight(out: &Path, site: &Site) -> Option<String> {
-    const OWN: [&str; 3] = ["/tmp", "/var/tmp", "/dev/shm"]; // each node has its own
-    let local = OWN.into_iter().chain([site.scratch.node_local.as_str()]).find(|folder| out.starts_with(folder))?;
-    let shared = site.scratch.shared.as_deref().map(|folder| format!(", such as {folder}")).unwrap_or_default();
-    (site.scheduler.kind != "none").then(|| {
-        format!(
-            "--out {} lies in {local}, which each node has for itself: choose a folder that all nodes see{shared}",
-            out.display()
-        )
-    })
 }
 
 /// Refuses hosts and addresses that cannot be any: they go into directives and scripts.
@@ -320,48 +307,6 @@ pub fn computing(job: &Job, sweep: &Sweep, walltime: Option<Walltime>) -> Result
 pub fn placement(site: &Site, job: &Job, oversubscribe: bool, part_of_node: bool) -> Result<Option<Placement>> {
     let (client_node, db_node) = nodes(site, job)?;
     placement::place(&Demand { job, client_node, db_node, oversubscribe, part_of_node })
-}
-
-/// What the user should know of the site before submitting these jobs.
-pub fn notes(site: &Site, plan: &Plan) -> Vec<String> {
-    let mut notes: Vec<String> = site.limits.iter().filter_map(|limit| limit_note(site, limit, plan)).collect();
-    let mut keys = BTreeSet::new();
-    let mut asked = HashSet::new();
-    for planned in &plan.planned {
-        let Manifest { job, expect, .. } = &planned.manifest;
-        // what the keys depend on: thousands of permutations share it
-        let nodes = (&job.client_node_type, &job.db_node_type, &job.net_ifname);
-        if !asked.insert((job.deployment, &job.cpu_bind, job.distribution, nodes, &expect.queue, &expect.db_queue)) {
-            continue;
-        }
-        for name in [&expect.queue, &expect.db_queue] {
-            let queue = site.queues.iter().find(|row| Some(&row.name) == name.as_ref());
-            keys.extend(site.keys_of(job, queue).unwrap_or_default());
-        }
-    }
-    notes.extend(site.warnings(keys.iter().map(String::as_str)));
-    notes
-}
-
-fn limit_note(site: &Site, limit: &Limit, plan: &Plan) -> Option<String> {
-    if !matches!(limit.counts, Counts::Submitted | Counts::Queued) {
-        return None;
-    }
-    let counts = |queue: &Option<String>| {
-        limit.queues.is_empty() || queue.as_ref().is_some_and(|queue| limit.queues.contains(queue))
-    };
-    let rows = plan.planned.iter().flat_map(|planned| {
-        let Manifest { job, expect, .. } = &planned.manifest;
-        [(true, &expect.queue), (job.db_from == DbFrom::Job, &expect.db_queue)]
-    });
-    let jobs = rows.filter(|(is_job, queue)| *is_job && counts(queue)).count();
-    (jobs > limit.most as usize).then(|| {
-        let of = if limit.queues.is_empty() { String::new() } else { format!(" in {}", limit.queues.join(", ")) };
-        format!(
-            "{} takes {} {} jobs a {}{of}, and the study has {jobs}: what goes beyond is {}; submit in parts",
-            site.name, limit.most, limit.counts, limit.scope, limit.beyond
-        )
-    })
 }
 
 /// Refuses what cannot be the name of a feature, or several joined by `&` and `|`.

@@ -7,72 +7,31 @@ mod answers;
 mod changes;
 mod directives;
 mod fit;
+mod notes;
 mod packing;
 mod plan;
 mod planner;
+mod request;
 mod show;
 mod study_file;
 mod usage;
 mod write;
 
-use std::path::PathBuf;
+use std::collections::HashSet;
 
 use anyhow::Result;
 
 pub use changes::{Change, Changes, summary};
 pub use plan::{Plan, Planned, PlannedPack, Refusal};
+pub use request::{Mode, Request};
 pub use show::{Arrangement, dry_run};
 pub use study_file::FILE as STUDY_FILE;
 pub use usage::{WrongUsage, usage};
 
 use crate::progress::Tell;
-use crate::study::{Axes, Settings};
-
-/// What the user asked for.
-#[derive(Debug, Clone, Default)]
-pub struct Request {
-    /// Name of a site, or path of a site file; absent: the study file's.
-    pub site: Option<String>,
-    /// Name of a study, or path of a study file.
-    pub study: Option<String>,
-    /// Folder whose `site-configs/` and `templates/` win over those that ship.
-    pub config: Option<PathBuf>,
-    /// Axes from flags; the study file and the site's study fill the rest.
-    pub axes: Axes,
-    /// Settings from flags; those of the study file fill the rest.
-    pub settings: Settings,
-    /// Values that the site asks for, by name: `account`. Each once.
-    pub answers: Vec<(String, String)>,
-    pub out: PathBuf,
-    /// Path of the client on the compute nodes.
-    pub client: PathBuf,
-    pub mode: Mode,
-    /// Most that all jobs together may cost, in the site's charge unit.
-    pub budget: Option<f64>,
-    /// Generate the others where some permutations cannot run.
-    pub skip_refused: bool,
-    /// Of all permutations only those with these names; empty: all.
-    pub only: Vec<String>,
-}
-
-/// What is to be done with a plan.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    Write {
-        /// Remove what is in the folder, not in the study and not measured.
-        prune: bool,
-    },
-    /// Show the plan.
-    DryRun,
-    /// Show how the plan differs from the folder.
-    Diff,
-}
-
-impl Default for Mode {
-    fn default() -> Self {
-        Mode::Write { prune: false }
-    }
-}
+use crate::record::manifest::Manifest;
+use crate::site::Queue;
+use planner::Planner;
 
 /// What was planned and what became of it.
 pub struct Outcome {
@@ -92,8 +51,8 @@ pub struct Outcome {
 /// with other parameters, another `gen` at work in the folder, or a file that cannot be written. In all but the last case
 /// nothing was written.
 pub fn run(request: &Request, progress: Tell<'_>) -> Result<Outcome> {
-    let planner = planner::Planner::new(request)?;
-    let mut plan = planner.plan()?;
+    let planner = Planner::new(request)?;
+    let mut plan = plan(&planner)?;
     if !request.only.is_empty() {
         plan.planned.retain(|planned| request.only.contains(&planned.manifest.name));
     }
@@ -101,7 +60,7 @@ pub fn run(request: &Request, progress: Tell<'_>) -> Result<Outcome> {
         (Err(error), Mode::Write { .. }) => return Err(error),
         (refused, _) => refused.err(),
     };
-    planner.try_scripts(&plan)?;
+    try_scripts(&planner, &plan)?;
     let mut arrangements = Vec::new();
     let changes = match request.mode {
         Mode::DryRun => {
@@ -112,4 +71,57 @@ pub fn run(request: &Request, progress: Tell<'_>) -> Result<Outcome> {
         Mode::Write { prune } => Some(write::write(&planner, &plan, prune, progress)?),
     };
     Ok(Outcome { plan, changes, arrangements, refused })
+}
+
+/// Plans every permutation; reads nothing, writes nothing.
+fn plan(planner: &Planner<'_>) -> Result<Plan> {
+    let mut plan = Plan {
+        out: planner.out.clone(),
+        planned: Vec::new(),
+        packs: Vec::new(),
+        packed: HashSet::new(),
+        refused: Vec::new(),
+        notes: Vec::new(),
+        charge_unit: planner.site.charge.as_ref().map(|charge| charge.unit.clone()),
+    };
+    // a store that runs already has as many shards as it has: permutations of `db_nodes` are one
+    let mut names = HashSet::new();
+    let points = planner.study.points(&planner.rules)?;
+    fit::products(&planner.site, &planner.settings, points.iter().map(|point| &point.job))?;
+    for point in points {
+        match planner.planned(&point) {
+            Ok(planned) if !names.insert(planned.manifest.name.clone()) => {}
+            Ok(planned) => plan.planned.push(planned),
+            Err(reason) => plan.refused.push(Refusal { name: point.name, reason: format!("{reason:#}") }),
+        }
+    }
+    packing::pack(planner, &mut plan)?;
+    plan.notes = notes::notes(planner, &plan);
+    Ok(plan)
+}
+
+/// Renders one script of each deployment, binding and queue row, so that what is wrong with a template or a directive is
+/// found before the first file is written.
+fn try_scripts(planner: &Planner<'_>, plan: &Plan) -> Result<()> {
+    let mut tried = HashSet::new();
+    for Planned { manifest, .. } in &plan.planned {
+        let Manifest { job, expect, .. } = manifest;
+        if tried.insert((job.deployment, &job.cpu_bind, &expect.queue)) {
+            let files = planner.files(plan, manifest)?;
+            check_directives(planner, &files.script, planner.row(&expect.queue))?;
+            if let Some(script) = &files.db_script {
+                check_directives(planner, script, planner.db_queue(job)?)?;
+            }
+        }
+    }
+    match plan.packs.first() {
+        Some(planned) => {
+            check_directives(planner, &packing::script(planner, planned)?, planner.row(&planned.pack.queue))
+        }
+        None => Ok(()),
+    }
+}
+
+fn check_directives(planner: &Planner<'_>, script: &str, queue: Option<&Queue>) -> Result<()> {
+    directives::check_in(script, &planner.directives_with(queue), &planner.settings.directives, &planner.site)
 }

@@ -181,20 +181,6 @@ fn queue<'a>(planner: &'a Planner<'_>, job: &Job, nodes: u32, seconds: u32) -> R
     choose_queue(&planner.site, Wish { queue, nodes, walltime, node_types: &[&node.name] })
 }
 
-/// What packing saves or costs, in a sentence; `None` where nothing is packed.
-pub fn note(plan: &Plan) -> Option<String> {
-    if plan.packs.is_empty() {
-        return None;
-    }
-    let (jobs, unpacked) = (plan.jobs(), plan.planned.len());
-    let cost = plan
-        .charge_unit
-        .as_ref()
-        .map(|unit| format!(", which may cost up to {:.2} {unit} instead of {:.2}", plan.cost(), plan.cost_unpacked()));
-    let jobs = format!("{jobs} job{}", if jobs == 1 { "" } else { "s" });
-    Some(format!("packed: {jobs} instead of {unpacked}{}", cost.unwrap_or_default()))
-}
-
 /// The texts of a pack's files.
 pub struct PackFiles {
     /// `pack.toml`.

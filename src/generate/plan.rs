@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail, ensure};
 
-use super::{Request, planner};
+use super::request::Request;
 use crate::record::manifest::{Job, Manifest};
-use crate::record::pack::Pack;
+use crate::record::pack::{self, Pack};
 
 /// What would be written.
 #[derive(Debug)]
@@ -83,8 +83,8 @@ impl Plan {
     /// Path below `out` of the script of a permutation or pack.
     pub fn script_path(&self, out: &Path, name: &str) -> PathBuf {
         match self.packed.contains(name) {
-            true => planner::packed_script_path(out, name),
-            false => planner::script_path(out, name),
+            true => packed_script_path(out, name),
+            false => script_path(out, name),
         }
     }
 
@@ -149,4 +149,14 @@ impl Plan {
         };
         bail!("{refused} of {all} permutations cannot run, and nothing was written; {remedy}:\n{}", lines.join("\n"))
     }
+}
+
+/// Path of a job script in `out`: a permutation's, or a pack's.
+pub fn script_path(out: &Path, name: &str) -> PathBuf {
+    out.join(format!("{name}.sh"))
+}
+
+/// Path of the script of a permutation that runs inside a pack: not among those that `sbatch out/*.sh` submits.
+pub fn packed_script_path(out: &Path, name: &str) -> PathBuf {
+    out.join(name).join(pack::JOB_SCRIPT)
 }

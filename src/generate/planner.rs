@@ -1,7 +1,7 @@
-//! From a request to a plan, and from a planned permutation to its files' texts.
+//! What all permutations of a request share, and with it one permutation: whether it can run, and the texts of its files.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -10,16 +10,13 @@ use anyhow::{Context, Result, bail, ensure};
 use super::answers::Answers;
 use super::directives;
 use super::fit;
-use super::packing;
-use super::plan::{Plan, Planned, Refusal};
-use super::study_file;
+use super::plan::{Plan, Planned, packed_script_path, script_path};
+use super::request::Request;
 use super::usage::usage;
-use super::{Mode, Request};
 use crate::record::SCHEMA;
 use crate::record::jobs::Half;
 use crate::record::malloc_conf::MallocConf;
 use crate::record::manifest::{Expect, Job, Manifest};
-use crate::record::pack;
 use crate::record::units::ByteCount;
 use crate::record::vocabulary::{DbFrom, KeyPlacement, PackStore, Store};
 use crate::record::walltime::Walltime;
@@ -44,7 +41,7 @@ pub struct Planner<'a> {
     directives: Vec<String>,
     pub environment: Vec<String>,
     /// Values that the site asks for, that nobody gave, and that scripts do without.
-    left_out: Vec<String>,
+    pub left_out: Vec<String>,
     /// Placements with their texts, by the axes that they depend on.
     placements: RefCell<HashMap<(Job, bool), Rc<Placed>>>,
     /// The site as it was named, and the values that were given, for the resolved study.
@@ -123,65 +120,9 @@ impl<'a> Planner<'a> {
         })
     }
 
-    /// Plans every permutation; reads nothing, writes nothing.
-    pub fn plan(&self) -> Result<Plan> {
-        let mut plan = Plan {
-            out: self.out.clone(),
-            planned: Vec::new(),
-            packs: Vec::new(),
-            packed: HashSet::new(),
-            refused: Vec::new(),
-            notes: Vec::new(),
-            charge_unit: self.site.charge.as_ref().map(|charge| charge.unit.clone()),
-        };
-        // a store that runs already has as many shards as it has: permutations of `db_nodes` are one
-        let mut names = HashSet::new();
-        let points = self.study.points(&self.rules)?;
-        fit::products(&self.site, &self.settings, points.iter().map(|point| &point.job))?;
-        for point in points {
-            match self.planned(&point) {
-                Ok(planned) if !names.insert(planned.manifest.name.clone()) => {}
-                Ok(planned) => plan.planned.push(planned),
-                Err(reason) => plan.refused.push(Refusal { name: point.name, reason: format!("{reason:#}") }),
-            }
-        }
-        packing::pack(self, &mut plan)?;
-        plan.notes = self.notes(&plan);
-        Ok(plan)
-    }
-
-    /// Renders one script of each deployment, binding and queue row, so that what is wrong with a template or a directive is
-    /// found before the first file is written.
-    pub fn try_scripts(&self, plan: &Plan) -> Result<()> {
-        let mut tried = HashSet::new();
-        for Planned { manifest, .. } in &plan.planned {
-            let Manifest { job, expect, .. } = manifest;
-            if tried.insert((job.deployment, &job.cpu_bind, &expect.queue)) {
-                let files = self.files(plan, manifest)?;
-                self.check_directives(&files.script, self.row(&expect.queue))?;
-                if let Some(script) = &files.db_script {
-                    self.check_directives(script, self.db_queue(job)?)?;
-                }
-            }
-        }
-        match plan.packs.first() {
-            Some(planned) => self.check_directives(&packing::script(self, planned)?, self.row(&planned.pack.queue)),
-            None => Ok(()),
-        }
-    }
-
-    fn check_directives(&self, script: &str, queue: Option<&Queue>) -> Result<()> {
-        directives::check_in(script, &self.directives_with(queue), &self.settings.directives, &self.site)
-    }
-
     /// The queue row of that name.
     pub fn row(&self, name: &Option<String>) -> Option<&Queue> {
         self.site.queues.iter().find(|row| Some(&row.name) == name.as_ref())
-    }
-
-    /// The resolved study: a study file that generates the same again.
-    pub fn resolved_study(&self) -> Result<String> {
-        study_file::render(self)
     }
 
     /// The texts of a permutation's files.
@@ -283,7 +224,11 @@ impl<'a> Planner<'a> {
         Ok(placed)
     }
 
-    fn planned(&self, point: &Point) -> Result<Planned> {
+    /// One permutation that can run.
+    ///
+    /// # Errors
+    /// Why it cannot.
+    pub fn planned(&self, point: &Point) -> Result<Planned> {
         let job = fit::with_settings(point.job.clone(), &self.settings)?;
         let (node, db_node) = fit::nodes(&self.site, &job)?;
         fit::job(&self.site, &job)?;
@@ -335,7 +280,7 @@ impl<'a> Planner<'a> {
     }
 
     /// The row for the database's own job; `None` where it has none.
-    fn db_queue(&self, job: &Job) -> Result<Option<&Queue>> {
+    pub fn db_queue(&self, job: &Job) -> Result<Option<&Queue>> {
         match job.db_from {
             DbFrom::Job => {
                 let (queue, kind) = (self.settings.db_queue.as_deref(), &fit::nodes(&self.site, job)?.1.name);
@@ -368,40 +313,4 @@ impl<'a> Planner<'a> {
         let charge = self.site.charge.as_ref()?;
         Some(charge.cost(nodes, seconds, queue.map_or(1.0, |queue| queue.charge_factor)))
     }
-
-    fn notes(&self, plan: &Plan) -> Vec<String> {
-        let mut notes = Vec::new();
-        for name in &self.left_out {
-            notes.push(format!(
-                "the scripts do not name {name}, which site {} needs ({}): give --set {name}=VALUE, or name it when you submit",
-                self.site.name, self.site.ask[name].question
-            ));
-        }
-        notes.extend(packing::note(plan));
-        notes.extend(fit::notes(&self.site, plan));
-        if self.request.mode == Mode::DryRun {
-            return notes;
-        }
-        notes.extend(fit::out_of_sight(&self.out, &self.site));
-        if !self.request.client.is_absolute() {
-            notes.push(format!(
-                "shardscale-client is not beside this program: the scripts look for {:?} in PATH; build it with `cargo build \
-                 --release -p shardscale-client`, or give --client",
-                self.client
-            ));
-        } else if !self.request.client.exists() {
-            notes.push(format!("there is no {} yet: the scripts need it when they run", self.client));
-        }
-        notes
-    }
-}
-
-/// Path of a job script in `out`: a permutation's, or a pack's.
-pub fn script_path(out: &Path, name: &str) -> PathBuf {
-    out.join(format!("{name}.sh"))
-}
-
-/// Path of the script of a permutation that runs inside a pack: not among those that `sbatch out/*.sh` submits.
-pub fn packed_script_path(out: &Path, name: &str) -> PathBuf {
-    out.join(name).join(pack::JOB_SCRIPT)
 }

@@ -8,6 +8,7 @@ use super::plan::{Plan, Planned, PlannedPack};
 use super::planner::Planner;
 use crate::placement::{Drawing, draw};
 use crate::record::manifest::Manifest;
+use crate::record::units::count;
 use crate::record::walltime::Walltime;
 
 /// What `gen --dry-run` prints on stdout; `colour` is for terminals.
@@ -72,7 +73,6 @@ fn packs(plan: &Plan) -> String {
 }
 
 fn totals(plan: &Plan) -> String {
-    let jobs = plan.jobs();
     let cost = match &plan.charge_unit {
         Some(unit) => {
             let of_store = plan.cost_of_db_nodes();
@@ -82,7 +82,7 @@ fn totals(plan: &Plan) -> String {
         None => String::new(),
     };
     let refused = if plan.refused.is_empty() { String::new() } else { format!(", {} refused", plan.refused.len()) };
-    format!("{jobs} job{}{refused}{cost}\n", if jobs == 1 { "" } else { "s" })
+    format!("{}{refused}{cost}\n", count(plan.jobs(), "job"))
 }
 
 /// A way to sit on a node, and the permutations that have it.

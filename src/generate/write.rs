@@ -7,8 +7,8 @@ use anyhow::{Context, Result, bail};
 
 use super::changes::{Change, Changes, Folder, each, refuse_conflicts};
 use super::packing::PackFiles;
-use super::plan::{Plan, Planned};
-use super::planner::{Files, Planner, script_path};
+use super::plan::{Plan, Planned, script_path};
+use super::planner::{Files, Planner};
 use super::study_file;
 use crate::progress::{Counter, Stage, Tell};
 use crate::record::jobs::DB_SCRIPT;
@@ -54,7 +54,7 @@ pub fn write(planner: &Planner<'_>, plan: &Plan, prune: bool, progress: Tell<'_>
             Change::Orphaned if prune => remove(&plan.out, &name)?,
             // its permutations have other scripts now, and would be measured twice
             Change::Orphaned if plan.out.join(&name).join(pack::FILE).exists() => {
-                remove_script(&script_path(&plan.out, &name))?;
+                files::remove(&script_path(&plan.out, &name))?;
                 Change::Orphaned
             }
             other => other,
@@ -95,13 +95,13 @@ fn write_one(folder: &Folder<'_>, out: &Path, name: &str, texts: &Files) -> Resu
     }
     let stale = texts.stale_script_path(out, name);
     if folder.has(name, &stale) {
-        remove_script(&stale)?;
+        files::remove(&stale)?;
     }
     files::replace(&texts.script_path(out, name), texts.script.as_bytes(), 0o755)
 }
 
 fn write_study(planner: &Planner<'_>, out: &Path) -> Result<()> {
-    let (path, text) = (out.join(study_file::FILE), planner.resolved_study()?);
+    let (path, text) = (out.join(study_file::FILE), study_file::render(planner)?);
     if files::read_text(&path)?.as_deref() != Some(&text) {
         files::replace(&path, text.as_bytes(), 0o644)?;
     }
@@ -112,16 +112,7 @@ fn write_study(planner: &Planner<'_>, out: &Path) -> Result<()> {
 /// without samples and the scheduler left there.
 fn remove(out: &Path, name: &str) -> Result<Change> {
     let run_dir = out.join(name);
-    remove_script(&script_path(out, name))?;
+    files::remove(&script_path(out, name))?;
     fs::remove_dir_all(&run_dir).with_context(|| format!("cannot remove {}", run_dir.display()))?;
     Ok(Change::Removed)
-}
-
-fn remove_script(path: &Path) -> Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("cannot remove {}", path.display()))
-        }
-        _ => Ok(()),
-    }
 }

@@ -4,12 +4,12 @@ use crate::scheduler;
 use crate::scheduler::finding::{Finding, Rule};
 use crate::scheduler::script::Script;
 
-pub const SHEBANG: Rule = Rule {
+const SHEBANG: Rule = Rule {
     name: "shebang",
     why: "sbatch refuses such a script; PBS runs it with the login shell, whatever that is.",
     remedy: "Begin the file with #!/bin/bash.",
 };
-pub const BOM: Rule = Rule {
+const BOM: Rule = Rule {
     name: "bom",
     why: "PBS ignores every directive of a file that begins with a byte order mark, and the kernel does not see #!.",
     remedy: "Save the file as UTF-8 without a byte order mark.",
@@ -19,17 +19,17 @@ pub const CRLF: Rule = Rule {
     why: "Schedulers refuse the file or take the carriage return for a part of the last value; bash for a part of the last word.",
     remedy: "Convert it: sed -i 's/\\r$//' FILE.",
 };
-pub const SURVIVES: Rule = Rule {
+const SURVIVES: Rule = Rule {
     name: "outlives-the-job",
     why: "What runs in a session of its own, as a daemon or over ssh is no part of the job: it stays on the node when the job ends.",
     remedy: "Run it in the foreground of the launcher, with & behind the launcher.",
 };
-pub const SPOOLED: Rule = Rule {
+const SPOOLED: Rule = Rule {
     name: "own-path",
     why: "Schedulers run a copy of the script from their spool folder, so its own path leads there.",
     remedy: "Use absolute paths, $PBS_O_WORKDIR or $SLURM_SUBMIT_DIR.",
 };
-pub const NO_WAIT: Rule = Rule {
+const NO_WAIT: Rule = Rule {
     name: "no-wait",
     why: "The job ends with the script, and what still runs in the background is killed.",
     remedy: "End the script with wait.",

@@ -7,6 +7,7 @@ use crate::record::binding::CpuBind;
 use crate::record::cpus::CpuSet;
 use crate::record::manifest::Job;
 use crate::record::placement::{InJob, NodeShape, Placement};
+use crate::record::units::count;
 use crate::record::vocabulary::{DbFrom, Deployment};
 
 /// Longest line: 100 columns with `#   ` before it.
@@ -332,10 +333,6 @@ fn range(cores: &[u32]) -> String {
         (false, true, step) => format!("{first}-{last}:{step}"),
         (false, false, _) => format!("{first}..{last}"),
     }
-}
-
-fn count(n: usize, thing: &str) -> String {
-    format!("{n} {thing}{}", if n == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::Demand;
 use crate::record::manifest::Job;
-use crate::record::units::show_bytes;
+use crate::record::units::{count, show_bytes};
 use crate::record::vocabulary::{BindKind, Deployment};
 use crate::site::Node;
 
@@ -61,7 +61,7 @@ fn check_node(demand: &Demand<'_>, node: &Node, parts: &[Part], where_: &str) ->
     // one server's "8 DB cores" is its own sum
     let sum_text = match terms[..] {
         [only] if !only.contains(" x ") => String::new(),
-        _ => format!(" = {sum} core{}", if sum == 1 { "" } else { "s" }),
+        _ => format!(" = {}", count(sum, "core")),
     };
     let arithmetic = format!("{}{sum_text} on {where_}, but {may}", terms.join(" + "));
     if !demand.oversubscribe {
@@ -80,10 +80,6 @@ fn check_node(demand: &Demand<'_>, node: &Node, parts: &[Part], where_: &str) ->
         "one process is to have {largest} cores, but {may}: even with --oversubscribe no mask holds more cores than there are"
     );
     Ok(())
-}
-
-fn count(n: u32, thing: &str) -> String {
-    format!("{n} {thing}{}", if n == 1 { "" } else { "s" })
 }
 
 /// Refuses tensors that do not fit into the memory of the servers' nodes; silent where it is not known.

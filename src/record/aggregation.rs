@@ -122,7 +122,7 @@ impl Aggregation {
 
 impl Roles {
     /// Whether any rank has one of its own.
-    pub fn are_many(&self) -> bool {
+    fn are_many(&self) -> bool {
         !self.consumers.is_empty()
     }
 

@@ -16,6 +16,7 @@ use super::server::Server;
 use super::status::{self, Event};
 use super::store::{self, StoreRecord};
 use super::{files, samples};
+use crate::record::vocabulary::words;
 
 const PREFIX: &str = "attempt-";
 
@@ -60,42 +61,28 @@ impl Left {
     }
 }
 
-/// Why an attempt did not end well.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FailureKind {
-    /// The store never served.
-    StoreStart,
-    /// A server ended while it was needed.
-    StoreDied,
-    /// A rank said why it gave up.
-    ClientError,
-    /// Ranks ended without a word: killed, or never started.
-    RankDied,
-    /// TERM: the time limit, or somebody cancelled the job.
-    Terminated,
-    /// The scheduler told the script that somebody cancelled the job.
-    Cancelled,
-    /// The scheduler told the script that the job's time is over.
-    TimeLimit,
-    /// The script could not prepare the run.
-    Script,
-    /// No end is recorded: the job runs still, or script and node were killed at once.
-    Unfinished,
-}
-
-impl FailureKind {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            FailureKind::StoreStart => "store did not start",
-            FailureKind::StoreDied => "store died",
-            FailureKind::ClientError => "client error",
-            FailureKind::RankDied => "rank died",
-            FailureKind::Terminated => "terminated",
-            FailureKind::Cancelled => "cancelled",
-            FailureKind::TimeLimit => "time limit",
-            FailureKind::Script => "script failed",
-            FailureKind::Unfinished => "unfinished",
-        }
+words! {
+    /// Why an attempt did not end well.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum FailureKind {
+        /// The store never served.
+        StoreStart = "store did not start",
+        /// A server ended while it was needed.
+        StoreDied = "store died",
+        /// A rank said why it gave up.
+        ClientError = "client error",
+        /// Ranks ended without a word: killed, or never started.
+        RankDied = "rank died",
+        /// TERM: the time limit, or somebody cancelled the job.
+        Terminated = "terminated",
+        /// The scheduler told the script that somebody cancelled the job.
+        Cancelled = "cancelled",
+        /// The scheduler told the script that the job's time is over.
+        TimeLimit = "time limit",
+        /// The script could not prepare the run.
+        Script = "script failed",
+        /// No end is recorded: the job runs still, or script and node were killed at once.
+        Unfinished = "unfinished",
     }
 }
 
@@ -145,6 +132,12 @@ pub fn list(run_dir: &Path) -> Result<Vec<(u32, PathBuf)>> {
     }
     found.sort();
     Ok(found)
+}
+
+/// The latest attempt in a run directory, read without its servers; `None` where there is none.
+pub fn last(run_dir: &Path) -> Option<Attempt> {
+    let (number, path) = list(run_dir).ok()?.pop()?;
+    Some(Attempt::read(number, &path, 0))
 }
 
 /// Makes the folder of the next attempt, mode 0700, and returns its path.

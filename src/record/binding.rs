@@ -6,8 +6,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
 use super::cpus::CpuSet;
 use super::vocabulary::BindKind;
 
@@ -177,18 +175,7 @@ super::vocabulary::schema_of_text!(
     "none, scheduler, mask, mask-db, mask-app, mask:[db=0x..,]0x..,0x.. or map:[db=0-7,]8,9,.."
 );
 
-impl Serialize for CpuBind {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for CpuBind {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<CpuBind, D::Error> {
-        let text = <std::borrow::Cow<'de, str>>::deserialize(from)?;
-        text.parse().map_err(serde::de::Error::custom)
-    }
-}
+super::vocabulary::as_text!(CpuBind);
 
 #[cfg(test)]
 mod tests {

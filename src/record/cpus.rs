@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Serialize, Serializer};
 
 /// Largest CPU number that a list or mask may have: the kernel's own limit is 8191.
 pub const MOST_CPU: u32 = 8191;
@@ -174,12 +174,7 @@ impl Serialize for CpuSet {
     }
 }
 
-impl<'de> Deserialize<'de> for CpuSet {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<CpuSet, D::Error> {
-        let text = <std::borrow::Cow<'de, str>>::deserialize(from)?;
-        text.parse().map_err(serde::de::Error::custom)
-    }
-}
+super::vocabulary::from_text!(CpuSet);
 
 impl FromIterator<u32> for CpuSet {
     fn from_iter<I: IntoIterator<Item = u32>>(cpus: I) -> Self {

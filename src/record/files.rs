@@ -116,6 +116,19 @@ pub fn read_bytes(path: &Path) -> Result<Option<Vec<u8>>> {
     }
 }
 
+/// Removes a file, if it is there.
+///
+/// # Errors
+/// It cannot be removed; the message names it.
+pub fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {}", path.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn read_regular(path: &Path) -> std::io::Result<Vec<u8>> {
     let file = OpenOptions::new().read(true).custom_flags(O_NONBLOCK).open(path)?;
     let facts = file.metadata()?;

@@ -4,8 +4,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
 use super::vocabulary::schema_of_text;
 
 /// Longest text that stands in a permutation's name as it is.
@@ -17,7 +15,7 @@ pub struct MallocConf(Vec<(String, String)>);
 
 impl MallocConf {
     /// The allocator's own options.
-    pub const DEFAULT: &'static str = "default";
+    const DEFAULT: &'static str = "default";
 
     pub fn is_default(&self) -> bool {
         self.0.is_empty()
@@ -80,17 +78,7 @@ impl FromStr for MallocConf {
     }
 }
 
-impl Serialize for MallocConf {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for MallocConf {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
-    }
-}
+super::vocabulary::as_text!(MallocConf);
 
 schema_of_text!(
     MallocConf,

@@ -100,12 +100,7 @@ impl Serialize for Op {
     }
 }
 
-impl<'de> Deserialize<'de> for Op {
-    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Op, D::Error> {
-        let text = <std::borrow::Cow<'de, str>>::deserialize(from)?;
-        text.parse().map_err(serde::de::Error::custom)
-    }
-}
+super::vocabulary::from_text!(Op);
 
 #[cfg(test)]
 mod tests {

@@ -17,14 +17,9 @@ pub const FILE: &str = "pack.toml";
 /// Script of a permutation that runs inside a pack, in the permutation's run directory.
 pub const JOB_SCRIPT: &str = "job.sh";
 
-/// Events in the `status` of a pack's attempt, beside those that all scripts write.
+/// Events in the `status` of a pack's attempt, beside those that all scripts write: `run-started NAME position=K/N`, `run-ended NAME rc=R`,
+/// `run-skipped NAME measured` (left alone, since it was measured before), and those that programs look for.
 pub mod event {
-    /// `NAME position=K/N`
-    pub const RUN_STARTED: &str = "run-started";
-    /// `NAME rc=R`
-    pub const RUN_ENDED: &str = "run-ended";
-    /// `NAME measured`: left alone, since it was measured before.
-    pub const RUN_SKIPPED: &str = "run-skipped";
     /// `NAME REASON`: not run.
     pub const RUN_LEFT: &str = "run-left";
 }

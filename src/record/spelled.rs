@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::vocabulary::schema_of_text;
+use super::vocabulary::{as_text, schema_of_text};
 
 /// Most puts, and unpacks, of a tensor in an iteration.
 const MOST_OF_MIX: u32 = 1000;
@@ -107,24 +107,6 @@ impl FromStr for Rate {
                 .ok_or_else(|| format!("{text:?} is no rate; write closed, or ops a second from 1 upwards")),
         }
     }
-}
-
-/// Serialised as it is typed.
-macro_rules! as_text {
-    ($name:ident) => {
-        impl Serialize for $name {
-            fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-                to.collect_str(self)
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-                let text = <std::borrow::Cow<'de, str>>::deserialize(from)?;
-                text.parse().map_err(serde::de::Error::custom)
-            }
-        }
-    };
 }
 
 as_text!(Shape);

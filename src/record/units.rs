@@ -56,6 +56,12 @@ pub fn parse_bytes(text: &str) -> Result<u64, String> {
         .map_err(|_| format!("{text:?} is not a byte count; write for example 1024, 8KiB, 1MiB (1024s) or 4MB (1000s)"))
 }
 
+/// `1 run`, `2 runs`.
+pub fn count<N: Copy + std::fmt::Display + PartialEq + From<u8>>(number: N, one: &str) -> String {
+    let is_one = number == N::from(1);
+    format!("{number} {one}{}", if is_one { "" } else { "s" })
+}
+
 /// Writes a byte count with the largest binary unit that divides it: `1 KiB`, `1.5 MiB` is `1536 KiB`, `1000 B`.
 pub fn show_bytes(bytes: u64) -> String {
     const UNITS: [(&str, u64); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];

@@ -42,12 +42,49 @@ macro_rules! vocabulary {
             }
         }
 
+        crate::record::vocabulary::from_text!($name);
+    };
+}
+
+/// Declares an enum whose values are called by one word each, for people and for files that only we write.
+macro_rules! words {
+    ($(#[$attribute:meta])* pub enum $name:ident { $($(#[$of_variant:meta])* $variant:ident = $text:literal,)+ }) => {
+        $(#[$attribute])*
+        pub enum $name { $($(#[$of_variant])* $variant,)+ }
+
+        impl $name {
+            /// All values, in order.
+            pub const ALL: [$name; [$($text,)+].len()] = [$($name::$variant,)+];
+
+            pub fn as_str(self) -> &'static str {
+                match self { $($name::$variant => $text,)+ }
+            }
+        }
+    };
+}
+
+/// Read from a file as it is typed.
+macro_rules! from_text {
+    ($name:ty) => {
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-                let text = <std::borrow::Cow<'de, str>>::deserialize(from)?;
+                let text = <std::borrow::Cow<'de, str> as serde::Deserialize>::deserialize(from)?;
                 text.parse().map_err(serde::de::Error::custom)
             }
         }
+    };
+}
+
+/// Written to a file and read from it as it is typed.
+macro_rules! as_text {
+    ($name:ty) => {
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                to.collect_str(self)
+            }
+        }
+
+        crate::record::vocabulary::from_text!($name);
     };
 }
 
@@ -65,8 +102,11 @@ macro_rules! schema_of_text {
     };
 }
 
+pub(crate) use as_text;
+pub(crate) use from_text;
 pub(crate) use schema_of_text;
 pub(crate) use vocabulary;
+pub(crate) use words;
 
 vocabulary! {
     /// What becomes of the store between two permutations of a pack.

@@ -3,8 +3,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
 /// A wall time in whole seconds, spelled HH:MM:SS.
 ///
 /// No other spelling is read: `24:00` is a day to Slurm's reader and 24 minutes to PBS (facts/pbs.md).
@@ -14,12 +12,6 @@ pub struct Walltime {
 }
 
 super::vocabulary::schema_of_text!(Walltime, "^[0-9]{1,3}:[0-5][0-9]:[0-5][0-9]$", "HH:MM:SS");
-
-impl Serialize for Walltime {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(self)
-    }
-}
 
 impl FromStr for Walltime {
     type Err = String;
@@ -46,11 +38,7 @@ impl fmt::Display for Walltime {
     }
 }
 
-impl<'de> Deserialize<'de> for Walltime {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
-    }
-}
+super::vocabulary::as_text!(Walltime);
 
 #[cfg(test)]
 mod tests {

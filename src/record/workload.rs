@@ -181,7 +181,7 @@ impl Workload {
     /// Checks that tensors of `tensor_bytes` bytes exist in this dtype and shape.
     ///
     /// SmartSim-Scaling truncates other sizes silently and then reports the size that it did not send.
-    pub fn check_size(&self, tensor_bytes: u64) -> Result<(), String> {
+    fn check_size(&self, tensor_bytes: u64) -> Result<(), String> {
         if tensor_bytes == 0 || !tensor_bytes.is_multiple_of(self.step()) {
             let below = self.size_below(tensor_bytes);
             return Err(format!(

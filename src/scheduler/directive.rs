@@ -18,7 +18,7 @@ pub struct Directive<'a> {
 /// A scheduler's words for what has a name of ours.
 pub type Words = &'static [(&'static str, &'static [&'static str])];
 
-pub const LATE: Rule = Rule {
+const LATE: Rule = Rule {
     name: "late-directive",
     why: "Schedulers stop reading directives at the first command: this line is ignored in silence.",
     remedy: "Move it above the first command.",

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::record::jobs::{DB_JOB_VARIABLE, Half};
+use crate::record::vocabulary::words;
 
 /// What a job's token begins with where a scheduler has only one text for comments.
 pub const TOKEN: &str = "shardscale:";
@@ -35,34 +36,23 @@ pub struct Queued {
     pub reason: String,
 }
 
-/// How the scheduler says that a job ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
-    TimeLimit,
-    OutOfMemory,
-    NodeFailure,
-    Cancelled,
-    Preempted,
-    /// It asked for what the machine does not have.
-    NeverFits,
-    /// By itself, well or not: its own record knows more.
-    Ended,
+words! {
+    /// How the scheduler says that a job ended.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum Ending {
+        TimeLimit = "time limit",
+        OutOfMemory = "out of memory",
+        NodeFailure = "node failure",
+        Cancelled = "cancelled",
+        Preempted = "preempted",
+        /// It asked for what the machine does not have.
+        NeverFits = "asks for more than there is",
+        /// By itself, well or not: its own record knows more.
+        Ended = "ended",
+    }
 }
 
 impl Ending {
-    /// In a few words.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Ending::TimeLimit => "time limit",
-            Ending::OutOfMemory => "out of memory",
-            Ending::NodeFailure => "node failure",
-            Ending::Cancelled => "cancelled",
-            Ending::Preempted => "preempted",
-            Ending::NeverFits => "asks for more than there is",
-            Ending::Ended => "ended",
-        }
-    }
-
     /// The same; `None` where the scheduler knows nothing that the record does not.
     pub fn reason(self) -> Option<&'static str> {
         (self != Ending::Ended).then(|| self.as_str())

@@ -11,6 +11,7 @@ use crate::record::inference::Inference;
 use crate::record::jobs::Half;
 use crate::record::manifest::{Expect, Job, Manifest, Sweep};
 use crate::record::product;
+use crate::record::units::count;
 use crate::record::vocabulary::{DbFrom, Deployment};
 use crate::record::walltime::Walltime;
 use crate::record::workload::Workload;
@@ -230,8 +231,4 @@ fn workload_words(workload: &Workload) -> Vec<String> {
     ];
     let unusual = flags.into_iter().filter(|(unusual, ..)| *unusual);
     unusual.flat_map(|(_, flag, value)| [flag.to_owned(), value]).collect()
-}
-
-fn count(n: u32, thing: &str) -> String {
-    format!("{n} {thing}{}", if n == 1 { "" } else { "s" })
 }

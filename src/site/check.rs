@@ -8,6 +8,7 @@ use toml::Table;
 use super::ask::{is_name_char, placeholders};
 use super::check_node;
 use super::keys::{leaves, texts};
+use super::problems::Problems;
 use super::{Queue, Site, Status, schema};
 use crate::record::vocabulary::BindKind;
 
@@ -33,7 +34,7 @@ pub fn problems(site: &Site, table: &Table) -> Vec<String> {
     questions(site, &mut problems);
     study(site, &mut problems);
     facts(site, table, &mut problems);
-    problems.0
+    problems.into_lines()
 }
 
 /// What the file does not say about its own values: those without a fact, and sources that no fact names.
@@ -48,41 +49,6 @@ pub fn uncovered(site: &Site, table: &Table) -> Vec<String> {
         lines.push(format!("sources.{source} is named by no fact: name it, or take it out"));
     }
     lines
-}
-
-/// Problems found so far.
-#[derive(Default)]
-pub(super) struct Problems(Vec<String>);
-
-impl Problems {
-    /// Notes `problem` unless `holds`.
-    pub(super) fn ensure(&mut self, holds: bool, problem: impl FnOnce() -> String) {
-        if !holds {
-            self.0.push(problem());
-        }
-    }
-
-    #[cfg(test)]
-    pub(super) fn into_lines(self) -> Vec<String> {
-        self.0
-    }
-
-    /// Names of one kind: short words, each once. `key` is that of the array or table.
-    fn names<'a>(&mut self, key: &str, names: impl Iterator<Item = &'a str>) {
-        let mut seen = BTreeSet::new();
-        for name in names {
-            self.ensure(is_plain(name), || {
-                format!(
-                    "{key}: the name {name:?} may have only the characters a-z A-Z 0-9 _ - and must not begin with -"
-                )
-            });
-            self.ensure(seen.insert(name), || format!("{key}: the name {name:?} stands there twice"));
-        }
-    }
-}
-
-fn is_plain(name: &str) -> bool {
-    !name.is_empty() && !name.starts_with('-') && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
 }
 
 /// Comments, directives and messages are lines: no text of the file may break one.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Node;
-use super::check::Problems;
+use super::problems::Problems;
 use crate::record::cpus::{CpuSet, MOST_CPU};
 
 /// Notes what is wrong with `node`.

@@ -11,7 +11,7 @@ impl Site {
     ///
     /// # Errors
     /// There is none: the message lists those there are.
-    pub fn node_type(&self, name: &str) -> Result<&Node> {
+    fn node_type(&self, name: &str) -> Result<&Node> {
         let Some(node) = self.nodes.iter().find(|node| node.name == name) else {
             let names: Vec<&str> = self.nodes.iter().map(|node| node.name.as_str()).collect();
             bail!("site {} has no nodes of type {name:?}; it has: {}", self.name, names.join(", "));

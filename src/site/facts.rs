@@ -58,7 +58,7 @@ impl Site {
     }
 
     /// The same with the fact's own key.
-    pub fn fact_entry(&self, key: &str) -> Option<(&str, &Fact)> {
+    fn fact_entry(&self, key: &str) -> Option<(&str, &Fact)> {
         prefixes(key).find_map(|prefix| self.facts.get_key_value(prefix)).map(|(key, fact)| (key.as_str(), fact))
     }
 

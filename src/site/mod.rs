@@ -12,6 +12,7 @@ mod facts;
 mod keys;
 mod load;
 mod node;
+mod problems;
 mod queue;
 mod schema;
 mod structure;

@@ -90,20 +90,6 @@ impl Node {
         Some(self.all_cores()?.difference(&self.reserved_cores))
     }
 
-    /// CPUs of a core: all its hardware threads.
-    pub fn threads_of(&self, core: u32) -> CpuSet {
-        let step = match self.numbering {
-            Numbering::Offset => self.cores.unwrap_or(0),
-            Numbering::Adjacent => 1,
-        };
-        (0..self.threads_per_core).map(|thread| core + thread * step).collect()
-    }
-
-    /// All hardware threads; absent where the cores are not known.
-    pub fn all_cpus(&self) -> Option<CpuSet> {
-        Some(self.all_cores()?.iter().flat_map(|core| self.threads_of(core).iter().collect::<Vec<_>>()).collect())
-    }
-
     /// The interface of that name.
     pub fn interface(&self, name: &str) -> Option<&Interface> {
         self.interfaces.iter().find(|interface| interface.name == name)
@@ -124,16 +110,7 @@ mod tests {
 
     #[test]
     fn both_numberings_of_hardware_threads() {
-        let offset = node("offset");
-        assert_eq!(
-            (offset.all_cores().unwrap().to_list(), offset.threads_of(1).to_list()),
-            ("0-3".into(), "1,5".into())
-        );
-        let adjacent = node("adjacent");
-        assert_eq!(adjacent.all_cores().unwrap().to_list(), "0,2,4,6");
-        assert_eq!(adjacent.threads_of(2).to_list(), "2-3");
-        for node in [offset, adjacent] {
-            assert_eq!(node.all_cpus().unwrap().to_list(), "0-7");
-        }
+        assert_eq!(node("offset").all_cores().unwrap().to_list(), "0-3");
+        assert_eq!(node("adjacent").all_cores().unwrap().to_list(), "0,2,4,6");
     }
 }

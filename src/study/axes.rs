@@ -8,6 +8,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::given::{count, counts, list, numbers};
 use super::sizes;
 use crate::record::aggregation::{Aggregation, MOST_CONSUMERS, MOST_THREADS};
 use crate::record::binding::CpuBind;
@@ -432,34 +433,6 @@ impl Axes {
             verify: self.verify.unwrap_or(false),
         })
     }
-}
-
-pub(super) fn list<T: Clone + PartialEq + std::fmt::Display>(
-    flag: &str,
-    given: Option<Vec<T>>,
-    default: &[T],
-) -> Result<Vec<T>> {
-    let values = given.unwrap_or_else(|| default.to_vec());
-    ensure!(!values.is_empty(), "--{flag} has no value: give at least one, or leave it out");
-    for (i, value) in values.iter().enumerate() {
-        ensure!(!values[..i].contains(value), "--{flag} has {value} twice: use --repeats to measure a point again");
-    }
-    Ok(values)
-}
-
-fn counts(flag: &str, given: Option<Vec<u32>>, default: &[u32], max: u32) -> Result<Vec<u32>> {
-    numbers(flag, given, default, 1, max)
-}
-
-fn numbers(flag: &str, given: Option<Vec<u32>>, default: &[u32], min: u32, max: u32) -> Result<Vec<u32>> {
-    let values = list(flag, given, default)?;
-    values.iter().try_for_each(|value| count(flag, *value, min, max).map(|_| ()))?;
-    Ok(values)
-}
-
-fn count(flag: &str, value: u32, min: u32, max: u32) -> Result<u32> {
-    ensure!((min..=max).contains(&value), "--{flag} {value} is out of range; allowed: {min} to {max}");
-    Ok(value)
 }
 
 fn interface_sets(flag: &str, given: Option<Vec<String>>) -> Result<Vec<String>> {

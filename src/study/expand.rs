@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use anyhow::{Context, Result, ensure};
 
+use super::Study;
 use super::rules::Rules;
-use super::{Axes, Study};
 use crate::record::manifest::{Job, Sweep};
 use crate::record::vocabulary::{Deployment, Transport, WorkloadKind};
 
@@ -290,27 +290,10 @@ fn job(deployment: Deployment, dimensions: &[Dimension<'_>], number: usize) -> J
     job
 }
 
-/// The key of a job that an axis sets, and the only deployment in which it does. A node's servers are `servers_per_node` of a job
-/// wherever they run, as its interface is `net_ifname`.
-pub fn key_of_job(axis: &str) -> (&str, Option<Deployment>) {
-    match axis {
-        "shards_per_node" => ("servers_per_node", Some(Deployment::Standard)),
-        "colocated_ifname" => ("net_ifname", Some(Deployment::Colocated)),
-        "db_nodes" | "net_ifname" => (axis, Some(Deployment::Standard)),
-        "servers_per_node" => (axis, Some(Deployment::Colocated)),
-        _ => (axis, None),
-    }
-}
-
-/// The keys that conditions may name: those of a job.
-pub fn condition_keys() -> Vec<&'static str> {
-    let of_lists = Axes::LISTS.iter().copied().filter(|key| key_of_job(key).0 == *key);
-    of_lists.chain(["repeat"]).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::study::Axes;
     use proptest::prelude::*;
 
     fn both(client_nodes: Vec<u32>, db_nodes: Vec<u32>) -> Study {

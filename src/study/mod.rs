@@ -6,6 +6,7 @@ mod axes;
 mod condition;
 mod expand;
 mod file;
+mod given;
 mod idle;
 mod name;
 mod programs;

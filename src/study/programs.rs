@@ -3,8 +3,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
-
 use crate::record::vocabulary::{Store, schema_of_text};
 
 /// Server programs, by product or for the only one.
@@ -84,18 +82,7 @@ impl FromStr for Programs {
     }
 }
 
-impl Serialize for Programs {
-    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Programs {
-    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Programs, D::Error> {
-        let text = <std::borrow::Cow<'de, str>>::deserialize(from)?;
-        text.parse().map_err(serde::de::Error::custom)
-    }
-}
+crate::record::vocabulary::as_text!(Programs);
 
 schema_of_text!(Programs, "^.+$", "path of the server program, or STORE=PATH,STORE=PATH for several products");
 

@@ -7,9 +7,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::condition::{Condition, table};
-use super::expand::{condition_keys, key_of_job};
 use super::{Axes, Study};
 use crate::record::manifest::Job;
+use crate::record::vocabulary::Deployment;
 
 /// The rules of a study; empty ones leave the product of the lists as it is.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -156,4 +156,22 @@ impl When {
 /// The values that `axes` give to `axis`, as a manifest writes them.
 fn list(axes: &Axes, axis: &str) -> Option<Vec<toml::Value>> {
     toml::Table::try_from(axes).ok()?.remove(axis)?.as_array().cloned()
+}
+
+/// The key of a job that an axis sets, and the only deployment in which it does. A node's servers are `servers_per_node` of a job
+/// wherever they run, as its interface is `net_ifname`.
+fn key_of_job(axis: &str) -> (&str, Option<Deployment>) {
+    match axis {
+        "shards_per_node" => ("servers_per_node", Some(Deployment::Standard)),
+        "colocated_ifname" => ("net_ifname", Some(Deployment::Colocated)),
+        "db_nodes" | "net_ifname" => (axis, Some(Deployment::Standard)),
+        "servers_per_node" => (axis, Some(Deployment::Colocated)),
+        _ => (axis, None),
+    }
+}
+
+/// The keys that conditions may name: those of a job.
+fn condition_keys() -> Vec<&'static str> {
+    let of_lists = Axes::LISTS.iter().copied().filter(|key| key_of_job(key).0 == *key);
+    of_lists.chain(["repeat"]).collect()
 }

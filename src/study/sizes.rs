@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
-use super::axes::list;
+use super::given::list;
 use crate::record::units::parse_bytes;
 
 /// Tensor sizes in bytes.

@@ -6,10 +6,10 @@ use shardscale::record::host::{HostFacts, InterfaceFacts};
 
 use super::Args;
 use super::finding::Finding;
+use crate::limits::BACKLOG_WANTED;
 use crate::node::Root;
 use crate::node::interface::{self, Interfaces};
 use crate::store::config::BUS_OFFSET;
-use crate::store::limits::BACKLOG_WANTED;
 
 /// Whether `ifname` can carry a run; without a name, what there is.
 pub fn check_interface(root: &Root, interfaces: &Interfaces, ifname: Option<&str>) -> Vec<Finding> {

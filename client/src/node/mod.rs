@@ -135,6 +135,15 @@ fn chosen(text: &str) -> Option<String> {
 }
 
 /// A root with these files, for tests; it lasts as long as the folder.
+/// The name of this host.
+///
+/// # Errors
+/// The kernel's.
+pub fn host_name() -> Result<String> {
+    let name = nix::unistd::gethostname().context("cannot learn the name of this host")?;
+    Ok(name.to_string_lossy().into_owned())
+}
+
 #[cfg(test)]
 pub fn root(files: &[(&str, &str)]) -> (tempfile::TempDir, Root) {
     let folder = tempfile::tempdir().unwrap();

@@ -11,8 +11,8 @@ use crate::connection::{self, Dial, Stream, Timeouts};
 use crate::environment::Reach;
 use crate::failure::{During, Failure};
 use crate::hosts::Hosts;
+use crate::limits;
 use crate::source;
-use crate::store::limits;
 
 pub struct Connector<'a> {
     pub comm: &'a Comm,

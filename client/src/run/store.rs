@@ -22,14 +22,12 @@ use shardscale::record::vocabulary::{KeyPlacement, Wire};
 use super::args::RunArgs;
 use crate::address::{self, Address, AddressList};
 use crate::comm::Comm;
+use crate::connection::password_of_environment;
 use crate::hosts::Hosts;
 use crate::keys::{KeyMap, Shard, Topology};
 use crate::survey::{LONGEST_VALUE, Survey, survey};
 use crate::watch::Target;
 use crate::wire::LONGEST_DESCRIPTION;
-
-/// Environment variable with the store's password.
-const PASSWORD_VARIABLE: &str = "SHARDSCALE_PASSWORD";
 
 /// The store as every rank knows it.
 #[derive(Clone, Serialize, Deserialize)]
@@ -319,10 +317,6 @@ fn for_hosts(given: &[Address], args: &RunArgs, hosts: &Hosts) -> Result<Vec<Add
         given.len()
     );
     Ok(vec![given; hosts.names.len()].concat())
-}
-
-pub fn password_of_environment() -> Option<String> {
-    env::var(PASSWORD_VARIABLE).ok().filter(|password| !password.is_empty())
 }
 
 fn password_of_attempt(args: &RunArgs) -> Result<Option<String>> {

@@ -59,7 +59,7 @@ fn wait(args: &Args) -> Result<()> {
     announced.all(args.servers, deadline)?;
     let servers: Vec<Server> = announced.found.values().cloned().collect();
     let password = super::read_password(&args.attempt)?;
-    let here = super::host_name()?;
+    let here = crate::node::host_name()?;
     for server in &servers {
         // a socket on another host is out of reach: its supervisor saw the PONG before it announced the server
         if let Some(link) = Link::to(server, &here, &password) {

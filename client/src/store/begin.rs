@@ -154,7 +154,7 @@ fn others_attempt(run_dir: &Path, own: &Path, job: &str, queue: &str) -> Result<
 pub(super) fn who_runs_it(job: &str) -> Result<String> {
     ensure!(!job.contains(char::is_whitespace), "--job {job:?} must be one word: it goes into the status line");
     let job = if job.is_empty() { String::new() } else { format!("job={job} ") };
-    Ok(format!("{job}host={}", super::host_name()?))
+    Ok(format!("{job}host={}", crate::node::host_name()?))
 }
 
 pub fn new_password() -> Result<String> {

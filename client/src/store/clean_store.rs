@@ -9,8 +9,8 @@ use shardscale::record::keys_left::KeysLeft;
 
 use crate::address::AddressList;
 use crate::connection::Timeouts;
+use crate::connection::password_of_environment;
 use crate::keys::KeyMap;
-use crate::run::store::password_of_environment;
 use crate::survey;
 
 /// Longest wait for a connection, or for a reply. It runs while a job ends, which schedulers limit.

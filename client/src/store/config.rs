@@ -18,7 +18,7 @@ pub const MAX_SOCKET_PATH_BYTES: usize = 107;
 pub const BUS_OFFSET: u16 = 10_000;
 
 /// Bytes of the longest value that servers take unless they are told otherwise: `proto-max-bulk-len`.
-pub const USUAL_LONGEST_VALUE: u64 = 512 << 20;
+const USUAL_LONGEST_VALUE: u64 = 512 << 20;
 
 /// Where a server listens for clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -60,7 +60,7 @@ impl Program {
         let remedy = "load the module that has it, or give its path with --server (gen: --store-server)";
         let output = match Command::new(path).arg("--version").stdin(Stdio::null()).output() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                bail!("there is no server program {path:?} on {}: {remedy}", super::host_name()?)
+                bail!("there is no server program {path:?} on {}: {remedy}", crate::node::host_name()?)
             }
             other => other.with_context(|| format!("cannot run the server program {path:?}: {remedy}"))?,
         };

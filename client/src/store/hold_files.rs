@@ -52,7 +52,7 @@ pub struct Args {
 /// The folder cannot be made, used as asked, or removed.
 pub fn run(args: &Args) -> Result<()> {
     let task = launcher::task(args.index)?;
-    let host = super::host_name()?;
+    let host = crate::node::host_name()?;
     let who = format!("keeper of files {}", task.index);
     let held = super::leaving_cause(&args.attempt, &who, || hold(args, task, &host));
     held.with_context(|| format!("{who} on {host}"))

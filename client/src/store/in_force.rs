@@ -10,8 +10,8 @@ use shardscale::record::units::show_bytes;
 use shardscale::record::{module, product};
 
 use super::config::Config;
-use super::limits::BACKLOG_WANTED;
 use crate::inquiry;
+use crate::limits::BACKLOG_WANTED;
 use crate::node::{self, Root, interface};
 
 /// What a server said at its start.

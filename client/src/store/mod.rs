@@ -28,7 +28,6 @@ pub mod give_up;
 pub mod hold_files;
 mod in_force;
 pub mod join;
-pub mod limits;
 pub mod link;
 mod remedy;
 pub mod serve;
@@ -44,15 +43,11 @@ use anyhow::{Context, Result};
 use shardscale::record::cause::Cause;
 use shardscale::record::{SCHEMA, attempt, files};
 
+use crate::node::host_name;
 use crate::say::say;
 
 /// In the attempt folder from the moment in which an end of the servers is wanted.
 const STOPPING_FILE: &str = "stopping";
-
-pub fn host_name() -> Result<String> {
-    let name = nix::unistd::gethostname().context("cannot learn the name of this host")?;
-    Ok(name.to_string_lossy().into_owned())
-}
 
 /// Does `work`; if that fails, its error stays in `attempt` as the cause, unless another program was first.
 ///

@@ -18,12 +18,13 @@ use tempfile::TempDir;
 
 use super::config::{BUS_OFFSET, Config, Listen, MAX_SOCKET_PATH_BYTES};
 use super::daemon::{Program, Start};
+use super::in_force;
 use super::link::Link;
 use super::settings::Settings;
 use super::supervisor::{Stop, Supervisor};
-use super::{in_force, limits};
 use crate::affinity::{CpuLists, kernel_set};
 use crate::launcher::{self, Task};
+use crate::limits;
 use crate::node::{self, interface};
 use crate::say;
 use crate::wire::LONGEST_DESCRIPTION;
@@ -68,7 +69,7 @@ pub struct Args {
 /// It did not start, or it ended unasked.
 pub fn run(args: &Args) -> Result<()> {
     let task = launcher::task(args.index)?;
-    let host = super::host_name()?;
+    let host = crate::node::host_name()?;
     let who = format!("store server {}", task.index);
     let served = super::leaving_cause(&args.attempt, &who, || serve(args, task, &host));
     served.with_context(|| format!("{who} on {host}"))

@@ -46,7 +46,7 @@ pub fn run(args: &Args) -> Result<()> {
         super::refresh(attempt);
         running = still_running(attempt, &running)?;
         if running.is_empty() {
-            return remove_password(attempt);
+            return files::remove(&attempt.join(PASSWORD_FILE));
         }
         if Instant::now() >= deadline {
             let which: Vec<_> = running.iter().map(|server| format!("{} on {}", server.index, server.host)).collect();
@@ -78,7 +78,7 @@ fn announced(attempt: &Path) -> Result<Vec<Server>> {
 
 fn tell(servers: &[Server], attempt: &Path) -> Result<()> {
     let password = super::read_password(attempt)?;
-    let here = super::host_name()?;
+    let here = crate::node::host_name()?;
     for server in servers {
         if let Some(link) = Link::to(server, &here, &password)
             && let Err(error) = link.shut_down()
@@ -96,14 +96,4 @@ fn still_running(attempt: &Path, servers: &[Server]) -> Result<Vec<Server>> {
         running.extend(Server::read(attempt, server.index)?.filter(|server| server.exit.is_none()));
     }
     Ok(running)
-}
-
-fn remove_password(attempt: &Path) -> Result<()> {
-    let path = attempt.join(PASSWORD_FILE);
-    match fs::remove_file(&path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("cannot remove {}", path.display()))
-        }
-        _ => Ok(()),
-    }
 }

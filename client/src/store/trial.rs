@@ -10,9 +10,10 @@ use super::config::{Config, Listen};
 use super::daemon::{Program, Start};
 use super::serve::{private_folder, socket_in};
 use super::settings::Settings;
-use super::{begin, in_force, limits};
+use super::{begin, in_force};
 use crate::inquiry;
 use crate::launcher::Task;
+use crate::limits;
 
 const PATIENCE: Duration = Duration::from_secs(15);
 const STOP_GRACE: Duration = Duration::from_secs(5);

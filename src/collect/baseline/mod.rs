@@ -18,6 +18,7 @@ pub use verdict::{Verdict, margin};
 
 use super::circumstances::Difference;
 use crate::record::op::Op;
+use crate::record::vocabulary::words;
 
 /// A collection against an earlier one.
 #[derive(Debug, Clone, Default)]
@@ -85,27 +86,20 @@ pub fn count<'a>(changes: impl IntoIterator<Item = &'a Change>, verdict: Verdict
     changes.into_iter().filter(|change| change.verdict == verdict).count()
 }
 
-/// What is compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Metric {
-    /// Median duration of an op, in ns.
-    Median,
-    /// Its 99th percentile, in ns.
-    P99,
-    /// GB/s of all ranks and both ops by overlap.
-    Bandwidth,
+words! {
+    /// What is compared, and what reports call it with its unit: durations are in us there.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+    pub enum Metric {
+        /// Median duration of an op, in ns.
+        Median = "median_us",
+        /// Its 99th percentile, in ns.
+        P99 = "p99_us",
+        /// GB/s of all ranks and both ops by overlap.
+        Bandwidth = "overlap_gb_per_s",
+    }
 }
 
 impl Metric {
-    /// With its unit in reports, where durations are in us.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Metric::Median => "median_us",
-            Metric::P99 => "p99_us",
-            Metric::Bandwidth => "overlap_gb_per_s",
-        }
-    }
-
     /// Decimals of that unit which reports for programs show.
     pub fn digits(self) -> usize {
         if self == Metric::Bandwidth { 6 } else { 3 }
@@ -153,24 +147,16 @@ impl Change {
     }
 }
 
-/// What an interval rests on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Method {
-    /// Several runs on both sides.
-    Repeats,
-    /// Several earlier collections: how they differ from each other is in it.
-    Collections,
-    /// Blocks of iterations of one run on a side: how runs differ from each other is not in it.
-    Blocks,
-}
-
-impl Method {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Method::Repeats => "repeats",
-            Method::Collections => "collections",
-            Method::Blocks => "blocks of iterations",
-        }
+words! {
+    /// What an interval rests on.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum Method {
+        /// Several runs on both sides.
+        Repeats = "repeats",
+        /// Several earlier collections: how they differ from each other is in it.
+        Collections = "collections",
+        /// Blocks of iterations of one run on a side: how runs differ from each other is not in it.
+        Blocks = "blocks of iterations",
     }
 }
 

@@ -6,34 +6,24 @@
 //! cannot tell a change from chance: such a pair is called unconfirmed and never slower or faster.
 
 use super::Method;
+use crate::record::vocabulary::words;
 
-/// What an interval says of a ratio.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Verdict {
-    Slower,
-    Faster,
-    /// The two runs differ by more than what happens within each, and one run on a side does not show how much runs differ.
-    Unconfirmed,
-    /// The interval holds the ratios that mean nothing.
-    Noise,
-    /// There is no interval.
-    TooFew,
+words! {
+    /// What an interval says of a ratio.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+    pub enum Verdict {
+        Slower = "slower",
+        Faster = "faster",
+        /// The two runs differ by more than what happens within each, and one run on a side does not show how much runs differ.
+        Unconfirmed = "unconfirmed",
+        /// The interval holds the ratios that mean nothing.
+        Noise = "noise",
+        /// There is no interval.
+        TooFew = "too few",
+    }
 }
 
 impl Verdict {
-    pub const ALL: [Verdict; 5] =
-        [Verdict::Slower, Verdict::Faster, Verdict::Unconfirmed, Verdict::Noise, Verdict::TooFew];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Verdict::Slower => "slower",
-            Verdict::Faster => "faster",
-            Verdict::Unconfirmed => "unconfirmed",
-            Verdict::Noise => "noise",
-            Verdict::TooFew => "too few",
-        }
-    }
-
     /// The whole interval must lie beyond the margin.
     pub fn of(interval: Option<(f64, f64)>, method: Method) -> Verdict {
         let margin = 1.0 + margin(method);

@@ -13,7 +13,6 @@ use std::time::SystemTime;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-use super::export::Export;
 use super::model::{Run, Source};
 use crate::record::files;
 pub use fingerprint::FileFacts;
@@ -41,6 +40,15 @@ pub struct Entry {
     run: Vec<u8>,
     /// The files that were written of the run as it is.
     pub exported: BTreeMap<Export, FileFacts>,
+}
+
+/// A kind of file that is written of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Export {
+    /// The samples behind the figures, as Parquet for pandas, Polars, DuckDB and the like.
+    Samples,
+    /// When what happened, as trace events for Perfetto.
+    Trace,
 }
 
 /// The file, but for its checksum: MessagePack.

@@ -9,25 +9,19 @@ mod duel;
 
 pub use duel::of_runs;
 
-/// What the bandwidths are shared by before they are compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Share {
-    ClientNode,
-    DbNode,
-    NodeHour,
+use crate::record::vocabulary::words;
+
+words! {
+    /// What the bandwidths are shared by before they are compared.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+    pub enum Share {
+        ClientNode = "client_node",
+        DbNode = "db_node",
+        NodeHour = "node_hour",
+    }
 }
 
 impl Share {
-    pub const ALL: [Share; 3] = [Share::ClientNode, Share::DbNode, Share::NodeHour];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Share::ClientNode => "client_node",
-            Share::DbNode => "db_node",
-            Share::NodeHour => "node_hour",
-        }
-    }
-
     /// For people.
     pub fn describe(self) -> &'static str {
         match self {
@@ -86,19 +80,12 @@ pub struct Ratio {
     pub better: Option<usize>,
 }
 
-/// What a curve runs along.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Along {
-    Load,
-    Size,
-}
-
-impl Along {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Along::Load => "load",
-            Along::Size => "size",
-        }
+words! {
+    /// What a curve runs along.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+    pub enum Along {
+        Load = "load",
+        Size = "size",
     }
 }
 

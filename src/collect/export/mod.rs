@@ -12,24 +12,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 
-use super::cache::{Entry, FileFacts};
+use super::cache::{Entry, Export, FileFacts};
 use super::model::Run;
 use crate::progress::Counter;
 use crate::record::attempt;
 use crate::record::files;
 use crate::record::op::Op;
 use crate::record::samples::{Block, FILE, SamplesStream, SeriesView};
-
-/// A kind of file that is written of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Export {
-    /// The samples behind the figures, as Parquet for pandas, Polars, DuckDB and the like.
-    Samples,
-    /// When what happened, as trace events for Perfetto.
-    Trace,
-}
 
 impl Export {
     /// (folder in the report's, extension).

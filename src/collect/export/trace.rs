@@ -14,9 +14,9 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::for_each_series;
-use crate::collect::measures::window::Window;
 use crate::collect::model::{Run, Standings};
 use crate::collect::stats::quantile;
+use crate::collect::stats::window::Window;
 use crate::collect::timeline::{PHASES, Track};
 use crate::record::op::Op;
 use crate::record::samples::SeriesView;

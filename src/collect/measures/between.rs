@@ -3,11 +3,13 @@
 //! There the time from the first transfer to the last is mostly not the store's. Bandwidths then count the time in
 //! which at least one rank transfers ([`Between::busy_ns`]), and starts have to be kept for that; elsewhere nothing is.
 
-use super::gather::BLOCKS;
 use crate::collect::stats::interval;
 use crate::collect::stats::quantile::median_of;
 use crate::record::op::Described;
 use crate::record::vocabulary::Side;
+
+/// Blocks of iterations for trends.
+pub const BLOCKS: usize = 32;
 
 /// The time of ranks by whose it is.
 #[derive(Debug, Clone)]

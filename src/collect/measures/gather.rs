@@ -1,16 +1,14 @@
 //! Takes in the series of one size, one at a time, and keeps durations, windows and medians: no start time outlives its
 //! series. Several may take in a part each, which are joined afterwards.
 
-use super::between::Between;
+use super::between::{BLOCKS, Between};
 use super::durations::{Durations, Keep};
-use super::window::{Iterations, Part, Window};
 use crate::collect::stats::quantile;
+use crate::collect::stats::window::{Iterations, Part, Window};
 use crate::record::op::Described;
 use crate::record::samples::SeriesView;
 use crate::record::vocabulary::Side;
 
-/// Blocks of iterations for trends.
-pub const BLOCKS: usize = 32;
 /// Ranks whose samples make the blocks; of more, every so-manieth.
 const RANKS_FOR_BLOCKS: usize = 1024;
 

@@ -22,13 +22,12 @@ pub mod between;
 pub mod durations;
 pub mod gather;
 pub mod standing;
-pub mod window;
 
 use between::Between;
 use durations::Durations;
 use rayon::prelude::*;
 
-use super::application::Application;
+use super::model::Application;
 use super::model::{OpResult, SizeResult};
 use super::stats::density::Density;
 use super::stats::sort::{self, Nanoseconds};
@@ -163,8 +162,8 @@ fn classic(payload_bytes: u64, loops: Vec<Loop>) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::window::Window;
     use super::*;
+    use crate::collect::stats::window::Window;
     use crate::record::vocabulary::Order;
     use crate::record::workload::{PUT, UNPACK, Workload};
 

@@ -10,12 +10,12 @@ use anyhow::Result;
 
 use super::check;
 use super::placement;
+use super::relative;
 use super::sweep::{self, Reading};
 use crate::collect::circumstances;
 use crate::collect::model::{Run, Source, State};
 use crate::collect::params::Params;
 use crate::collect::timeline::{Event, Timeline};
-use crate::collect::walk::relative;
 use crate::record::attempt::{self, Attempt, Outcome};
 use crate::record::manifest::Manifest;
 use crate::record::pack::PackPlace;

@@ -6,11 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use rayon::prelude::*;
 
 use super::check;
-use crate::collect::application::Application;
 use crate::collect::measures::standing::Ratios;
-use crate::collect::measures::window::Window;
 use crate::collect::measures::{self, Gather};
+use crate::collect::model::Application;
 use crate::collect::model::{OpResult, SizeResult};
+use crate::collect::stats::window::Window;
 use crate::record::samples::{Meta, SeriesHead, SeriesView};
 use crate::record::units::show_bytes;
 use crate::record::vocabulary::Side;

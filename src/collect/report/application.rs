@@ -1,10 +1,11 @@
 //! What the store costs the application, in words for a terminal and for `summary.md`: of each set of parameters the size at which it
 //! costs most. The files beside have all sizes.
 
-use crate::collect::application::{Application, Pooled};
+use crate::collect::application::Pooled;
+use crate::collect::model::Application;
 use crate::record::units::show_bytes;
 
-use super::number::short;
+use crate::collect::number::short;
 
 /// What the words of [`says`] mean.
 pub const MEANING: &str = "The application beside the store, at the size where it is slowest: median time to compute / the same before \

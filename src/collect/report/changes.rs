@@ -1,9 +1,9 @@
 //! The comparison with a baseline for a terminal: how many of which verdict, then what changed, the worst first.
 
-use super::number::short;
-use super::table::{WIDTH, cut, plain};
 use crate::collect::baseline::{Baseline, Change, Metric, Verdict, count};
+use crate::collect::number::short;
 use crate::record::units::show_bytes;
+use crate::terminal::{WIDTH, cut, plain};
 
 /// Changes that are listed.
 const LISTED: usize = 20;

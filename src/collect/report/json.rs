@@ -10,7 +10,8 @@ use serde::Serialize;
 
 use crate::collect::baseline;
 use crate::collect::circumstances;
-use crate::collect::model::{self, Collection};
+use crate::collect::collection::Collection;
+use crate::collect::model;
 use crate::collect::scaling;
 pub(super) use runs::parameters;
 

@@ -8,7 +8,6 @@ pub mod html;
 pub mod json;
 pub mod jsonl;
 pub mod markdown;
-pub mod number;
 pub mod openmetrics;
 pub mod provenance;
 pub mod table;
@@ -17,9 +16,10 @@ pub mod verdicts;
 
 use anyhow::Result;
 
+use super::collection::Collection;
 pub use super::groups;
 use super::hosts;
-use super::model::{Collection, Run, State};
+use super::model::{Run, State};
 
 /// Name of the comparison in the report.
 const BASELINE: &str = "baseline.csv";

@@ -6,7 +6,8 @@
 use std::fmt::Write;
 
 use crate::built;
-use crate::collect::model::{Collection, OpResult, Run, SizeResult, State};
+use crate::collect::collection::Collection;
+use crate::collect::model::{OpResult, Run, SizeResult, State};
 use crate::collect::params::COLUMNS;
 
 /// Figures as (name without prefix, unit, help, value); a name ends in its unit, as the specification asks.

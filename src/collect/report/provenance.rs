@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::number::us;
 use crate::collect::model::Run;
+use crate::collect::number::us;
 use crate::collect::params::COLUMNS;
 
 /// Conditions of all runs, split so that each is said once.

@@ -3,13 +3,13 @@
 use textwrap::core::display_width;
 
 use super::application::{MEANING, says, whose, worst};
-use super::number::short;
 use super::verdicts::{CROSSOVER, DECIDES, ranked, summaries};
 use super::{complaint, headline, timeline};
-use crate::collect::model::{Collection, Run};
+use crate::collect::collection::Collection;
+use crate::collect::model::Run;
+use crate::collect::number::short;
+use crate::terminal::{self, WIDTH, cut, plain};
 
-/// Columns of the table.
-pub const WIDTH: usize = 100;
 const NAME_WIDTH: usize = 46;
 /// Lines of a list of answers; the files have all.
 const LISTED: usize = 6;
@@ -56,9 +56,7 @@ fn application(collection: &Collection) -> String {
     }
     let mut text = format!("\n{}\n", textwrap::fill(&format!("{MEANING}:"), WIDTH));
     for one in worst {
-        let options = textwrap::Options::new(WIDTH).initial_indent("- ").subsequent_indent("  ");
-        let line = format!("{} ({}): {}", plain(&one.run), whose(one), says(one));
-        text.push_str(&format!("{}\n", textwrap::fill(&line, options)));
+        text.push_str(&terminal::item(&format!("{} ({}): {}", one.run, whose(one), says(one))));
     }
     text
 }
@@ -68,10 +66,7 @@ fn verdicts(collection: &Collection) -> String {
     let mut text = String::new();
     let mut list = |head: &str, lines: Vec<String>, file: &str| {
         text.push_str(&format!("\n{}\n", textwrap::fill(head, WIDTH)));
-        let options = || textwrap::Options::new(WIDTH).initial_indent("- ").subsequent_indent("  ");
-        for line in lines.iter().take(LISTED) {
-            text.push_str(&format!("{}\n", textwrap::fill(&plain(line), options())));
-        }
+        lines.iter().take(LISTED).for_each(|line| text.push_str(&terminal::item(line)));
         if lines.len() > LISTED {
             text.push_str(&format!("and {} more: see {file}\n", lines.len() - LISTED));
         }
@@ -107,9 +102,7 @@ fn problems(collection: &Collection) -> String {
         if text.is_empty() {
             text.push_str("\nNeeds a look:\n");
         }
-        let options = textwrap::Options::new(WIDTH).initial_indent("- ").subsequent_indent("  ");
-        text.push_str(&textwrap::fill(&plain(&format!("{place}: {what}")), options));
-        text.push('\n');
+        text.push_str(&terminal::item(&format!("{place}: {what}")));
     }
     let noted = collection.runs.iter().filter(|run| !run.notes.is_empty()).count();
     if noted > 0 {
@@ -121,44 +114,4 @@ fn problems(collection: &Collection) -> String {
 /// The name, and the folder where it says something else.
 fn place(run: &Run) -> String {
     if run.path == run.name || run.path == "." { run.name.clone() } else { format!("{} in {}", run.name, run.path) }
-}
-
-/// Without control characters, which would steer the terminal.
-pub fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{FFFD}' } else { c }).collect()
-}
-
-/// At most `width` columns; the middle gives way, since names differ at their ends.
-pub(super) fn cut(text: &str, width: usize) -> String {
-    if display_width(text) <= width {
-        return text.to_owned();
-    }
-    let chars: Vec<char> = text.chars().collect();
-    let mut keep = chars.len();
-    loop {
-        let head: String = chars[..keep / 2].iter().collect();
-        let tail: String = chars[chars.len() - keep.div_ceil(2)..].iter().collect();
-        let shown = format!("{head}…{tail}");
-        if keep == 0 || display_width(&shown) <= width {
-            return shown;
-        }
-        keep -= 1;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn long_names_give_way_in_the_middle() {
-        assert_eq!(cut("standard-n4", 11), "standard-n4");
-        assert_eq!(cut("standard-n4x48-db16", 11), "stand…-db16");
-        assert!(display_width(&cut("長い名前の実行ファイル", 10)) <= 10);
-    }
-
-    #[test]
-    fn a_name_cannot_steer_the_terminal() {
-        assert_eq!(plain("a\x1b[2Jb\n"), "a\u{FFFD}[2Jb\u{FFFD}");
-    }
 }

@@ -1,13 +1,13 @@
 //! The history in words, for a terminal, `summary.md` and the page.
 
-use super::number::short;
 use crate::collect::circumstances;
 use crate::collect::history::{History, Trend, Turn};
+use crate::collect::number::short;
 use crate::collect::stats::change_point::LEAST;
+use crate::record::units::count;
 
 /// `7 collections of 4 configurations in DIR: 1 change of level`.
 pub fn headline(of: &History) -> String {
-    let count = |n: usize, noun: &str| format!("{n} {noun}{}", if n == 1 { "" } else { "s" });
     let untested = of.trends.iter().filter(|trend| trend.not_tested.is_some()).count();
     let changes: usize = of.trends.iter().map(|trend| trend.turns.len()).sum();
     let found = match (untested == of.trends.len(), untested) {

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::html::axes::title;
-use super::number::short;
 use crate::collect::crossover::{Along, Answer, Crossing, Curve, Duel, Share};
+use crate::collect::groups::title;
+use crate::collect::number::short;
 use crate::collect::settings::{NOT_REPEATED, Setting, Verdict};
 use crate::record::units::show_bytes;
 

@@ -4,29 +4,23 @@
 //! with kappa = 0 it is the throughput form of Amdahl's law. Divided by X the law is linear in 1/lambda, sigma/lambda and
 //! kappa/lambda, and is fitted so by least squares of the relative errors; what would be negative is held at zero.
 
+use crate::record::vocabulary::words;
+
 /// Distinct points that a fit of three parameters wants.
 const LEAST: usize = 5;
 /// Relative error of the worst point above which the law does not describe the points.
 const WORST: f64 = 0.25;
 
-/// Which terms were needed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FitKind {
-    /// kappa > 0.
-    Usl,
-    /// kappa = 0, sigma > 0.
-    Amdahl,
-    /// Neither: no loss up to the largest point.
-    Linear,
-}
-
-impl FitKind {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            FitKind::Usl => "USL",
-            FitKind::Amdahl => "Amdahl",
-            FitKind::Linear => "linear",
-        }
+words! {
+    /// Which terms were needed.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum FitKind {
+        /// kappa > 0.
+        Usl = "USL",
+        /// kappa = 0, sigma > 0.
+        Amdahl = "Amdahl",
+        /// Neither: no loss up to the largest point.
+        Linear = "linear",
     }
 }
 

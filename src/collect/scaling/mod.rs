@@ -16,25 +16,20 @@ mod series;
 pub use fit::{Fit, FitKind};
 pub use series::of_runs;
 
-/// What a series holds fixed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Reading {
-    Load,
-    Strong,
-    Dense,
-    Weak,
+use crate::record::vocabulary::words;
+
+words! {
+    /// What a series holds fixed.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+    pub enum Reading {
+        Load = "load",
+        Strong = "strong",
+        Dense = "dense",
+        Weak = "weak",
+    }
 }
 
 impl Reading {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Reading::Load => "load",
-            Reading::Strong => "strong",
-            Reading::Dense => "dense",
-            Reading::Weak => "weak",
-        }
-    }
-
     /// For people.
     pub fn describe(self) -> &'static str {
         match self {

@@ -10,6 +10,7 @@ pub mod sides;
 pub use best::of_runs;
 
 use crate::record::op::Op;
+use crate::record::vocabulary::words;
 
 /// What is said where nothing can be decided for want of repeats.
 pub const NOT_REPEATED: &str = "not repeated: cannot be decided; run --repeats 3";
@@ -122,32 +123,19 @@ pub struct Choice {
     pub standing: Standing,
 }
 
-/// How an option stands to the fastest of its place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
-    /// It is the fastest.
-    Fastest,
-    /// By more than noise.
-    Slower,
-    NotTold,
-    /// There is one run on a side.
-    NotRepeated,
-    /// More than the setting differs: another setting's place compares them.
-    Apart,
-}
-
-impl Standing {
-    pub const ALL: [Standing; 5] =
-        [Standing::Fastest, Standing::Slower, Standing::NotTold, Standing::NotRepeated, Standing::Apart];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Standing::Fastest => "fastest",
-            Standing::Slower => "slower",
-            Standing::NotTold => "not told from the fastest",
-            Standing::NotRepeated => "not repeated",
-            Standing::Apart => "not compared",
-        }
+words! {
+    /// How an option stands to the fastest of its place.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum Standing {
+        /// It is the fastest.
+        Fastest = "fastest",
+        /// By more than noise.
+        Slower = "slower",
+        NotTold = "not told from the fastest",
+        /// There is one run on a side.
+        NotRepeated = "not repeated",
+        /// More than the setting differs: another setting's place compares them.
+        Apart = "not compared",
     }
 }
 

@@ -12,33 +12,22 @@
 //! Ranks that keep in step (a barrier before each iteration, the same pace by chance) find all others before them at every station,
 //! or a constant part of them: T = sum over k of D_k n_k. Which of the two holds the points say. Pure arithmetic.
 
-/// What a transfer goes through.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Station {
-    /// What ranks do not share: their own cores, the way there and back.
-    Delay,
-    /// One server: its main thread, its I/O threads.
-    Server,
-    /// A node of the store: its interface and memory, for all of its servers.
-    DbNode,
-    /// A node of the application: its interface and memory, for all of its ranks.
-    ClientNode,
-    /// What all ranks share: the fabric, a file system, or the machine where all is on one.
-    All,
-}
+use crate::record::vocabulary::words;
 
-impl Station {
-    pub const ALL: [Station; 5] = [Station::Delay, Station::Server, Station::DbNode, Station::ClientNode, Station::All];
-
-    /// For people.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Station::Delay => "the rank itself",
-            Station::Server => "the server",
-            Station::DbNode => "the DB node",
-            Station::ClientNode => "the client node",
-            Station::All => "a part that all ranks share",
-        }
+words! {
+    /// What a transfer goes through.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+    pub enum Station {
+        /// What ranks do not share: their own cores, the way there and back.
+        Delay = "the rank itself",
+        /// One server: its main thread, its I/O threads.
+        Server = "the server",
+        /// A node of the store: its interface and memory, for all of its servers.
+        DbNode = "the DB node",
+        /// A node of the application: its interface and memory, for all of its ranks.
+        ClientNode = "the client node",
+        /// What all ranks share: the fabric, a file system, or the machine where all is on one.
+        All = "a part that all ranks share",
     }
 }
 

@@ -5,11 +5,12 @@ use std::str::FromStr;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
-use crate::collect::report::number::short;
+use crate::collect::number::short;
 use crate::record::op::Op;
 use crate::record::units::{ByteCount, show_bytes};
+use crate::record::vocabulary::from_text;
 
 /// A question as it is typed: flags, or a file with the same names. An absent one is open.
 #[derive(Debug, Clone, Default, Args, Deserialize)]
@@ -272,17 +273,8 @@ impl FromStr for Share {
     }
 }
 
-macro_rules! from_text {
-    ($($type:ty),+) => {$(
-        impl<'de> Deserialize<'de> for $type {
-            fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-                String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
-            }
-        }
-    )+};
-}
-
-from_text!(Duration, Share);
+from_text!(Duration);
+from_text!(Share);
 
 #[cfg(test)]
 mod tests {

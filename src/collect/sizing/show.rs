@@ -6,9 +6,9 @@ use super::family::Metric;
 use super::law::Station;
 use super::layout::Layout;
 use super::question::{Limit, show_ns};
-use crate::collect::report::number::short;
-use crate::collect::report::table::{WIDTH, plain};
-use crate::record::units::show_bytes;
+use crate::collect::number::short;
+use crate::record::units::{count, show_bytes};
+use crate::terminal::{WIDTH, plain};
 
 /// The answers as text.
 pub fn text(answers: &Answers) -> String {
@@ -78,11 +78,6 @@ pub fn store(layout: &Layout) -> String {
         (None, true) => format!("{} on each application node", count(servers, "server")),
         (None, false) => "files".to_owned(),
     }
-}
-
-/// `1 run`, `2 runs`.
-pub fn count(count: u32, one: &str) -> String {
-    format!("{count} {one}{}", if count == 1 { "" } else { "s" })
 }
 
 fn said(answers: &Answers, figure: &Figure) -> String {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::sort::Nanoseconds;
 
 /// Bins of a [`Density`].
-pub const BINS: usize = 48;
+const BINS: usize = 48;
 
 /// Part of the samples above which a long tail is counted and not drawn: its few samples would take most of the bins.
 const TAIL: f64 = 0.999;

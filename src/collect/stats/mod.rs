@@ -13,5 +13,6 @@ pub mod quantile;
 pub mod sort;
 pub mod summary;
 pub mod trend;
+pub mod window;
 
 pub use summary::Summary;

@@ -8,10 +8,10 @@ use super::sort::Nanoseconds;
 /// Samples that a quantile wants beyond itself, as an expectation: n min(p, 1 - p). With so many the chance that none lies
 /// beyond the true quantile is exp(-6.6) = 0.14 %, so that its interval by order statistics ends inside the sample. p99
 /// wants 660 samples, p90 66, p99.9 6600.
-pub const BEYOND: f64 = 6.6;
+const BEYOND: f64 = 6.6;
 
 /// Whether `n` samples are enough to show the quantile `p`.
-pub fn is_supported(n: usize, p: f64) -> bool {
+fn is_supported(n: usize, p: f64) -> bool {
     // the tolerance is for 1 - 0.99, which is not quite 0.01
     n as f64 * p.min(1.0 - p) >= BEYOND - 1e-9
 }

@@ -216,3 +216,8 @@ pub(super) fn u32_at(bytes: &[u8], at: usize) -> u32 {
 fn u64_at(bytes: &[u8], at: usize) -> u64 {
     u64::from(u32_at(bytes, at)) | u64::from(u32_at(bytes, at + 4)) << 32
 }
+
+/// What is told of a file of `length` bytes that is not used from the byte `at` on.
+pub fn torn_at(flaw: Flaw, at: u64, length: u64) -> String {
+    format!("{flaw} at byte {at}; the last {} bytes are not used", length - at)
+}

@@ -69,7 +69,7 @@ impl SamplesFile {
             match taken {
                 Ok(length) => at += length,
                 Err(flaw) => {
-                    contents.torn = Some(torn_at(flaw, at as u64, self.bytes.len() as u64));
+                    contents.torn = Some(block::torn_at(flaw, at as u64, self.bytes.len() as u64));
                     break;
                 }
             }
@@ -105,9 +105,4 @@ pub fn are_whole(path: &Path) -> bool {
         file.read_exact(&mut last)
     });
     read.is_ok() && last == end
-}
-
-/// What is told of a file of `length` bytes that is not used from the byte `at` on.
-pub fn torn_at(flaw: Flaw, at: u64, length: u64) -> String {
-    format!("{flaw} at byte {at}; the last {} bytes are not used", length - at)
 }

@@ -7,7 +7,6 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 
 use super::block::{self, Flaw, RawBlock};
-use super::read::torn_at;
 use super::{BLOCK_HEADER, FILE_HEADER, FILE_MAGIC};
 use crate::record::check_schema;
 
@@ -40,7 +39,7 @@ impl Piece<'_> {
     /// What is told of the file where the block `index` cannot be used.
     pub fn torn_at(&self, index: usize, flaw: Flaw) -> String {
         let before: usize = self.blocks[..index].iter().map(|block| block.len()).sum();
-        torn_at(flaw, self.at + before as u64, self.file_length)
+        block::torn_at(flaw, self.at + before as u64, self.file_length)
     }
 }
 
@@ -109,7 +108,7 @@ impl SamplesStream {
                 Err(flaw) => break Some(flaw),
             }
         };
-        self.torn = flaw.map(|flaw| torn_at(flaw, self.at, self.length));
+        self.torn = flaw.map(|flaw| block::torn_at(flaw, self.at, self.length));
         let blocks = ends.iter().map(|(start, end)| RawBlock::new(&self.buffer[*start..*end])).collect();
         Ok(Some(Piece { blocks, at, file_length: self.length }))
     }

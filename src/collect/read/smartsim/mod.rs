@@ -21,11 +21,11 @@ use rayon::prelude::*;
 
 use crate::collect::measures::gather::Loop;
 use crate::collect::measures::standing::Ratios;
-use crate::collect::measures::window::Window;
 use crate::collect::measures::{self, Gather, RankSeries};
 use crate::collect::model::{Measured, Run, SizeResult, Source, Standings, State};
+use crate::collect::read::relative;
+use crate::collect::stats::window::Window;
 use crate::collect::timeline::Timeline;
-use crate::collect::walk::relative;
 use crate::record::op::Op;
 use crate::record::slots;
 use crate::record::units::show_bytes;

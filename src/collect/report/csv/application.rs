@@ -3,9 +3,10 @@
 use anyhow::Result;
 
 use super::bytes;
-use crate::collect::application::Application;
-use crate::collect::model::{Collection, Measured, SizeResult};
-use crate::collect::report::number::{share, us_or_empty};
+use crate::collect::collection::Collection;
+use crate::collect::model::Application;
+use crate::collect::model::{Measured, SizeResult};
+use crate::collect::number::{share, us_or_empty};
 use crate::record::op::Op;
 
 const HEADER: [&str; 15] = [

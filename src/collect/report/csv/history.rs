@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::bytes;
 use crate::collect::circumstances;
 use crate::collect::history::{History, Place, Trend, trend};
-use crate::collect::report::number::{us, us_or_empty};
+use crate::collect::number::{us, us_or_empty};
 use crate::collect::stats::interval;
 
 const HEADER: [&str; 17] = [

@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::bytes;
 use crate::collect::hosts::Host;
 use crate::collect::model::Run;
-use crate::collect::report::number::share;
+use crate::collect::number::share;
 
 const HEADER: [&str; 7] = [
     "host",

@@ -11,8 +11,9 @@ pub mod settings;
 use anyhow::{Context, Result};
 
 use super::UNREADABLE;
-use super::number::{gb_per_s, us, us_or_empty};
-use crate::collect::model::{Collection, Measured, OpResult, Run, SizeResult, Standings};
+use crate::collect::collection::Collection;
+use crate::collect::model::{Measured, OpResult, Run, SizeResult, Standings};
+use crate::collect::number::{gb_per_s, us, us_or_empty};
 use crate::collect::params::COLUMNS;
 use crate::collect::stats::trend::Trend;
 

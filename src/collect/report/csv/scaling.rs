@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::bytes;
-use crate::collect::report::number::gb_per_s;
+use crate::collect::number::gb_per_s;
 use crate::collect::scaling::{Fit, Point, Scaling};
 
 const HEADER: [&str; 22] = [

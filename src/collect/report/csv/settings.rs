@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::bytes;
-use crate::collect::report::number::us;
+use crate::collect::number::us;
 use crate::collect::settings::{Choice, Place, Setting};
 
 const HEADER: [&str; 17] = [

@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::studied::{Line, list};
-use crate::collect::groups::value;
+use crate::collect::groups::{title, value};
 use crate::collect::model::Run;
 use crate::collect::params::{COLUMNS, FOLLOWS, Value};
 
@@ -39,32 +38,6 @@ pub const WEAK: [&str; 10] = [
     "warmup",
 ];
 
-/// What a column is called in plots, and whether its values say by themselves what they are.
-pub fn title(column: &str) -> (String, bool) {
-    let bare = [
-        "site",
-        "scheduler",
-        "launcher",
-        "deployment",
-        "net_ifname",
-        "transport",
-        "store",
-        "server",
-        "source",
-        "workload",
-    ];
-    let label = match column {
-        "db_nodes" => "DB nodes".to_owned(),
-        "db_cpus" => "DB CPUs".to_owned(),
-        "servers_per_node" => "servers/node".to_owned(),
-        "cpu_bind" => "CPU binding".to_owned(),
-        "net_ifname" => "interface".to_owned(),
-        "io_threads" => "I/O threads".to_owned(),
-        other => other.replace('_', " "),
-    };
-    (label, bare.contains(&column))
-}
-
 /// What plots stand against.
 #[derive(Serialize)]
 pub struct X {
@@ -78,26 +51,19 @@ pub struct X {
 #[derive(Serialize)]
 pub struct Axis {
     pub key: &'static str,
-    label: String,
+    pub label: String,
     bare: bool,
     follows: bool,
     /// Some runs have no value.
-    absent: bool,
+    pub absent: bool,
     /// In order.
-    values: Vec<Value>,
+    pub values: Vec<Value>,
 }
 
 impl Axis {
     /// Somebody varied it: it follows from no other one.
     pub fn is_varied(&self) -> bool {
         !self.follows
-    }
-
-    /// Its values in words.
-    pub fn told(&self) -> Line {
-        let values: Vec<&Value> = self.values.iter().collect();
-        let none = if self.absent { " (some runs have none)" } else { "" };
-        Line::new(&self.label, format!("{}{none}", list(&values)))
     }
 
     /// Index of the run's value; -1 where it has none.

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::data::Figure;
+use super::figure::Figure;
 use crate::collect::baseline::{Baseline, Change, Verdict};
 use crate::collect::circumstances;
 

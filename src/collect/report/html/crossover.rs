@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::axes::title;
-use super::data::{Figure, Rough, index_of};
+use super::figure::{Figure, Rough, index_of};
 use crate::collect::crossover::{Cell, Crossing, Curve, Duel, Ratio, Share};
+use crate::collect::groups::title;
 use crate::collect::report::verdicts::{crossings, says};
 
 #[derive(Serialize)]

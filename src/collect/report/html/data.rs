@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::axes::{self, Axis, PREFER, WEAK, X};
 use super::baseline::{Comparison, comparison};
 use super::crossover::{DuelData, duels, shares};
+use super::figure::{Figure, Rough, index_of};
 use super::history::{HistoryData, history};
 use super::nodes::{Nodes, nodes};
 use super::placement::{self, Node};
@@ -18,9 +19,10 @@ use super::question::FamilyData;
 use super::scaling::{self, Series};
 use super::settings::{SettingData, settings, standings};
 use super::times::{Times, phases, times};
-use crate::collect::application::{Application, Pooled};
+use crate::collect::application::Pooled;
+use crate::collect::collection::Collection;
 use crate::collect::hosts;
-use crate::collect::model::{Collection, OpResult, Run, SizeResult, Standings};
+use crate::collect::model::{Application, OpResult, Run, SizeResult, Standings};
 use crate::collect::params::{self, Value};
 use crate::collect::stats::density::Density;
 use crate::record::op::Op;
@@ -162,29 +164,6 @@ struct OpData(
 /// Lower edge of the first bin, upper edge of the last one, a letter for each bin, samples above the last one.
 type ShapeData = (Figure, Figure, String, u64);
 
-/// A number with five digits, one more than the page shows.
-pub struct Figure(pub f64);
-
-impl Serialize for Figure {
-    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        shortened(self.0, 4, to)
-    }
-}
-
-/// A number with three digits, for what stands in long lists.
-pub struct Rough(pub f64);
-
-impl Serialize for Rough {
-    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        shortened(self.0, 2, to)
-    }
-}
-
-pub fn shortened<S: serde::Serializer>(number: f64, decimals: usize, to: S) -> Result<S::Ok, S::Error> {
-    let short: f64 = format!("{number:.decimals$e}").parse().unwrap_or(number);
-    if short.fract() == 0.0 && short.abs() < 1e15 { to.serialize_i64(short as i64) } else { to.serialize_f64(short) }
-}
-
 /// An entry of an op's row: the count of samples is exact.
 #[derive(Serialize)]
 #[serde(untagged)]
@@ -244,14 +223,6 @@ fn ops(runs: &[Run]) -> Vec<Op> {
         index_of(&mut ops, op.op);
     }
     ops
-}
-
-/// Index of `one` in `all`, to which it is added where it is new.
-pub fn index_of<T: PartialEq>(all: &mut Vec<T>, one: T) -> usize {
-    all.iter().position(|known| *known == one).unwrap_or_else(|| {
-        all.push(one);
-        all.len() - 1
-    })
 }
 
 fn run_data<'a>(run: &'a Run, (axes, ops): (&[Axis], &[Op]), placement: Option<usize>) -> RunData<'a> {

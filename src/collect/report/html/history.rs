@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::data::Figure;
+use super::figure::Figure;
 use crate::collect::circumstances::{self, Difference};
 use crate::collect::history::{History, Moment, Trend, Turn, trend};
 use crate::collect::report::timeline;

@@ -18,6 +18,7 @@ pub mod axes;
 mod baseline;
 mod crossover;
 mod data;
+mod figure;
 mod history;
 mod nodes;
 pub mod overview;
@@ -33,7 +34,7 @@ use tera::Tera;
 
 use super::provenance::{Provenance, provenance};
 use super::{DEFINITIONS, headline, verdicts};
-use crate::collect::model::Collection;
+use crate::collect::collection::Collection;
 
 const TEMPLATE: &str = include_str!("page.html");
 const STYLE: &str = include_str!("page.css");

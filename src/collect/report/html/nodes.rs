@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::data::Rough;
+use super::figure::Rough;
 use crate::collect::hosts::Host;
 
 /// Hosts that are drawn: those that straggle in most runs.

@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 
+use crate::collect::collection::Collection;
 use crate::collect::hosts;
-use crate::collect::model::{Collection, Run, State};
-use crate::collect::report::number::short;
+use crate::collect::model::{Run, State};
+use crate::collect::number::short;
 use crate::collect::report::{UNREADABLE, complaint};
 use crate::record::units::show_bytes;
 

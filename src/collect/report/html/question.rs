@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::data::Figure;
+use super::figure::Figure;
 use crate::collect::model::Run;
 use crate::collect::sizing::curve::{Curve, Sized, student};
 use crate::collect::sizing::family::{self, Family, Metric};
@@ -71,7 +71,7 @@ struct Fine(f64);
 
 impl Serialize for Fine {
     fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        super::data::shortened(self.0, 6, to)
+        super::figure::shortened(self.0, 6, to)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::data::Figure;
+use super::figure::Figure;
 use crate::collect::scaling::{Fit, Point, Scaling};
 
 #[derive(Serialize)]
@@ -53,7 +53,7 @@ pub fn series(scaling: &[Scaling]) -> Vec<Series<'_>> {
 fn one(scaling: &Scaling) -> Series<'_> {
     Series {
         reading: scaling.reading.as_str(),
-        axis: super::axes::title(scaling.axis).0,
+        axis: crate::collect::groups::title(scaling.axis).0,
         label: &scaling.label,
         bytes: scaling.payload_bytes,
         figure: scaling.figure,

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::axes::title;
-use super::data::{Figure, Rough, index_of};
+use super::figure::{Figure, Rough, index_of};
+use crate::collect::groups::title;
 use crate::collect::report::verdicts::{Ranked, ranked};
 use crate::collect::settings::{Choice, Place, Setting, Standing};
 use crate::record::op::Op;

@@ -24,7 +24,7 @@ pub struct Line {
 }
 
 impl Line {
-    pub fn new(what: &str, says: String) -> Line {
+    fn new(what: &str, says: String) -> Line {
         Line { what: what.to_owned(), says, is_mixed: false }
     }
 
@@ -62,7 +62,7 @@ pub fn studied(runs: &[Run], axes: &[Axis]) -> Studied {
     let constant = constant.map(|column| told(column, column));
     let about = [told("site", "site"), dates(runs)].into_iter().chain(constant);
     let is_varied = |axis: &&Axis| axis.is_varied() && axis.key != "site" && !MEASURED.contains(&axis.key);
-    let varied = axes.iter().filter(is_varied).map(Axis::told);
+    let varied = axes.iter().filter(is_varied).map(varied_in);
     let fact = |name: &'static str| {
         let facts = runs.iter().filter_map(|run| run.measured.as_ref()).flat_map(|measured| &measured.facts);
         facts
@@ -90,10 +90,17 @@ fn told(what: &str, values: impl Iterator<Item = Value>) -> Option<Line> {
     (!values.is_empty()).then(|| Line::new(what, says))
 }
 
+/// The values of an axis.
+fn varied_in(axis: &Axis) -> Line {
+    let values: Vec<&Value> = axis.values.iter().collect();
+    let none = if axis.absent { " (some runs have none)" } else { "" };
+    Line::new(&axis.label, format!("{}{none}", list(&values)))
+}
+
 const SEPARATOR: &str = " | ";
 
 /// Numbers as `4, 8, 16`, many as `1 to 64 (12 values)`; words, which may hold commas, with strokes between.
-pub fn list(values: &[&Value]) -> String {
+fn list(values: &[&Value]) -> String {
     let is_numbers = values.iter().all(|value| matches!(value, Value::Count(_)));
     match values {
         [first, .., last] if is_numbers && values.len() > LISTED => {

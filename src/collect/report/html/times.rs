@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::data::Figure;
-use crate::collect::measures::window::Window;
+use super::figure::Figure;
+use crate::collect::stats::window::Window;
 use crate::collect::timeline::{PHASES, Phase, RankSpans, Timeline};
 
 /// Seconds to a tenth of a millisecond, of which a page can show no less.

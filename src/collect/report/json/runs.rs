@@ -261,7 +261,7 @@ fn size<'a>(run: &model::Run, of: &'a model::SizeResult) -> Size<'a> {
     }
 }
 
-fn application(of: &application::Application) -> Application<'_> {
+fn application(of: &model::Application) -> Application<'_> {
     Application {
         op: of.op.as_str(),
         slowdown: of.slowdown.map(ratio),

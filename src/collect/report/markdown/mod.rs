@@ -10,9 +10,10 @@ use std::fmt::Write;
 use super::changes::{further, headline as headline_of};
 use super::headline;
 use super::html::overview;
-use super::number::short;
 use crate::collect::baseline::{Baseline, Change, Metric, Verdict};
-use crate::collect::model::{Collection, OpResult, Run};
+use crate::collect::collection::Collection;
+use crate::collect::model::{OpResult, Run};
+use crate::collect::number::short;
 use crate::record::op::Op;
 use crate::record::units::show_bytes;
 

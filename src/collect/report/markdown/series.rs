@@ -1,7 +1,7 @@
 //! The parts of `summary.md` about series and stragglers.
 
 use crate::collect::model::{Measured, Standings};
-use crate::collect::report::number::short;
+use crate::collect::number::short;
 use crate::collect::scaling::{Fit, Scaling};
 use crate::record::units::show_bytes;
 

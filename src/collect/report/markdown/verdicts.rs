@@ -1,7 +1,7 @@
 //! The parts of `summary.md` about what decides, crossovers and the history.
 
+use crate::collect::collection::Collection;
 use crate::collect::history::History;
-use crate::collect::model::Collection;
 use crate::collect::report::timeline;
 use crate::collect::report::verdicts::{CROSSOVER, DECIDES, ranked, summaries};
 

@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{DecimalBytes, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
-use shardscale::progress::Stage;
+use shardscale::progress::{Stage, Tell};
 
 /// Work that takes no longer is not worth a line that comes and goes.
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -24,6 +24,12 @@ struct Work {
     stage: Stage,
     begun: Instant,
     line: Option<ProgressBar>,
+}
+
+/// Does the work with its progress on the terminal.
+pub fn shown<T>(work: impl FnOnce(Tell<'_>) -> T) -> T {
+    let bar = Bar::default();
+    work(&|stage, done, all| bar.tell(stage, done, all))
 }
 
 impl Bar {

@@ -1,4 +1,4 @@
-//! `shardscale submit` and `shardscale status`: reads what they need, prints what became of it.
+//! `shardscale submit`, `rehearse` and `status`: reads what they need, prints what became of it.
 
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
@@ -14,7 +14,7 @@ use shardscale::progress::silent;
 use shardscale::record::jobs::Half;
 use shardscale::scheduler::{Scheduler, Submission};
 
-use crate::Exit;
+use super::Exit;
 use crate::cli::{RehearseArgs, StatusArgs, StatusFormat};
 
 /// Submits or runs.

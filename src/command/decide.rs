@@ -11,7 +11,7 @@ use shardscale::collect::sizing::{answer, json, show};
 use shardscale::generate::{self, STUDY_FILE};
 use shardscale::next::{self, Wish};
 
-use crate::Exit;
+use super::Exit;
 use crate::cli::{AnswerFormat, NextArgs, QuestionArgs, SizeArgs};
 
 /// Answers, and ends with whether anything meets what was asked.

@@ -6,7 +6,7 @@ use anyhow::Result;
 use shardscale::catalogue::{self, Entry};
 use shardscale::{site, survey};
 
-use crate::Exit;
+use super::Exit;
 use crate::cli::{SitesArgs, SitesCommand};
 
 /// Runs it.
