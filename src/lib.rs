@@ -18,6 +18,7 @@
 //! - [`campaign`]: `shardscale submit`, `rehearse` and `status`
 //! - [`catalogue`] and [`survey`]: `shardscale sites`
 //! - [`collect`]: `shardscale collect`, and in it `sizing`: `shardscale size`
+//! - [`progress`]: how far any of them is
 //! - [`next`]: `shardscale next`, which knows both sides
 //!
 //! The program is beside the library: `main.rs` is its table of contents, `cli/` what can be typed, `command/` what each subcommand does
@@ -31,6 +32,7 @@ pub mod generate;
 pub mod lint;
 pub mod next;
 pub mod placement;
+pub mod progress;
 pub mod record;
 pub mod scheduler;
 pub mod script;

@@ -6,7 +6,7 @@ use clap::Parser;
 use shardscale::generate::WrongUsage;
 
 use cli::Command;
-use command::{Exit, campaign, check, collect, decide, generate, manual, sites};
+use command::{Exit, campaign, check, collect, completion, decide, generate, manual, sites};
 
 mod cli;
 mod command;
@@ -16,6 +16,7 @@ mod command;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    completion::answer();
     let cli = cli::Cli::parse();
     cli.colour.write_global();
     let done = |()| Exit::Success;
@@ -31,7 +32,7 @@ fn main() -> ExitCode {
         Command::Sites(args) => sites::sites(&args),
         Command::Schema(args) => manual::schema(args.of).map(done),
         Command::Version(args) => manual::version(&args).map(done),
-        Command::Completions(args) => manual::completions(&args).map(done),
+        Command::Completions(args) => completion::print_script(args.shell).map(done),
         Command::Man(args) => manual::man(&args).map(done),
     };
     let exit = exit.unwrap_or_else(|error| {

@@ -20,6 +20,7 @@ use crate::collect::sizing::next::{Candidate, Proposal, is_decided, propose};
 use crate::collect::sizing::question::Question;
 use crate::collect::sizing::show;
 use crate::generate::{self, Mode, Plan, Planned, Request};
+use crate::progress::silent;
 use crate::record::files;
 use crate::record::units::count;
 use crate::record::vocabulary::Packing;
@@ -299,7 +300,7 @@ fn dry_run(study: &StudyFile, wish: &Wish) -> Result<Plan> {
         mode: Mode::DryRun,
         ..Request::default()
     };
-    Ok(generate::run(&request)?.plan)
+    Ok(generate::run(&request, &silent)?.plan)
 }
 
 /// What the site admits of these layouts, and what each costs.

@@ -23,7 +23,7 @@ fn computing(repeat: u32) -> Model {
 }
 
 fn collected(tree: &Path) -> collect::Collected {
-    collect::run(&CollectOptions::of(tree.to_owned()), |_, _, _| {}).unwrap()
+    collect::run(&CollectOptions::of(tree.to_owned()), &|_, _, _| {}).unwrap()
 }
 
 fn rows(file: &Path) -> Vec<HashMap<String, String>> {
@@ -109,7 +109,7 @@ fn three_repeats_are_pooled_and_two_have_no_interval() {
     let summary = fs::read_to_string(done.report.join("summary.md")).unwrap();
     assert!(summary.contains("## Application") && summary.contains("| compute, 3 runs |"), "{summary}");
     let json = CollectOptions { format: Format::Json, ..CollectOptions::of(tree.path().to_owned()) };
-    let again = collect::run(&json, |_, _, _| {}).unwrap();
+    let again = collect::run(&json, &|_, _, _| {}).unwrap();
     let json: serde_json::Value = serde_json::from_str(&again.summary).unwrap();
     let figures = &json["application"][0]["figures"];
     assert_eq!((&json["application"][0]["runs"], &figures["op"]), (&3.into(), &"compute".into()));
@@ -126,7 +126,7 @@ fn what_is_remembered_has_the_same_figures_and_every_sample_is_exported() {
     std::thread::sleep(std::time::Duration::from_millis(3100));
     let options = CollectOptions { parquet: true, ..CollectOptions::of(tree.path().to_owned()) };
     let once = || {
-        let done = collect::run(&options, |_, _, _| {}).unwrap();
+        let done = collect::run(&options, &|_, _, _| {}).unwrap();
         (done.known, fs::read(done.report.join("application.csv")).unwrap(), done.report)
     };
     let (first, second) = (once(), once());

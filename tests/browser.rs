@@ -259,7 +259,7 @@ fn intervals_of_few_repeats_are_cut_and_the_page_says_so() {
     }
     let baseline = Some(old.path().to_owned());
     let options = CollectOptions { baseline, ..CollectOptions::of(new.path().to_owned()) };
-    let page = collect::run(&options, |_, _, _| {}).unwrap().report.join("report.html");
+    let page = collect::run(&options, &|_, _, _| {}).unwrap().report.join("report.html");
     browser.emulate(1400, "light");
     browser.open(&page);
     // two repeats that differ by a factor of three leave intervals over many powers of ten
@@ -282,7 +282,7 @@ fn the_baseline_shows_what_became_slower_and_what_is_noise() {
     let compare = |baseline: &Path| {
         let baseline = Some(baseline.to_owned());
         let options = CollectOptions { baseline, ..CollectOptions::of(new.path().to_owned()) };
-        collect::run(&options, |_, _, _| {}).unwrap().report.join("report.html")
+        collect::run(&options, &|_, _, _| {}).unwrap().report.join("report.html")
     };
     browser.emulate(1400, "light");
     let page = compare(old.path());

@@ -270,7 +270,7 @@ fn three_repeats_on_both_sides_can_be_read() {
     page_with_a_slow_node(old.path(), 0);
     page_with_a_slow_node(new.path(), 7);
     let options = CollectOptions { baseline: Some(old.path().to_owned()), ..CollectOptions::of(new.path().to_owned()) };
-    let page = collect::run(&options, |_, _, _| {}).unwrap().report.join("report.html");
+    let page = collect::run(&options, &|_, _, _| {}).unwrap().report.join("report.html");
     let mut browser = opened(&page, 1280);
     let says = note(&mut browser, "changes");
     assert!(says.starts_with("72 comparisons: ") && says.contains("With 3 repeats a 99 % interval is wide"), "{says}");

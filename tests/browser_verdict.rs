@@ -19,7 +19,7 @@ fn page(tree: &Path) -> PathBuf {
     let history = tree.join("history");
     let collect = |dir: PathBuf| {
         let options = CollectOptions { history: Some(history.clone()), ..CollectOptions::of(dir) };
-        collect::run(&options, |_, _, _| {}).unwrap().report.join("report.html")
+        collect::run(&options, &|_, _, _| {}).unwrap().report.join("report.html")
     };
     for day in 0..9 {
         let runs = tree.join(format!("runs-{day}"));

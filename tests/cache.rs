@@ -16,7 +16,7 @@ use shardscale::collect::{self, CollectOptions};
 
 /// Runs taken from the cache, and the files of the report by name.
 fn collected(options: &CollectOptions) -> (usize, BTreeMap<String, Vec<u8>>) {
-    let collected = collect::run(options, |_, _, _| {}).unwrap();
+    let collected = collect::run(options, &|_, _, _| {}).unwrap();
     let mut files: BTreeMap<String, Vec<u8>> = fs::read_dir(&collected.report)
         .unwrap()
         .map(|entry| entry.unwrap())

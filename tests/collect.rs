@@ -39,7 +39,7 @@ impl Tree {
     }
 
     fn collect(&self) -> collect::Collected {
-        collect::run(&CollectOptions::of(self.path().to_owned()), |_, _, _| {}).unwrap()
+        collect::run(&CollectOptions::of(self.path().to_owned()), &|_, _, _| {}).unwrap()
     }
 
     fn report(&self, name: &str) -> String {
@@ -391,10 +391,10 @@ fn damaged_and_hostile_small_files_hide_no_samples() {
 fn nothing_to_collect_is_an_error() {
     let tree = Tree::new();
     let options = |dir: &Path| CollectOptions::of(dir.to_owned());
-    let error = collect::run(&options(tree.path()), |_, _, _| {}).unwrap_err();
+    let error = collect::run(&options(tree.path()), &|_, _, _| {}).unwrap_err();
     assert!(format!("{error:#}").starts_with("no run.toml under "), "{error:#}");
     assert!(!tree.path().join("report").exists());
-    let error = collect::run(&options(&tree.path().join("nowhere")), |_, _, _| {}).unwrap_err();
+    let error = collect::run(&options(&tree.path().join("nowhere")), &|_, _, _| {}).unwrap_err();
     assert!(format!("{error:#}").contains("cannot read"), "{error:#}");
 }
 
@@ -404,7 +404,7 @@ fn the_report_goes_where_it_is_asked_to() {
     model().execute(tree.path(), 1, DONE);
     let out = elsewhere.path().join("a/b");
     let options = CollectOptions { out: Some(out.clone()), ..CollectOptions::of(tree.path().to_owned()) };
-    assert_eq!(collect::run(&options, |_, _, _| {}).unwrap().report, out);
+    assert_eq!(collect::run(&options, &|_, _, _| {}).unwrap().report, out);
     assert!(out.join("report.html").exists() && !tree.path().join("report").exists());
 }
 
@@ -415,5 +415,5 @@ fn demo() {
     let folder = PathBuf::from(std::env::var_os("SHARDSCALE_DEMO").expect("SHARDSCALE_DEMO names a new folder"));
     study(&folder);
     let options = CollectOptions::of(folder);
-    println!("{}", collect::run(&options, |_, _, _| {}).unwrap().summary);
+    println!("{}", collect::run(&options, &|_, _, _| {}).unwrap().summary);
 }

@@ -20,7 +20,7 @@ fn ten_million_samples() {
         Model::new(manifest).execute(tree.path(), 1, DONE);
     }
     let started = Instant::now();
-    let collected = collect::run(&CollectOptions::of(tree.path().to_owned()), |_, _, _| {}).unwrap();
+    let collected = collect::run(&CollectOptions::of(tree.path().to_owned()), &|_, _, _| {}).unwrap();
     let seconds = started.elapsed().as_secs_f64();
     assert!(collected.all_good, "{}", collected.summary);
     let samples = 4.0 * 2048.0 * 6.0 * 2.0 * 102.0;

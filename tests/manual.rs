@@ -3,27 +3,55 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_shardscale");
 
 #[test]
-fn a_real_bash_completes_commands_flags_and_words() {
+fn a_real_bash_completes_commands_flags_and_values() {
+    let folder = tempfile::tempdir().unwrap();
+    // as bash does: it splits the words at `=`, finds the registered function, and takes COMPREPLY
     let complete = |words: &str| {
         let line = format!(
-            "source <(\"$0\" completions bash); COMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); \
-             _shardscale shardscale \"${{COMP_WORDS[-1]}}\" \"${{COMP_WORDS[-2]}}\"; echo \"${{COMPREPLY[*]}}\""
+            "source <(shardscale completions bash); COMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); \
+             [[ $(complete -p shardscale) =~ -F\\ ([^ ]+) ]]; \
+             \"${{BASH_REMATCH[1]}}\" shardscale \"${{COMP_WORDS[-1]}}\" \"${{COMP_WORDS[-2]}}\" 2> /dev/null; echo \"${{COMPREPLY[*]}}\""
         );
-        let output = Command::new("bash").args(["--norc", "-c", &line, PROGRAM]).output().unwrap();
+        let path = std::env::var("PATH").unwrap();
+        let path = format!("{}:{path}", Path::new(PROGRAM).parent().unwrap().display());
+        let mut bash = Command::new("bash");
+        bash.args(["--norc", "-c", &line]).env("PATH", path).env_remove("SHARDSCALE_CONFIG").current_dir(&folder);
+        let output = bash.output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     };
     assert_eq!(complete("shardscale col"), "collect");
     assert_eq!(complete("shardscale gen --shards-per"), "--shards-per-node");
     assert_eq!(complete("shardscale gen --file-cache d"), "direct drop");
-    for shell in ["zsh", "fish"] {
+    assert_eq!(complete("shardscale schema re"), "rehearse");
+    // what depends on the line: sites, studies, interfaces, queues, what a site asks for
+    assert_eq!(complete("shardscale gen --site lumi"), "lumi-c lumi-g");
+    assert_eq!(complete("shardscale sites show front"), "frontera frontier");
+    assert_eq!(complete("shardscale gen --study smartsim-inference-c"), "smartsim-inference-colocated");
+    assert_eq!(
+        complete("shardscale gen --site frontier --net-ifname hsn0,h"),
+        "hsn0,hsn0 hsn0,hsn1 hsn0,hsn2 hsn0,hsn3"
+    );
+    assert_eq!(complete("shardscale gen --site = polaris --queue de"), "debug debug-scaling");
+    assert_eq!(complete("shardscale gen --site polaris --set f"), "filesystems=");
+    assert_eq!(complete("shardscale gen --queue d"), "", "no site, no queues");
+    // a site file, where no site has such a name, and runs
+    fs::write(folder.path().join("mine.toml"), "").unwrap();
+    assert_eq!(complete("shardscale gen --site mi"), "mine.toml");
+    let made = ["gen", "--site=local", "--deployment=standard", "--client=/bin/true", "--client-nodes=1"];
+    assert!(Command::new(PROGRAM).args(made).current_dir(&folder).output().unwrap().status.success());
+    assert!(complete("shardscale submit out --only stand").starts_with("standard-n1x"));
+    assert_eq!(complete("shardscale collect o"), "out/");
+    for shell in ["zsh", "fish", "elvish", "powershell"] {
         let script = Command::new(PROGRAM).args(["completions", shell]).output().unwrap();
-        assert!(String::from_utf8_lossy(&script.stdout).contains("servers-per-node"), "{shell}");
+        let text = String::from_utf8_lossy(&script.stdout).into_owned();
+        assert!(text.contains("SHARDSCALE_COMPLETE") && !text.contains("target/"), "{shell}: {text}");
     }
 }
 

@@ -21,7 +21,7 @@ fn runs_of_schema_1_give_the_figures_of_their_time() {
     let record = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/old_records/schema-1");
     let report = tempfile::tempdir().unwrap();
     let options = CollectOptions { out: Some(report.path().to_owned()), ..CollectOptions::of(record.clone()) };
-    let collected = collect::run(&options, |_, _, _| {}).unwrap();
+    let collected = collect::run(&options, &|_, _, _| {}).unwrap();
     assert!(collected.all_good, "{}", collected.summary);
     let (then, now) = (rows(&record.join("results.csv")), rows(&report.path().join("results.csv")));
     assert_eq!(then.len(), 8);

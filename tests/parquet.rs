@@ -20,7 +20,7 @@ const RUN: &str = "standard-n2x4-db3x1-none-hsn0-tcp-r1";
 
 fn export(tree: &Path) -> PathBuf {
     let options = CollectOptions { parquet: true, ..CollectOptions::of(tree.to_owned()) };
-    collect::run(&options, |_, _, _| {}).unwrap().report.join("samples")
+    collect::run(&options, &|_, _, _| {}).unwrap().report.join("samples")
 }
 
 fn rows(file: &Path) -> Vec<Row> {
@@ -138,7 +138,7 @@ fn files_of_unchanged_runs_are_kept_and_those_of_vanished_ones_go() {
     // a collection without --parquet leaves them, and a changed run is exported anew afterwards
     fs::write(tree.join(file(1).file_stem().unwrap()).join("attempt-1/more"), "").unwrap();
     settle();
-    collect::run(&CollectOptions::of(tree.to_owned()), |_, _, _| {}).unwrap();
+    collect::run(&CollectOptions::of(tree.to_owned()), &|_, _, _| {}).unwrap();
     assert_eq!(inodes(), first);
     export(tree);
     assert!(inodes()[0] != first[0] && inodes()[1] == first[1]);

@@ -148,7 +148,7 @@ fn old_and_new_stand_in_one_report_which_is_the_same_twice() {
     let names = ["results.csv", "runs.csv", "summary.md", "report.html"];
     let mut passes = Vec::new();
     for _ in 0..2 {
-        let collected = collect::run(&CollectOptions::of(root.path().to_owned()), |_, _, _| {}).unwrap();
+        let collected = collect::run(&CollectOptions::of(root.path().to_owned()), &|_, _, _| {}).unwrap();
         assert!(collected.all_good, "{}", collected.summary);
         assert!(collected.summary.lines().all(|line| line.chars().count() <= 100), "{}", collected.summary);
         assert!(collected.summary.contains("64 KiB classic\n"), "{}", collected.summary);

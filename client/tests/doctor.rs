@@ -40,6 +40,16 @@ fn a_node_with_all_that_is_needed() {
     assert!(begun.elapsed() < Duration::from_secs(20), "it waits for no launcher");
     let report = findings(&output);
     assert_eq!(output.status.code(), Some(0), "{report:#}");
+    // as the published schema says, and with no key that it lacks
+    let mut schema = findings(&doctor(&["--format", "schema"]).output().unwrap());
+    schema["additionalProperties"] = false.into();
+    schema["$defs"]["Finding"]["additionalProperties"] = false.into();
+    assert!(schema["$defs"]["Finding"]["properties"].is_object(), "{schema:#}");
+    let schema = jsonschema::validator_for(&schema).unwrap();
+    schema.validate(&report).unwrap_or_else(|error| panic!("{error}: {report:#}"));
+    let mut wrong = report.clone();
+    wrong["findings"][0]["unheard_of"] = 1.into();
+    assert!(!schema.is_valid(&wrong) && report["schema"] == "doctor");
     assert_ne!(report["worst"], "bad");
     assert!(finding(&report, "interface lo").1.starts_with("127.0.0.1, "));
     assert!(finding(&report, "server program").1.contains("redis 7."), "{report:#}");
@@ -115,7 +125,7 @@ fn under_a_launcher_mpi_is_started_where_asked() {
 fn a_mistyped_flag_is_exit_code_2() {
     let output = doctor(&["--format", "yaml"]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
-    assert!(String::from_utf8(output.stderr).unwrap().contains("[possible values: text, json]"));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("[possible values: text, json, schema]"));
 }
 
 #[test]

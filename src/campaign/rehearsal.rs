@@ -34,7 +34,7 @@ const OBSERVERS: u64 = 8;
 const BACKLOG_WANTED: u32 = 4096;
 
 /// Something that would hinder a run.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Finding {
     /// What was looked at, such as `open files`.
     pub what: &'static str,
@@ -42,10 +42,14 @@ pub struct Finding {
     pub remedy: String,
 }
 
-/// What a rehearsal says.
-#[derive(Debug, Serialize)]
+/// What a rehearsal says, as `shardscale rehearse --format json` prints it.
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+#[schemars(title = "shardscale rehearse --format json")]
 pub struct Report {
-    pub schema: u32,
+    /// Name of this schema: rehearse.
+    pub schema: &'static str,
+    /// Version of this schema. It grows when a name changes its meaning or goes away; new names may come without.
+    pub version: u32,
     /// How its runs stand.
     pub runs: Vec<Standing>,
     pub findings: Vec<Finding>,
@@ -133,7 +137,7 @@ pub fn report(out: &Path) -> Result<Report> {
         }
     }
     findings.dedup();
-    Ok(Report { schema: 1, runs, findings })
+    Ok(Report { schema: "rehearse", version: 2, runs, findings })
 }
 
 fn run_servers(like: &[&Manifest]) -> u32 {

@@ -20,7 +20,7 @@ use crate::scheduler::{Ending, Queued};
 
 words! {
     /// How a run stands.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, schemars::JsonSchema)]
     #[serde(rename_all = "kebab-case")]
     pub enum State {
         NotSubmitted = "not submitted",
@@ -36,7 +36,7 @@ words! {
 }
 
 /// A run and how it stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Standing {
     pub run: String,
     pub state: State,

@@ -15,10 +15,14 @@ use crate::terminal::WIDTH;
 
 const NAME_WIDTH: usize = 46;
 
-/// How a folder stands.
-#[derive(Debug, Serialize)]
+/// How the runs of a folder stand: what `shardscale status --format json` prints.
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+#[schemars(title = "shardscale status --format json")]
 pub struct Status {
-    pub schema: u32,
+    /// Name of this schema: status.
+    pub schema: &'static str,
+    /// Version of this schema. It grows when a name changes its meaning or goes away; new names may come without.
+    pub version: u32,
     pub site: String,
     pub scheduler: String,
     /// Whether the scheduler could be asked.
@@ -39,7 +43,8 @@ pub fn of(out: &Path) -> Result<Status> {
     let mut runs = standing::of_folder(&folder, &ledger, &queue);
     runs.sort_by(|a, b| alphanumeric_sort::compare_str(&a.run, &b.run));
     Ok(Status {
-        schema: 1,
+        schema: "status",
+        version: 2,
         site: folder.site,
         scheduler: folder.scheduler,
         scheduler_answers: queue.jobs.is_some(),

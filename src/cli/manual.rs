@@ -6,7 +6,7 @@ use clap_complete::Shell;
 
 #[derive(Debug, clap::Args)]
 pub struct CompletionsArgs {
-    /// Shell that is to complete commands, flags and words.
+    /// Shell that is to complete commands, flags and values.
     pub shell: Shell,
 }
 

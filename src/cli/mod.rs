@@ -75,11 +75,14 @@ pub enum Command {
     Next(Box<NextArgs>),
     /// List the machines that this program knows; show one, check or start a site file of your own.
     Sites(SitesArgs),
-    /// Print the JSON Schema of a file that this program reads or writes, for editors and for programs that read it.
+    /// Print the JSON Schema of a file or output of this program, for editors and for programs that read it.
     Schema(SchemaArgs),
     /// Print the version; with --long also what the program was built from and with.
     Version(VersionArgs),
-    /// Print the script that makes a shell complete commands, flags and words, such as `source <(shardscale completions bash)`.
+    /// Print the script that makes a shell complete commands, flags and values, such as `source <(shardscale completions bash)`.
+    ///
+    /// The script asks the program for sites, studies, runs, and the interfaces and queues of the site on the line. Make it anew with
+    /// each version of the program.
     Completions(CompletionsArgs),
     /// Write man pages, one for the program and one for each of its commands.
     Man(ManArgs),

@@ -4,7 +4,7 @@ use clap::ValueEnum;
 
 #[derive(Debug, clap::Args)]
 pub struct SchemaArgs {
-    /// File that the schema describes.
+    /// File or output that the schema describes.
     #[arg(value_name = "NAME")]
     pub of: SchemaOf,
 }
@@ -15,8 +15,16 @@ pub enum SchemaOf {
     Site,
     /// A study file, for `gen --study`.
     Study,
+    /// What `collect --format json` prints.
+    Collect,
     /// A file of `collect --history`.
     History,
     /// A line of `collect --jsonl`.
     Jsonl,
+    /// What `rehearse --format json` prints.
+    Rehearse,
+    /// What `size --format json` prints.
+    Size,
+    /// What `status --format json` prints.
+    Status,
 }

@@ -18,7 +18,6 @@ pub mod measures;
 pub mod model;
 pub mod number;
 pub mod params;
-pub mod progress;
 pub mod read;
 pub mod report;
 pub mod scaling;
@@ -30,16 +29,17 @@ pub mod walk;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context, Result};
 use rayon::prelude::*;
 
-use crate::record::files;
+use crate::progress::{Counter, Stage, Tell, silent};
+use crate::record::{attempt, files, samples};
 use baseline::FailIf;
 use cache::{Cache, Entry, Export, Recalled};
 use collection::Collection;
 use model::{Problem, Run, Source, State};
-use progress::{Counter, Stage};
 
 /// Name of the report's folder in the collected one.
 pub const REPORT: &str = "report";
@@ -114,16 +114,16 @@ pub struct Collected {
     pub summary: String,
 }
 
-/// Collects everything below `options.dir` and writes the report; `progress` hears (runs done, runs in all) of each stage.
+/// Collects everything below `options.dir` and writes the report; `progress` hears (done, in all) of each stage.
 ///
 /// # Errors
 /// A folder that cannot be read or holds no run, and a report that cannot be written. Bad runs are no error: they are in
 /// the report.
-pub fn run(options: &CollectOptions, progress: impl Fn(Stage, usize, usize) + Sync) -> Result<Collected> {
+pub fn run(options: &CollectOptions, progress: Tell<'_>) -> Result<Collected> {
     let report = options.out.clone().unwrap_or_else(|| options.dir.join(REPORT));
     let cache_of = |report: &Path| if options.fresh { Cache::default() } else { Cache::load(report) };
     let cache = cache_of(&report);
-    let read = Counter::new(Stage::Reading, &progress);
+    let read = Counter::new(Stage::Reading, progress);
     let Gathered { mut collection, mut entries, known } = gather_with(&cache, (&options.dir, &report), &read)?;
     if let Some(folder) = &options.baseline {
         let report = folder.join(REPORT);
@@ -152,7 +152,7 @@ pub fn run(options: &CollectOptions, progress: impl Fn(Stage, usize, usize) + Sy
     }
     let exports = [(Export::Samples, options.parquet), (Export::Trace, options.trace)];
     for (export, _) in exports.into_iter().filter(|(_, is_asked)| *is_asked) {
-        let exported = Counter::new(Stage::Exporting, &progress);
+        let exported = Counter::new(Stage::Exporting, progress);
         export.write((&options.dir, &report), &collection.runs, &mut entries, &exported)?;
         export.remove_vanished(&report, &cache.entries, &collection.runs);
     }
@@ -188,7 +188,7 @@ fn fails(collection: &Collection, limit: Option<FailIf>) -> bool {
 /// # Errors
 /// As [`run`].
 pub fn gather(dir: &Path, report: &Path) -> Result<Collection> {
-    Ok(gather_with(&Cache::load(report), (dir, report), &Counter::new(Stage::Reading, &|_, _, _| {}))?.collection)
+    Ok(gather_with(&Cache::load(report), (dir, report), &Counter::new(Stage::Reading, &silent))?.collection)
 }
 
 /// What lies below a folder, and what to remember of it.
@@ -206,17 +206,26 @@ fn gather_with(cache: &Cache, (dir, report): (&Path, &Path), read: &Counter<'_>)
         entries: BTreeMap::new(),
         known: 0,
     };
-    read.begin(found.runs.len());
-    for some in found.runs.chunks(RUNS_AT_ONCE) {
+    let weights: Vec<u64> = found.runs.iter().map(|(path, source)| weight(path, *source)).collect();
+    read.begin(weights.iter().sum());
+    let runs: Vec<_> = found.runs.iter().zip(weights).collect();
+    for some in runs.chunks(RUNS_AT_ONCE) {
         let results: Vec<_> = some
             .par_iter()
-            .map(|(path, source)| {
+            .map(|((path, source), weight)| {
                 let place = read::relative(dir, path);
+                let told = AtomicU64::new(0);
+                // at most what it counts for: of several attempts more may be read
+                let tell = |bytes: u64| {
+                    let more = bytes.min(weight - told.load(Ordering::Relaxed));
+                    told.fetch_add(more, Ordering::Relaxed);
+                    read.more(more);
+                };
                 let result = cache.read_through((&place, path, *source), || match source {
-                    Source::ShardScale => read::own::read(dir, path),
+                    Source::ShardScale => read::own::read(dir, path, &tell),
                     Source::SmartSimScaling => read::smartsim::read(dir, path),
                 });
-                read.one_more();
+                tell(*weight);
                 (place, path, result)
             })
             .collect();
@@ -240,6 +249,19 @@ fn gather_with(cache: &Cache, (dir, report): (&Path, &Path), read: &Counter<'_>)
     collection.settings = settings::of_runs(&collection.runs);
     collection.crossover = crossover::of_runs(&collection.runs);
     Ok(gathered)
+}
+
+/// What a run counts for in the progress of reading: bytes of its largest samples file, and at least a few for what else there is.
+fn weight(dir: &Path, source: Source) -> u64 {
+    const LEAST: u64 = 1 << 16;
+    /// A session of SmartSim-Scaling has thousands of files, whose sizes nobody asks for.
+    const SESSION: u64 = 1 << 20;
+    let attempts = || attempt::list(dir).unwrap_or_default().into_iter();
+    let bytes = |(_, path): (u32, PathBuf)| std::fs::metadata(path.join(samples::FILE)).ok().map(|facts| facts.len());
+    match source {
+        Source::ShardScale => LEAST + attempts().filter_map(bytes).max().unwrap_or(0),
+        Source::SmartSimScaling => SESSION,
+    }
 }
 
 fn unreadable(dir: &Path, path: &Path, error: &anyhow::Error) -> Problem {

@@ -16,7 +16,7 @@ pub const MOST_STRAGGLERS: usize = 4;
 const NOTABLE_S: f64 = 2.0;
 
 /// All that is known of a run's times.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Timeline {
     pub events: Vec<Event>,
     /// Wall clock of rank 0 at zero of the ranks' common clock, in ns since 1970; absent where nothing was measured.
@@ -30,7 +30,7 @@ pub struct Timeline {
 }
 
 /// What the script noted, and when.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Event {
     pub unix_s: u64,
     pub word: String,
@@ -38,7 +38,7 @@ pub struct Event {
 }
 
 /// When a size was measured: its timed samples of transfers, on the common clock.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct SizeSpan {
     pub payload_bytes: u64,
     pub window: Window,
@@ -49,7 +49,7 @@ pub struct SizeSpan {
 }
 
 /// When a rank was at the sizes, in the order of [`Timeline::sizes`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct RankSpans {
     pub rank: u32,
     pub host: String,

@@ -10,6 +10,7 @@ use shardscale::campaign::local::{self, Event};
 use shardscale::campaign::submit::{self, Plan, Planned, Request};
 use shardscale::campaign::{limits, rehearsal, status};
 use shardscale::generate;
+use shardscale::progress::silent;
 use shardscale::record::jobs::Half;
 use shardscale::scheduler::{Scheduler, Submission};
 
@@ -179,7 +180,7 @@ pub fn status(args: &StatusArgs) -> Result<Exit> {
 /// Makes and submits the rehearsal of a folder, as far as that is not done, and says what is known of it.
 pub fn rehearse(args: &RehearseArgs) -> Result<Exit> {
     let generated = rehearsal::prepare(&args.dir, args.client.clone(), args.config.clone())?;
-    generate::run(&generated)?;
+    generate::run(&generated, &silent)?;
     let request = Request { out: generated.out, again: args.again, config: args.config.clone(), ..Request::default() };
     // stdout is for the report
     submit_and_say(&request, &mut std::io::stderr())?;

@@ -7,10 +7,11 @@ use anyhow::Result;
 use shardscale::lint;
 
 use super::Exit;
+use super::bar::shown;
 
 /// Prints what is wrong with scripts.
 pub fn check(paths: &[PathBuf]) -> Result<Exit> {
-    let report = lint::run(paths)?;
+    let report = shown(|tell| lint::run(paths, tell))?;
     let mut stdout = std::io::stdout().lock();
     for (path, findings) in &report.findings {
         findings.iter().try_for_each(|finding| writeln!(stdout, "{}:{finding}", path.display()))?;

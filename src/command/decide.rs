@@ -7,7 +7,7 @@ use anyhow::{Result, anyhow};
 use shardscale::collect;
 use shardscale::collect::model::Run;
 use shardscale::collect::sizing::question::Question;
-use shardscale::collect::sizing::{answer, show};
+use shardscale::collect::sizing::{answer, json, show};
 use shardscale::generate::{self, STUDY_FILE};
 use shardscale::next::{self, Wish};
 
@@ -21,7 +21,7 @@ pub fn size(args: &SizeArgs) -> Result<Exit> {
     let answers = answer::answer(&runs, &question, args.of.most_db_nodes);
     let text = match args.format {
         AnswerFormat::Text => show::text(&answers),
-        AnswerFormat::Json => format!("{}\n", show::json(&answers)),
+        AnswerFormat::Json => json::render(&answers)?,
     };
     std::io::stdout().lock().write_all(text.as_bytes())?;
     Ok(if answers.is_met() { Exit::Success } else { Exit::Problems })

@@ -6,10 +6,11 @@ use anyhow::Result;
 use shardscale::generate::{self, Outcome, Request};
 
 use super::Exit;
+use super::bar::shown;
 
 /// Writes the scripts, or shows what would be written.
 pub fn generate(request: &Request) -> Result<Exit> {
-    let Outcome { plan, changes, arrangements, refused } = generate::run(request)?;
+    let Outcome { plan, changes, arrangements, refused } = shown(|tell| generate::run(request, tell))?;
     let mut stdout = std::io::stdout().lock();
     match &changes {
         None => stdout.write_all(generate::dry_run(&plan, &arrangements, coloured(&stdout)).as_bytes())?,

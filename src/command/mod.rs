@@ -2,9 +2,11 @@
 //!
 //! A file for each file of `cli/`, where the flags are. Must not decide what the library can decide.
 
+mod bar;
 pub mod campaign;
 pub mod check;
 pub mod collect;
+pub mod completion;
 pub mod decide;
 pub mod generate;
 pub mod manual;

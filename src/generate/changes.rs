@@ -13,6 +13,7 @@ use anyhow::{Context, Result, ensure};
 use super::packing::PackFiles;
 use super::plan::{Plan, Planned, script_path};
 use super::planner::{Files, Planner};
+use crate::progress::{Counter, Stage, Tell};
 use crate::record::attempt::{self, Attempt, Outcome};
 use crate::record::jobs::DB_SCRIPT;
 use crate::record::manifest::Manifest;
@@ -183,11 +184,14 @@ fn results(run_dir: &Path) -> Result<Results> {
 }
 
 /// How the whole plan stands to the folder.
-pub fn find(planner: &Planner<'_>, plan: &Plan) -> Result<Changes> {
+pub fn find(planner: &Planner<'_>, plan: &Plan, progress: Tell<'_>) -> Result<Changes> {
     let folder = Folder::list(&plan.out)?;
     let planned: Vec<&Planned> = plan.planned.iter().collect();
+    let compared = Counter::new(Stage::Writing, progress);
+    compared.begin(planned.len() as u64);
     let mut changes = each(planner, &planned, |planner, planned| {
         let name = &planned.manifest.name;
+        compared.one_more();
         Ok((name.clone(), folder.compare(name, &planner.files(plan, &planned.manifest)?, false)?))
     })?;
     for planned in &plan.packs {

@@ -28,6 +28,7 @@ pub use show::{Arrangement, dry_run};
 pub use study_file::FILE as STUDY_FILE;
 pub use usage::{WrongUsage, usage};
 
+use crate::progress::Tell;
 use crate::record::manifest::Manifest;
 use crate::site::Queue;
 use planner::Planner;
@@ -43,13 +44,13 @@ pub struct Outcome {
     pub refused: Option<anyhow::Error>,
 }
 
-/// Plans, and writes unless the mode says otherwise.
+/// Plans, and writes unless the mode says otherwise; `progress` hears how many permutations are done.
 ///
 /// # Errors
 /// A wrong site, study or axis, permutations that cannot run (all are listed), a budget exceeded, runs that were measured
 /// with other parameters, another `gen` at work in the folder, or a file that cannot be written. In all but the last case
 /// nothing was written.
-pub fn run(request: &Request) -> Result<Outcome> {
+pub fn run(request: &Request, progress: Tell<'_>) -> Result<Outcome> {
     let planner = Planner::new(request)?;
     let mut plan = plan(&planner)?;
     if !request.only.is_empty() {
@@ -66,8 +67,8 @@ pub fn run(request: &Request) -> Result<Outcome> {
             arrangements = show::arrangements(&planner, &plan)?;
             None
         }
-        Mode::Diff => Some(changes::find(&planner, &plan)?),
-        Mode::Write { prune } => Some(write::write(&planner, &plan, prune)?),
+        Mode::Diff => Some(changes::find(&planner, &plan, progress)?),
+        Mode::Write { prune } => Some(write::write(&planner, &plan, prune, progress)?),
     };
     Ok(Outcome { plan, changes, arrangements, refused })
 }

@@ -10,6 +10,7 @@ use super::packing::PackFiles;
 use super::plan::{Plan, Planned, script_path};
 use super::planner::{Files, Planner};
 use super::study_file;
+use crate::progress::{Counter, Stage, Tell};
 use crate::record::jobs::DB_SCRIPT;
 use crate::record::{files, manifest, pack};
 
@@ -21,12 +22,14 @@ const LOCK_FILE: &str = ".shardscale-gen.lock";
 ///
 /// # Errors
 /// See [`super::run`].
-pub fn write(planner: &Planner<'_>, plan: &Plan, prune: bool) -> Result<Changes> {
+pub fn write(planner: &Planner<'_>, plan: &Plan, prune: bool, progress: Tell<'_>) -> Result<Changes> {
     files::create_folders(&plan.out)?;
     let _lock = lock(&plan.out)?;
     let folder = Folder::list(&plan.out)?;
     let same = refuse_conflicts(&folder, planner, plan)?;
     let planned: Vec<&Planned> = plan.planned.iter().collect();
+    let written = Counter::new(Stage::Writing, progress);
+    written.begin(planned.len() as u64);
     let mut changes = each(planner, &planned, |planner, planned| {
         let name = &planned.manifest.name;
         let texts = planner.files(plan, &planned.manifest)?;
@@ -34,6 +37,7 @@ pub fn write(planner: &Planner<'_>, plan: &Plan, prune: bool) -> Result<Changes>
         if matches!(change, Change::New | Change::Changed) {
             write_one(&folder, &plan.out, name, &texts)?;
         }
+        written.one_more();
         Ok((name.clone(), change))
     })?;
     for planned in &plan.packs {

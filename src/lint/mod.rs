@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
+use crate::progress::{Counter, Stage, Tell};
 use crate::scheduler::finding::Finding;
 use crate::scheduler::script::Script;
 use crate::scheduler::{self, Version};
@@ -30,11 +31,11 @@ pub struct Report {
     pub notes: Vec<String>,
 }
 
-/// Checks scripts, and the scripts in folders: `*.sh` in them and in their folders.
+/// Checks scripts, and the scripts in folders: `*.sh` in them and in their folders. `progress` hears how many are done.
 ///
 /// # Errors
 /// A path that does not exist or cannot be read, or a folder without scripts.
-pub fn run(paths: &[PathBuf]) -> Result<Report> {
+pub fn run(paths: &[PathBuf], progress: Tell<'_>) -> Result<Report> {
     let mut scripts = files::read(paths)?;
     // `sbatch FOLDER/*.sh` gets the scripts of one folder
     type Neighbours = HashMap<(&'static str, Option<PathBuf>), usize>;
@@ -46,12 +47,15 @@ pub fn run(paths: &[PathBuf]) -> Result<Report> {
             versions.entry(scheduler.kind()).or_insert_with(|| scheduler.version());
         }
     }
+    let checked = Counter::new(Stage::Checking, progress);
+    checked.begin(scripts.len() as u64);
     for Checked { path, text, findings } in &mut scripts {
         let several = |kind| neighbours.get(&place(kind, path)).is_some_and(|scripts| *scripts > 1);
         findings.extend(check_with(text, several, |kind| versions.get(kind).copied().flatten()));
         findings.extend(files::check_paths(path, text));
+        checked.one_more();
     }
-    let notes = tools::run(&mut scripts);
+    let notes = tools::run(&mut scripts, progress);
     let read = scripts.len();
     let with_findings = scripts.into_iter().filter(|script| !script.findings.is_empty()).map(|mut script| {
         script.findings.sort_by_key(|finding| finding.line);

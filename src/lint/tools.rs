@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use serde::Deserialize;
 
 use super::files::Checked;
+use crate::progress::{Counter, Stage, Tell};
 use crate::scheduler;
 use crate::scheduler::finding::{Finding, Rule};
 use crate::scheduler::script::Script;
@@ -17,7 +18,7 @@ const SHELLCHECK: Rule = Rule { name: "shellcheck", why: "", remedy: "" };
 const BATCH: usize = 32;
 
 /// Adds what the programs find; returns what was run, for people.
-pub fn run(scripts: &mut [Checked]) -> Vec<String> {
+pub fn run(scripts: &mut [Checked], progress: Tell<'_>) -> Vec<String> {
     let shapes = shapes(scripts);
     let found: Vec<(usize, Vec<Finding>)> =
         shapes.par_iter().map(|shape| (shape[0], check_syntax(&scripts[shape[0]]))).collect();
@@ -32,7 +33,7 @@ pub fn run(scripts: &mut [Checked]) -> Vec<String> {
     let kinds = format!("{} scripts that differ in more than numbers and comments", shapes.len());
     let mut notes = vec![format!("bash -n: {kinds}")];
     notes.push(if answers(Command::new("shellcheck").arg("--version")) {
-        shellcheck(scripts, &shapes);
+        shellcheck(scripts, &shapes, &Counter::new(Stage::TryingOut, progress));
         format!("shellcheck: {kinds}")
     } else {
         "shellcheck: not found; it sees more in bash than these rules do".into()
@@ -146,24 +147,26 @@ struct Comment {
 }
 
 /// Lets shellcheck judge one script of each shape, and those of a shape of which it finds something.
-fn shellcheck(scripts: &mut [Checked], shapes: &[Vec<usize>]) {
+fn shellcheck(scripts: &mut [Checked], shapes: &[Vec<usize>], tried: &Counter<'_>) {
     let first: Vec<usize> = shapes.iter().map(|shape| shape[0]).collect();
-    let found = judge(scripts, &first);
+    let found = judge(scripts, &first, tried);
     let alike: Vec<usize> = shapes
         .iter()
         .filter(|shape| found.iter().any(|(index, _)| *index == shape[0]))
         .flat_map(|shape| shape[1..].iter().copied())
         .collect();
-    let more = judge(scripts, &alike);
+    let more = judge(scripts, &alike, tried);
     found.into_iter().chain(more).for_each(|(index, finding)| scripts[index].findings.push(finding));
 }
 
-fn judge(scripts: &[Checked], which: &[usize]) -> Vec<(usize, Finding)> {
+fn judge(scripts: &[Checked], which: &[usize], tried: &Counter<'_>) -> Vec<(usize, Finding)> {
+    tried.begin(which.len() as u64);
     let judge = |batch: &[usize]| -> Vec<(usize, Finding)> {
         let files = batch.iter().map(|index| &scripts[*index].path);
         let mut command = Command::new("shellcheck");
         command.args(["--format=json1", "--severity=warning", "--"]).args(files).stdin(Stdio::null());
         let output = command.output().map(|output| output.stdout).unwrap_or_default();
+        tried.more(batch.len() as u64);
         let Ok(Comments { comments }) = serde_json::from_slice(&output) else { return Vec::new() };
         let place = |comment: &Comment| {
             batch.iter().copied().find(|index| scripts[*index].path.to_string_lossy() == comment.file)
@@ -180,6 +183,7 @@ fn judge(scripts: &[Checked], which: &[usize]) -> Vec<(usize, Finding)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::progress::silent;
 
     #[test]
     fn shapes_differ_where_bash_could() {
@@ -208,7 +212,7 @@ mod tests {
                 Checked { path, text: text.into(), findings: Vec::new() }
             })
             .collect();
-        run(&mut scripts);
+        run(&mut scripts, &silent);
         let lines = |index: usize, rule: &Rule| -> Vec<usize> {
             scripts[index].findings.iter().filter(|one| one.rule == rule).map(|one| one.line).collect()
         };
@@ -224,7 +228,7 @@ mod tests {
         let check = |text: &str| {
             std::fs::write(&path, text).unwrap();
             let mut scripts = [Checked { path: path.clone(), text: text.into(), findings: Vec::new() }];
-            run(&mut scripts);
+            run(&mut scripts, &silent);
             let [script] = scripts;
             script.findings.iter().map(|finding| (finding.rule.name, finding.line)).collect::<Vec<_>>()
         };

@@ -73,7 +73,7 @@ pub struct PackedRun {
 }
 
 /// `pack.json`: where an attempt ran, if that was inside a pack.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct PackPlace {
     pub schema: u32,
     pub pack: String,

@@ -15,7 +15,7 @@ pub fn browser() -> Browser {
 }
 
 pub fn report(tree: &Path) -> PathBuf {
-    collect::run(&CollectOptions::of(tree.to_owned()), |_, _, _| {}).unwrap().report.join("report.html")
+    collect::run(&CollectOptions::of(tree.to_owned()), &|_, _, _| {}).unwrap().report.join("report.html")
 }
 
 pub fn study_page(tree: &Path) -> PathBuf {

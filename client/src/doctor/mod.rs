@@ -45,8 +45,8 @@ pub struct Args {
     /// Do not start a server for a moment
     #[arg(long)]
     pub no_start: bool,
-    /// How to print: text or json
-    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = ["text", "json"])]
+    /// How to print: text or json; schema looks at nothing and prints the JSON Schema of json
+    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = ["text", "json", "schema"])]
     pub format: String,
     #[command(flatten)]
     pub settings: Settings,
@@ -57,6 +57,10 @@ pub struct Args {
 /// # Errors
 /// stdout cannot be written.
 pub fn run(args: &Args) -> Result<ExitCode> {
+    if args.format == "schema" {
+        std::io::stdout().write_all(report::schema()?.as_bytes()).context("cannot write to stdout")?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let findings = examine(args);
     let text = match args.format.as_str() {
         "json" => report::json(&hosts::own_name(), &findings)?,

@@ -3,10 +3,14 @@
 use std::fmt::Write;
 
 use anyhow::{Context, Result};
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
 use serde::Serialize;
-use shardscale::record::SCHEMA;
 
 use super::finding::{Finding, Level};
+
+/// Version of the JSON. Before, `schema` was that of the record.
+const VERSION: u32 = 3;
 
 pub fn text(host: &str, findings: &[Finding]) -> String {
     let width = findings.iter().map(|finding| finding.what.chars().count()).max().unwrap_or_default();
@@ -35,17 +39,29 @@ fn summary(findings: &[Finding]) -> String {
     }
 }
 
+/// What `shardscale-client doctor --format json` prints.
+#[derive(Serialize, JsonSchema)]
+#[schemars(title = "shardscale-client doctor --format json")]
+struct Report<'a> {
+    /// Name of this schema: doctor.
+    schema: &'a str,
+    /// Version of this schema. It grows when a name changes its meaning or goes away; new names may come without.
+    version: u32,
+    host: &'a str,
+    worst: Level,
+    findings: &'a [Finding],
+}
+
 pub fn json(host: &str, findings: &[Finding]) -> Result<String> {
-    #[derive(Serialize)]
-    struct Report<'a> {
-        schema: u32,
-        host: &'a str,
-        worst: Level,
-        findings: &'a [Finding],
-    }
     let worst = findings.iter().map(|finding| finding.level).max().unwrap_or(Level::Ok);
-    let report = Report { schema: SCHEMA, host, worst, findings };
+    let report = Report { schema: "doctor", version: VERSION, host, worst, findings };
     Ok(serde_json::to_string_pretty(&report).context("cannot encode the findings")? + "\n")
+}
+
+/// The JSON Schema of [`json`].
+pub fn schema() -> Result<String> {
+    let schema = SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<Report<'_>>();
+    Ok(serde_json::to_string_pretty(&schema).context("cannot encode the schema")? + "\n")
 }
 
 #[cfg(test)]

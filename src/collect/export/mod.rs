@@ -15,7 +15,7 @@ use rayon::prelude::*;
 
 use super::cache::{Entry, Export, FileFacts};
 use super::model::Run;
-use super::progress::Counter;
+use crate::progress::Counter;
 use crate::record::attempt;
 use crate::record::files;
 use crate::record::op::Op;
@@ -67,7 +67,7 @@ impl Export {
         exported: &Counter<'_>,
     ) -> Result<()> {
         let due: Vec<&Run> = runs.iter().filter(|run| self.is_due(run)).collect();
-        exported.begin(due.len());
+        exported.begin(due.len() as u64);
         let written: Vec<(&str, Option<FileFacts>)> = due
             .into_par_iter()
             .map(|run| {

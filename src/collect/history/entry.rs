@@ -21,9 +21,11 @@ pub const SCHEMA: u32 = 1;
 
 const CRC: Crc<u64> = Crc::<u64>::new(&CRC_64_XZ);
 
-/// A collection.
+/// A file of `shardscale collect --history`: what a collection found. Names end with their unit: us are microseconds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(title = "shardscale collect --history")]
 pub struct Entry {
+    /// Version of this schema; a number, as in all files that ShardScale itself reads again.
     pub schema: u32,
     pub collected_utc: String,
     /// Version of `shardscale` that collected.

@@ -28,7 +28,7 @@ const MOST_SERVERS: u32 = 1 << 17;
 ///
 /// # Errors
 /// An unreadable or newer manifest, or a folder that cannot be listed. Everything else becomes the run's state.
-pub fn read(root: &Path, dir: &Path) -> Result<Run> {
+pub fn read(root: &Path, dir: &Path, tell: &dyn Fn(u64)) -> Result<Run> {
     let manifest = Manifest::read(dir)?;
     let mut run = Run {
         path: relative(root, dir),
@@ -54,7 +54,7 @@ pub fn read(root: &Path, dir: &Path) -> Result<Run> {
         run.reason.push_str(&hint_of_job_logs(dir)?);
         return Ok(run);
     }
-    judge(&mut run, trials, &manifest);
+    judge(&mut run, trials, &manifest, tell);
     Ok(run)
 }
 
@@ -65,9 +65,9 @@ struct Trial {
 }
 
 impl Trial {
-    fn look(&mut self, manifest: &Manifest) {
+    fn look(&mut self, manifest: &Manifest, tell: &dyn Fn(u64)) {
         if self.reading.is_none() {
-            self.reading = Some(sweep::read(&self.attempt.samples(), manifest));
+            self.reading = Some(sweep::read(&self.attempt.samples(), manifest, tell));
         }
     }
 
@@ -103,8 +103,8 @@ impl Trial {
     }
 }
 
-fn judge(run: &mut Run, mut trials: Vec<Trial>, manifest: &Manifest) {
-    let (state, shown) = choose(&mut trials, manifest);
+fn judge(run: &mut Run, mut trials: Vec<Trial>, manifest: &Manifest, tell: &dyn Fn(u64)) {
+    let (state, shown) = choose(&mut trials, manifest, tell);
     let last = trials.len() - 1;
     let chosen = &trials[shown.unwrap_or(last)];
     run.attempt = shown.map(|_| chosen.attempt.number);
@@ -134,15 +134,15 @@ fn judge(run: &mut Run, mut trials: Vec<Trial>, manifest: &Manifest) {
 }
 
 /// The run's state as far as attempts decide it, and the index of the attempt whose figures are shown.
-fn choose(trials: &mut [Trial], manifest: &Manifest) -> (State, Option<usize>) {
+fn choose(trials: &mut [Trial], manifest: &Manifest, tell: &dyn Fn(u64)) -> (State, Option<usize>) {
     for index in (0..trials.len()).rev().filter(|index| trials[*index].is_done()).collect::<Vec<_>>() {
-        trials[index].look(manifest);
+        trials[index].look(manifest, tell);
         if trials[index].reading().is_some() && trials[index].flaw().is_empty() {
             return (State::Done, Some(index));
         }
     }
     for index in (0..trials.len()).rev() {
-        trials[index].look(manifest);
+        trials[index].look(manifest, tell);
         if trials[index].reading().is_some_and(|reading| !reading.measured.sizes.is_empty()) {
             return (State::Partial, Some(index));
         }

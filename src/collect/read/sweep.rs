@@ -41,16 +41,17 @@ pub struct Reading {
     pub ended: bool,
 }
 
-/// Reads and reduces the samples at `path`; `Ok(None)` where there are none.
+/// Reads and reduces the samples at `path`; `Ok(None)` where there are none. `tell` hears how many bytes more were read.
 ///
 /// # Errors
 /// A file that is unreadable, of another kind, or broken before it says what was measured; the message names it.
-pub fn read(path: &Path, manifest: &Manifest) -> Result<Option<Reading>> {
+pub fn read(path: &Path, manifest: &Manifest, tell: &dyn Fn(u64)) -> Result<Option<Reading>> {
     let opened = SamplesStream::open(path).context("cannot use the samples").map_err(|error| nameable(path, &error))?;
     let Some(mut stream) = opened else { return Ok(None) };
     let mut contents = Contents::default();
     let mut sizes = Sizes::default();
-    take_pieces(&mut stream, &mut contents, &mut sizes).with_context(|| format!("cannot read {}", samples::FILE))?;
+    take_pieces(&mut stream, (&mut contents, &mut sizes), tell)
+        .with_context(|| format!("cannot read {}", samples::FILE))?;
     let meta = contents.meta.take().with_context(|| {
         let torn = contents.torn.as_deref().map(|torn| format!(": {torn}")).unwrap_or_default();
         format!("{} holds no description of the run{torn}", samples::FILE)
@@ -60,8 +61,13 @@ pub fn read(path: &Path, manifest: &Manifest) -> Result<Option<Reading>> {
 }
 
 /// Reads the file to its end, or to where it is torn.
-fn take_pieces(stream: &mut SamplesStream, contents: &mut Contents<'static>, sizes: &mut Sizes) -> std::io::Result<()> {
+fn take_pieces(
+    stream: &mut SamplesStream,
+    (contents, sizes): (&mut Contents<'static>, &mut Sizes),
+    tell: &dyn Fn(u64),
+) -> std::io::Result<()> {
     while let Some(piece) = stream.next_piece()? {
+        tell(piece.blocks.iter().map(|block| block.len() as u64).sum());
         let blocks: Vec<_> = piece.blocks.par_iter().with_min_len(64).map(|block| block.decode()).collect();
         let (mut series, mut alone) = (Vec::with_capacity(blocks.len()), Vec::new());
         let mut flaw = None;

@@ -7,18 +7,21 @@ use anyhow::{Context, Result};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::json::{gb, us};
+use super::json::{gb, parameters, us};
 use crate::built;
 use crate::collect::model::{Measured, OpResult, Run, SizeResult};
-use crate::collect::params::{COLUMNS, Value};
+use crate::collect::params::Value;
 
 /// Version of the lines: it grows when a name changes its meaning or goes away.
 const VERSION: u32 = 1;
 
 /// An operation at a tensor size of a run.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(title = "shardscale collect --jsonl")]
 pub struct Line<'a> {
-    /// Version of this schema.
+    /// Name of this schema: jsonl.
+    schema: &'a str,
+    /// Version of this schema. It grows when a name changes its meaning or goes away; new names may come without.
     version: u32,
     /// Version of `shardscale` that collected.
     collected_by: &'a str,
@@ -83,6 +86,7 @@ pub fn render(runs: &[Run]) -> Result<Vec<u8>> {
 fn line<'a>(run: &'a Run, measured: &'a Measured, size: &SizeResult, op: &'a OpResult) -> Line<'a> {
     let of = &op.latency;
     Line {
+        schema: "jsonl",
         version: VERSION,
         collected_by: env!("CARGO_PKG_VERSION"),
         commit: built::COMMIT,
@@ -91,7 +95,7 @@ fn line<'a>(run: &'a Run, measured: &'a Measured, size: &SizeResult, op: &'a OpR
         source: run.source.as_str(),
         state: run.state.as_str(),
         attempt: run.attempt,
-        parameters: COLUMNS.iter().filter_map(|(column, _)| Some((*column, run.params.get(column)?))).collect(),
+        parameters: parameters(run),
         wire: &measured.wire,
         server: &measured.server,
         started_utc: measured.facts.iter().find(|(name, _)| name == "started_utc").map(|(_, utc)| utc.as_str()),

@@ -8,6 +8,7 @@ pub mod answer;
 pub mod curve;
 pub mod family;
 pub mod fit;
+pub mod json;
 pub mod law;
 pub mod layout;
 pub mod next;

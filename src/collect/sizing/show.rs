@@ -1,6 +1,4 @@
-//! Answers for people (a few lines a store, at most 100 columns) and for programs.
-
-use serde_json::{Value, json};
+//! Answers for people: a few lines a store, at most 100 columns.
 
 use super::answer::{Answer, Answers, Choice, Figure, Verdict};
 use super::curve::{Basis, Unknown};
@@ -11,9 +9,6 @@ use super::question::{Limit, show_ns};
 use crate::collect::number::short;
 use crate::record::units::{count, show_bytes};
 use crate::terminal::{WIDTH, plain};
-
-/// Version of the JSON: it grows when a name changes its meaning or goes away.
-const VERSION: u32 = 1;
 
 /// The answers as text.
 pub fn text(answers: &Answers) -> String {
@@ -170,62 +165,4 @@ pub fn reason(why: &Unknown) -> String {
             format!("it is {factor:.0} x beyond what was measured: run larger loads (--client-nodes)")
         }
     }
-}
-
-/// The answers as one line of JSON, times in us.
-pub fn json(answers: &Answers) -> Value {
-    let us = |ns: f64| (ns / 1e3 * 1e3).round() / 1e3;
-    let figure = |figure: &Figure| {
-        let (metric, op) = match figure.metric {
-            Metric::Latency(op, quantile) => (quantile.as_str(), Some(op)),
-            Metric::Iteration => ("iteration", None),
-        };
-        let found = figure.found.as_ref().ok();
-        let (basis, factor) = match found.map(|found| found.basis) {
-            Some(Basis::Measured(_)) => ("measured", None),
-            Some(Basis::Interpolated) => ("interpolated", None),
-            Some(Basis::Extrapolated(factor)) => ("extrapolated", Some(factor)),
-            None => ("not known", None),
-        };
-        json!({
-            "limit": figure.limit.to_string(),
-            "figure": metric,
-            "op": op,
-            "most_us": us(figure.most_ns),
-            "us": found.map(|found| us(found.ns)),
-            "us_ci90": found.map(|found| [us(found.low), us(found.high)]),
-            "headroom": figure.headroom(),
-            "basis": basis,
-            "beyond": factor,
-            "left_out_error": found.map(|found| found.left_out),
-            "points": found.map(|found| found.points),
-            "bound_by": found.and_then(|found| found.bound_by).map(Station::as_str),
-            "why_not": figure.found.as_ref().err().map(reason),
-        })
-    };
-    let one = |answer: &Answer| {
-        let choice = answer.verdict.choice();
-        let (may_do, why) = match &answer.verdict {
-            Verdict::Met { may_do, .. } => (Some(*may_do), None),
-            Verdict::Unknown(why) => (None, Some(reason(why))),
-            _ => (None, None),
-        };
-        json!({
-            "store": answer.label,
-            "answer": answer.verdict.as_str(),
-            "why_not": why,
-            "db_nodes": choice.and_then(|choice| choice.layout.db_nodes),
-            "db_nodes_may_do": may_do,
-            "servers_per_node": choice.map(|choice| choice.layout.servers_per_node),
-            "client_nodes": choice.map(|choice| choice.layout.client_nodes()),
-            "figures": choice.map_or_else(Vec::new, |choice| choice.figures.iter().map(figure).collect()),
-        })
-    };
-    json!({
-        "version": VERSION,
-        "question": answers.question.to_string(),
-        "is_met": answers.is_met(),
-        "stores": answers.answers.iter().map(one).collect::<Vec<_>>(),
-        "runs_not_sized": answers.left_out,
-    })
 }

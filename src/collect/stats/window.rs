@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::record::samples::SeriesView;
 
 /// A span on the ranks' common clock, in ns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Window {
     pub first_start_ns: i64,
     pub last_end_ns: i64,
