@@ -165,6 +165,16 @@ mod tests {
         }
     }
 
+    #[test]
+    fn where_two_stations_are_equally_long_the_parts_are_still_the_derivative() {
+        let logs = [2.0, 5.47894482709919, 5.265916739065519];
+        let law = Law::new(Arrival::Free, &[Station::Delay, Station::Server, Station::All], &logs);
+        let load = [1.0, 1681.9447999681008, 1681.9447999681008, 1681.9447999681008, 2081.368129884881];
+        let more = law.with(&[logs[0], logs[1] + 1e-6, logs[2]]).at(&load).0;
+        let less = law.with(&[logs[0], logs[1] - 1e-6, logs[2]]).at(&load).0;
+        assert!(((more - less) / 2e-6 - law.at(&load).1[1]).abs() < 2e-3);
+    }
+
     proptest! {
         #[test]
         fn more_load_is_never_faster_and_the_parts_are_the_derivative(
@@ -176,10 +186,14 @@ mod tests {
             prop_assert!(law.at(&[1.0, n * 1.1, n, n, m]).0 >= t - 1e-9);
             let sum: f64 = parts.iter().sum();
             prop_assert!((sum - 1.0).abs() < 1e-6, "scaling all demands scales T: {sum}");
+            // small steps on both sides: where two stations are equally long, a part changes within 1 / n
             for at in 0..3 {
-                let mut more = logs.clone();
-                more[at] += 1e-4;
-                let by_step = (law.with(&more).at(&load).0 - t) / 1e-4;
+                let [less, more] = [-1e-6, 1e-6].map(|step| {
+                    let mut logs = logs.clone();
+                    logs[at] += step;
+                    law.with(&logs).at(&load).0
+                });
+                let by_step = (more - less) / 2e-6;
                 prop_assert!((by_step - parts[at]).abs() < 2e-3, "{at}: {by_step} {}", parts[at]);
             }
         }
