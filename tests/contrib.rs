@@ -39,7 +39,7 @@ fn recipes_name_the_versions_that_cargo_has() {
 
 #[test]
 fn recipes_in_python_are_python() {
-    let recipes = ["spack/packages/shardscale/package.py", "contrib/shardscale-0.1.0-gompi-2025b.eb", REFRAME, RAMBLE];
+    let recipes = ["spack/packages/shardscale/package.py", "contrib/shardscale-0.2.0-gompi-2025b.eb", REFRAME, RAMBLE];
     let parse = "import ast, sys; [ast.parse(open(path).read()) for path in sys.argv[1:]]";
     let output = Command::new("python3").args(["-c", parse]).args(recipes.map(file)).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
