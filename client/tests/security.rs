@@ -26,8 +26,11 @@ const CASES: &[Case] = &[
 ];
 
 fn main() -> ExitCode {
-    // mounted before the nodes exist, so that they see it as a file system of the machine
-    let _disk = nix::unistd::geteuid().is_root().then(SmallDisk::mount);
+    // mounted before the nodes exist, so that they see it as a file system of the machine, and in their namespace: it ends with it
+    let _disk = nix::unistd::geteuid().is_root().then(|| {
+        slurm_support::in_networks_of_its_own();
+        SmallDisk::mount()
+    });
     slurm_support::run(CASES, &[("NODES", "6")])
 }
 

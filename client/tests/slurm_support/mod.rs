@@ -52,7 +52,7 @@ pub fn run(cases: &[Case], variables: &[(&str, &str)]) -> ExitCode {
 }
 
 /// Starts this program again, in fresh network and mount namespaces: the bridges of another cluster are not there.
-fn in_networks_of_its_own() {
+pub fn in_networks_of_its_own() {
     const INSIDE: &str = "SHARDSCALE_TEST_NETWORKS";
     if std::env::var_os(INSIDE).is_some() {
         return;
