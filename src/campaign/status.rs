@@ -11,7 +11,7 @@ use super::ledger::Ledger;
 use super::queue::Queue;
 use super::standing::{self, Standing, State};
 use crate::record::units;
-use crate::terminal::WIDTH;
+use crate::terminal::{WIDTH, cut, plain};
 
 const NAME_WIDTH: usize = 46;
 
@@ -131,20 +131,4 @@ fn line(width: usize, cells: [&str; 3], last: &str) -> String {
         return format!("{}\n", start.trim_end());
     }
     format!("{}\n", textwrap::fill(last, options))
-}
-
-/// At most `width` columns; the middle of a longer text goes, since names differ at both ends.
-fn cut(text: &str, width: usize) -> String {
-    let characters: Vec<char> = text.chars().collect();
-    if characters.len() <= width {
-        return text.to_owned();
-    }
-    let (head, tail) = (width / 2, width - width / 2 - 2);
-    let part = |range: &[char]| range.iter().collect::<String>();
-    format!("{}..{}", part(&characters[..head]), part(&characters[characters.len() - tail..]))
-}
-
-/// Records may hold anything: terminals get no control characters.
-fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
