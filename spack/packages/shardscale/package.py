@@ -24,13 +24,14 @@ class Shardscale(Package):
     version("main", branch="main")
 
     variant("client", default=True, description="Build the MPI client; without it only scripts and reports are made")
+    variant("store", default="redis", values=("redis", "none"), description="Server that comes along; none where the site has one")
 
     depends_on("c", type="build")
     depends_on("rust@1.89:", type="build")
     with when("+client"):
         depends_on("mpi")
         depends_on("llvm+clang", type="build")  # bindgen loads libclang
-        depends_on("redis", type="run")
+        depends_on("redis", type="run", when="store=redis")
 
     def setup_build_environment(self, env):
         if self.spec.satisfies("+client"):
