@@ -28,7 +28,7 @@ install:
 
 # the documentation as a site, every link of it followed; cargo is all that it needs
 docs:
-	SHARDSCALE_BOOK=target/book cargo test --locked --test book
+	SHARDSCALE_BOOK=target/book cargo test --locked --workspace --test book
 	@echo "Open target/book/index.html in a browser."
 
 demo:
@@ -40,7 +40,7 @@ demo:
 check:
 	cargo fmt --all --check
 	cargo test --locked --workspace --lib
-	cargo test --locked --test application --test baseline --test book --test cache --test check --test collect --test directives \
+	cargo test --locked --workspace --test baseline --test book --test cache --test check --test collect --test directives \
 	  --test gen_compute --test history --test manual --test old_records --test schedulers --test size --test smartsim --test statistics \
 	  --test study --test trace --test verdict
 
@@ -66,7 +66,7 @@ test: lint
 	$(MAKE) --jobs=$(TEST_JOBS) --output-sync=target --keep-going $(TESTS:%=test-%) test-units
 
 test-units:
-	cargo test --locked --workspace --lib --bins --examples
+	cargo test --locked --workspace --lib --bins
 	cargo test --locked --workspace --doc
 
 test-%:
