@@ -8,6 +8,7 @@ use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -27,16 +28,26 @@ pub fn require(program: &str, package: &str) {
     assert!(found, "{program} is not installed: install the package {package}");
 }
 
-/// A port on which, and 10000 above which (the cluster bus), nobody listens.
+/// Ports that a test program has to itself, in hundreds below the range from which the kernel takes ports for connections. Their
+/// buses, 10000 above, are below it too, and nobody's ports.
+const HUNDREDS: u16 = 100;
+
+/// A port on which, and 10000 above which (the cluster bus), nobody listens; nor on the next three, for the servers of a study.
 pub fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let free = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
-    // below the range from which the kernel takes ports for connections; test programs start at different places
-    let base = 10000 + (std::process::id() % 120) as u16 * 100;
-    (0..200)
-        .map(|_| base + NEXT.fetch_add(1, Ordering::Relaxed) % 100)
-        .find(|port| free(*port) && free(*port + 10000))
+    let first = 10_000 + own_hundred() * 100;
+    (0..50)
+        .map(|_| first + NEXT.fetch_add(4, Ordering::Relaxed) % 100)
+        .find(|port| (*port..port + 4).all(|port| free(port) && free(port + 10_000)))
         .expect("a free port")
+}
+
+/// Test programs run side by side: each holds a port that says which hundred is its own, as long as it lives.
+fn own_hundred() -> u16 {
+    static HELD: OnceLock<(TcpListener, u16)> = OnceLock::new();
+    let hold = |at: u16| Some((TcpListener::bind((Ipv4Addr::LOCALHOST, 9_800 + at)).ok()?, at));
+    HELD.get_or_init(|| (0..HUNDREDS).find_map(hold).expect("fewer than a hundred test programs at once")).1
 }
 
 /// A child process that is killed when dropped.
