@@ -140,7 +140,7 @@ fn packed(study: StudyFile, wish: &Wish) -> Result<(StudyFile, Option<String>)> 
     let Ok(plan) = dry_run(&nested, wish) else { return Ok((study, None)) };
     let has_queue = plan.planned.iter().all(|planned| planned.manifest.scheduler != "none");
     let fits = plan.refused.is_empty() && !plan.packs.is_empty() && plan.cost() <= wish.budget;
-    let said = plan.notes.into_iter().find(|note| note.starts_with("packed"));
+    let said = generate::packing_note(&plan);
     Ok(if has_queue && fits { (nested, said) } else { (study, None) })
 }
 

@@ -22,6 +22,7 @@ use std::collections::HashSet;
 use anyhow::Result;
 
 pub use changes::{Change, Changes, summary};
+pub use notes::packing_note;
 pub use plan::{Plan, Planned, PlannedPack, Refusal};
 pub use request::{Mode, Request};
 pub use show::{Arrangement, dry_run};

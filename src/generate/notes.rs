@@ -20,7 +20,7 @@ pub fn notes(planner: &Planner<'_>, plan: &Plan) -> Vec<String> {
             planner.site.name, planner.site.ask[name].question
         ));
     }
-    notes.extend(of_packing(plan));
+    notes.extend(packing_note(plan));
     notes.extend(of_site(&planner.site, plan));
     if planner.request.mode == Mode::DryRun {
         return notes;
@@ -52,7 +52,7 @@ fn out_of_sight(out: &Path, site: &Site) -> Option<String> {
 }
 
 /// What packing saves or costs, in a sentence; `None` where nothing is packed.
-fn of_packing(plan: &Plan) -> Option<String> {
+pub fn packing_note(plan: &Plan) -> Option<String> {
     if plan.packs.is_empty() {
         return None;
     }
