@@ -57,7 +57,7 @@ lint: setup-test
 # Tests wait more than they work: for jobs of a cluster, for time-outs. So some test programs run side by side, each Slurm cluster
 # in networks of its own. The longest begin, so that none of them is left alone in the end. A program's output comes when it has
 # ended. One alone: cargo test --workspace --test NAME.
-TEST_JOBS ?= 3
+TEST_JOBS ?= 4
 LONGEST = faults slurm mpich local browser queue campaign packs security pbs binding
 TESTS = $(LONGEST) $(filter-out $(LONGEST),$(sort $(basename $(notdir $(wildcard tests/*.rs client/tests/*.rs)))))
 

@@ -18,11 +18,11 @@ use slurm_support::{Case, Cluster, assert_clean, assert_nothing_left, processes,
 const CASES: &[Case] = &[("every part killed at each stage", every_fault), ("a node that dies", node_failure)];
 
 fn main() -> ExitCode {
-    // room for two runs
+    // room for three runs
     slurm_support::run(CASES, &[("NODES", NODES)])
 }
 
-const NODES: &str = "10";
+const NODES: &str = "15";
 
 /// How far a run is when something is done to it.
 #[derive(Clone, Copy)]
@@ -60,8 +60,10 @@ fn on_the_job(cluster: &Cluster, line: &str) {
     cluster.bash(&cluster.root, &line.replace("JOB", &job));
 }
 
-/// Two sizes that take some seconds.
+/// Two sizes that take some seconds, as fast as the sockets allow: a part dies in the middle of an op.
 const THROUGHPUT: &str = "--iterations 8000";
+/// The same at a pace that leaves the CPUs to others, where it is all one what the ranks are just doing.
+const PACED: &str = "--rate 400 --iterations 600";
 const AGGREGATION: &str = "--workload aggregation --iterations 400";
 /// Ranks 0 to 3 of it are producers, on two nodes; on the third one rank idles beside this one.
 const CONSUMER: u32 = 4;
@@ -81,7 +83,7 @@ fn kill_rank(rank: u32) {
 const FAULTS: &[Fault] = &[
     Fault {
         what: "a shard",
-        study: THROUGHPUT,
+        study: PACED,
         stage: Stage::Starting,
         command: "kill -9 (redis-server)",
         inject: |_| kill_first("redis-server", ""),
@@ -105,7 +107,7 @@ const FAULTS: &[Fault] = &[
     },
     Fault {
         what: "a rank",
-        study: THROUGHPUT,
+        study: PACED,
         stage: Stage::Connecting,
         command: "kill -9 (shardscale-client run)",
         inject: |_| kill_first("shardscale-clie", "run\0--attempt"),
@@ -121,7 +123,7 @@ const FAULTS: &[Fault] = &[
     },
     Fault {
         what: "the batch script",
-        study: THROUGHPUT,
+        study: PACED,
         stage: Stage::Looping,
         command: "kill -9 (slurm_script)",
         inject: |_| kill_first("slurm_script", ""),
@@ -129,7 +131,7 @@ const FAULTS: &[Fault] = &[
     },
     Fault {
         what: "the batch script",
-        study: THROUGHPUT,
+        study: PACED,
         stage: Stage::Looping,
         command: "scancel --batch --signal=TERM JOB",
         inject: |cluster| on_the_job(cluster, "scancel --batch --signal=TERM JOB"),
@@ -137,7 +139,7 @@ const FAULTS: &[Fault] = &[
     },
     Fault {
         what: "the job",
-        study: THROUGHPUT,
+        study: PACED,
         stage: Stage::Starting,
         command: "scancel JOB",
         inject: |cluster| on_the_job(cluster, "scancel JOB"),
@@ -145,7 +147,7 @@ const FAULTS: &[Fault] = &[
     },
     Fault {
         what: "the job",
-        study: THROUGHPUT,
+        study: PACED,
         stage: Stage::Connecting,
         command: "scancel JOB",
         inject: |cluster| on_the_job(cluster, "scancel JOB"),
@@ -153,7 +155,7 @@ const FAULTS: &[Fault] = &[
     },
     Fault {
         what: "the job",
-        study: THROUGHPUT,
+        study: PACED,
         stage: Stage::Looping,
         command: "scancel JOB",
         inject: |cluster| on_the_job(cluster, "scancel JOB"),
@@ -291,7 +293,7 @@ fn every_fault(cluster: &Cluster) {
         broken.push((subject, row));
     }
     // all runs again, to their ends
-    for some in broken.chunks(4) {
+    for some in broken.chunks(6) {
         some.iter().for_each(|(subject, _)| subject.submit_again());
         cluster.wait_until_idle();
     }
@@ -306,7 +308,7 @@ fn every_fault(cluster: &Cluster) {
 }
 
 fn node_failure(cluster: &Cluster) {
-    let subject = Subject::generate(cluster, "fault-node", THROUGHPUT);
+    let subject = Subject::generate(cluster, "fault-node", PACED);
     cluster.shardscale(&subject.folder, "submit out", 0);
     subject.wait_until(Stage::Looping);
     let host = subject.attempt(1).servers[0].host.clone();

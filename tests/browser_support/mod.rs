@@ -143,14 +143,16 @@ impl Browser {
         self.call("Browser.setDownloadBehavior", json!({"behavior": "allow", "downloadPath": folder}));
     }
 
-    /// Waits for a saved file, and reads it.
+    /// Waits for a saved file, and reads it. The browser makes an empty one of that name first, and puts the whole one there.
     pub fn downloaded(&mut self, file: &std::path::Path) -> String {
         let deadline = Instant::now() + PATIENCE;
-        while !file.is_file() {
-            assert!(Instant::now() < deadline, "{} was not saved", file.display());
+        loop {
+            match std::fs::read_to_string(file) {
+                Ok(text) if !text.is_empty() => return text,
+                _ => assert!(Instant::now() < deadline, "{} was not saved", file.display()),
+            }
             std::thread::sleep(Duration::from_millis(20));
         }
-        std::fs::read_to_string(file).unwrap()
     }
 
     /// Presses and releases a key.

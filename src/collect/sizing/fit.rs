@@ -133,17 +133,17 @@ fn sets(points: &[Observation]) -> Vec<(Arrival, Vec<Station>)> {
 /// A law of these stations, if the points determine it.
 fn member(arrival: Arrival, stations: &[Station], points: &[Observation]) -> Option<Member> {
     let freedom = points.len().checked_sub(stations.len()).filter(|freedom| *freedom > 0 && points.len() >= 3)? as f64;
-    let law = starts(stations, points)
+    let (law, at) = starts(stations, points)
         .iter()
         .filter_map(|start| fit(Law::new(arrival, stations, start), points))
-        .min_by(|a, b| squares(a, points).total_cmp(&squares(b, points)))?;
+        .min_by(|(_, a), (_, b)| a.squares.total_cmp(&b.squares))?;
     // a demand that has gone to nothing makes this one of the smaller laws
     let (least, _) = bounds(points);
     if law.log_demands().iter().any(|log| *log < least + 1.0) {
         return None;
     }
-    let residual = squares(&law, points) / freedom;
-    let mut covariance = inverse(normal(&law, points).0, stations.len())?;
+    let residual = at.squares / freedom;
+    let mut covariance = inverse(at.matrix, stations.len())?;
     // the error for a point left out is its residual / (1 - its leverage); a point that alone determines a demand has none
     let left_out = |(load, log): &Observation| {
         let (t, slope) = law.at(load);
@@ -176,50 +176,58 @@ fn starts(stations: &[Station], points: &[Observation]) -> [Vec<f64>; 2] {
     [0.7, 0.1].map(|part| stations.iter().map(|station| demand(station, part)).collect())
 }
 
-fn squares(law: &Law, points: &[Observation]) -> f64 {
-    points.iter().map(|(load, log)| (log - law.at(load).0).powi(2)).sum()
+/// A law beside the points.
+struct Normal {
+    /// Sum of the squared residuals r.
+    squares: f64,
+    /// J'J, where J has the derivatives by the demands.
+    matrix: [[f64; MOST]; MOST],
+    /// J'r.
+    right: [f64; MOST],
 }
 
-/// J'J and J'r of the law at these points.
-fn normal(law: &Law, points: &[Observation]) -> ([[f64; MOST]; MOST], [f64; MOST]) {
-    let (mut matrix, mut right) = ([[0.0; MOST]; MOST], [0.0; MOST]);
-    let p = law.stations().len();
-    for (load, log) in points {
-        let (t, slope) = law.at(load);
-        for i in 0..p {
-            right[i] += slope[i] * (log - t);
-            for j in 0..p {
-                matrix[i][j] += slope[i] * slope[j];
+impl Normal {
+    fn of(law: &Law, points: &[Observation]) -> Normal {
+        let mut normal = Normal { squares: 0.0, matrix: [[0.0; MOST]; MOST], right: [0.0; MOST] };
+        let p = law.stations().len();
+        for (load, log) in points {
+            let (t, slope) = law.at(load);
+            let residual = log - t;
+            normal.squares += residual * residual;
+            for i in 0..p {
+                normal.right[i] += slope[i] * residual;
+                for j in 0..p {
+                    normal.matrix[i][j] += slope[i] * slope[j];
+                }
             }
         }
+        normal
     }
-    (matrix, right)
 }
 
 /// The nearest law of the same stations, from `start` on; `None` where it is not found.
-fn fit(start: Law, points: &[Observation]) -> Option<Law> {
+fn fit(start: Law, points: &[Observation]) -> Option<(Law, Normal)> {
     let p = start.stations().len();
     let (least, most) = bounds(points);
-    let (mut law, mut best, mut damping) = (start, squares(&start, points), 1e-3);
+    let (mut law, mut at, mut damping) = (start, Normal::of(&start, points), 1e-3);
     for _ in 0..STEPS {
-        let (matrix, right) = normal(&law, points);
-        let mut damped = matrix;
-        (0..p).for_each(|i| damped[i][i] += damping * matrix[i][i].max(1e-9));
-        let step = inverse(damped, p).map(|inverse| -> Vec<f64> {
-            (0..p).map(|i| (0..p).map(|j| inverse[i][j] * right[j]).sum::<f64>().clamp(-2.0, 2.0)).collect()
-        });
-        let Some(step) = step else {
+        let mut damped = at.matrix;
+        (0..p).for_each(|i| damped[i][i] += damping * at.matrix[i][i].max(1e-9));
+        let Some(inverse) = inverse(damped, p) else {
             damping *= 10.0;
             continue;
         };
-        let moved: Vec<f64> =
-            law.log_demands().iter().zip(&step).map(|(log, by)| (log + by).clamp(least, most)).collect();
-        let next = law.with(&moved);
-        let now = squares(&next, points);
-        if now < best {
-            let gain = best - now;
-            (law, best, damping) = (next, now, damping * 0.2);
-            if gain <= 1e-10 * best + 1e-15 {
+        let mut moved = [0.0; MOST];
+        for i in 0..p {
+            let step: f64 = (0..p).map(|j| inverse[i][j] * at.right[j]).sum();
+            moved[i] = (law.log_demands()[i] + step.clamp(-2.0, 2.0)).clamp(least, most);
+        }
+        let next = law.with(&moved[..p]);
+        let there = Normal::of(&next, points);
+        if there.squares < at.squares {
+            let gain = at.squares - there.squares;
+            (law, at, damping) = (next, there, damping * 0.2);
+            if gain <= 1e-6 * at.squares + 1e-15 {
                 break;
             }
         } else {
@@ -229,7 +237,7 @@ fn fit(start: Law, points: &[Observation]) -> Option<Law> {
             }
         }
     }
-    best.is_finite().then_some(law)
+    at.squares.is_finite().then_some((law, at))
 }
 
 /// Inverse of the upper left `p` x `p` of a symmetric matrix, by Gauss and Jordan; `None` where points do not determine it.

@@ -52,16 +52,20 @@ pub struct Law {
     pub arrival: Arrival,
     stations: [Station; MOST],
     log_demands: [f64; MOST],
+    /// In ns.
+    demands: [f64; MOST],
     count: usize,
 }
 
 impl Law {
     /// `stations` are at most [`MOST`].
     pub fn new(arrival: Arrival, stations: &[Station], log_demands: &[f64]) -> Law {
+        let zero = [0.0; MOST];
         let mut law =
-            Law { arrival, stations: [Station::Delay; MOST], log_demands: [0.0; MOST], count: stations.len() };
+            Law { arrival, stations: [Station::Delay; MOST], log_demands: zero, demands: zero, count: stations.len() };
         law.stations[..stations.len()].copy_from_slice(stations);
         law.log_demands[..stations.len()].copy_from_slice(log_demands);
+        law.demands = law.log_demands.map(f64::exp);
         law
     }
 
@@ -81,8 +85,8 @@ impl Law {
     /// ln T in ln ns under `load`, and its derivative by each ln D_k: what part each station has in a change of T.
     pub fn at(&self, load: &Load) -> (f64, [f64; MOST]) {
         let mut demands = [(0.0, 0.0); MOST];
-        for (at, (station, log)) in self.stations().iter().zip(self.log_demands()).enumerate() {
-            demands[at] = (log.exp(), (load[*station as usize] - 1.0).max(0.0));
+        for (at, station) in self.stations().iter().enumerate() {
+            demands[at] = (self.demands[at], (load[*station as usize] - 1.0).max(0.0));
         }
         let demands = &demands[..self.count];
         let mut parts = [0.0; MOST];
