@@ -62,7 +62,7 @@ LONGEST = faults slurm mpich local browser queue campaign packs security pbs bin
 TESTS = $(LONGEST) $(filter-out $(LONGEST),$(sort $(basename $(notdir $(wildcard tests/*.rs client/tests/*.rs)))))
 
 test: lint
-	cargo test --locked --workspace --no-run
+	cargo test --locked --workspace --lib --bins --tests --no-run
 	$(MAKE) --jobs=$(TEST_JOBS) --output-sync=target --keep-going $(TESTS:%=test-%) test-units
 
 test-units:

@@ -3,7 +3,6 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use shardscale::generate::WrongUsage;
 
 use cli::Command;
 use command::{Exit, campaign, check, collect, completion, decide, generate, manual, sites};
@@ -36,8 +35,11 @@ fn main() -> ExitCode {
         Command::Man(args) => manual::man(&args).map(done),
     };
     let exit = exit.unwrap_or_else(|error| {
-        eprintln!("shardscale: {error:#}");
-        if error.is::<WrongUsage>() { Exit::Usage } else { Exit::Error }
+        let exit = Exit::of(&error);
+        if !matches!(exit, Exit::Unread) {
+            eprintln!("shardscale: {error:#}");
+        }
+        exit
     });
     ExitCode::from(exit as u8)
 }

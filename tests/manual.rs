@@ -110,3 +110,35 @@ fn the_long_version_says_what_was_built_with_what() {
     assert!(fact("rustc").starts_with("rustc 1.") && fact("target").contains("linux"), "{long}");
     assert!(["debug", "release"].contains(&fact("profile").as_str()) && fact("features") == "none", "{long}");
 }
+
+#[test]
+fn whoever_stops_reading_is_told_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = ["gen", "--site=local", "--client=/bin/true", "--client-nodes=1"];
+    let run = |args: &[&str]| {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut program = Command::new(PROGRAM);
+        let output = program.args(args).stdout(writer).current_dir(&folder).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    assert_eq!(run(&made).0, Some(141));
+    assert!(fs::read_dir(folder.path().join("out")).unwrap().count() > 1, "the scripts are there all the same");
+    for args in [
+        &["gen", "--site=local", "--client=/bin/true", "--dry-run"][..],
+        &["submit", "out", "--dry-run"],
+        &["status", "out"],
+        &["collect", "out"],
+        &["sites"],
+        &["sites", "show", "frontier"],
+        &["schema", "site"],
+        &["completions", "bash"],
+        &["version"],
+    ] {
+        let (code, said) = run(args);
+        assert!(code == Some(141) && !said.contains("pipe") && !said.contains("panicked"), "{args:?}: {code:?} {said}");
+    }
+    // an error of its own is told as ever
+    let (code, said) = run(&["status", "nowhere"]);
+    assert!(code == Some(1) && said.contains("nowhere"), "{code:?} {said}");
+}

@@ -109,7 +109,7 @@ fn small_remainder(cluster: &Cluster) {
 
 fn reasons(cluster: &Cluster) {
     let folder = cluster.folder("reasons");
-    cluster.generate(&folder, &format!("{STUDY} --client-nodes 1 --iterations 3000000 --repeats 2"));
+    cluster.generate(&folder, &format!("{STUDY} --client-nodes 1 --rate 100 --iterations 3000000 --repeats 2"));
     cluster.shardscale(&folder, "submit out --only '*-r1'", 0);
     let run = |repeat: u32| format!("colocated-n1x2-db1-none-lo-tcp-r{repeat}");
     wait_for("the client", || {

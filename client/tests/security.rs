@@ -123,7 +123,7 @@ fn on_node(cluster: &Cluster, node: &str, line: &str) -> String {
 /// A run in its timed loop: its script, and the address of its first server.
 fn long_run(cluster: &Cluster, name: &str) -> (PathBuf, String) {
     let folder = cluster.folder(name);
-    let script = cluster.generate(&folder, &format!("{STUDY} --iterations 40000")).remove(0);
+    let script = cluster.generate(&folder, &format!("{STUDY} --rate 1000 --iterations 6000")).remove(0);
     cluster.bash(&folder, "sbatch out/*.sh");
     wait_for("the first size on disk", || {
         attempt(&script, 2).progress.is_some_and(|progress| progress.sizes_done == 1)

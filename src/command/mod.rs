@@ -2,6 +2,8 @@
 //!
 //! A file for each file of `cli/`, where the flags are. Must not decide what the library can decide.
 
+use shardscale::generate::WrongUsage;
+
 mod bar;
 pub mod campaign;
 pub mod check;
@@ -24,4 +26,22 @@ pub enum Exit {
     Problems = 3,
     /// The report is written, and `--fail-if` holds: something became too slow. Stronger than [`Exit::Problems`].
     TooSlow = 4,
+    /// Nobody reads what is printed any more, as after `| head`: 128 + SIGPIPE, as other programs end then.
+    Unread = 141,
+}
+
+impl Exit {
+    /// How the program ends after this error. What is written to the end, whoever reads it, has no such error: `submit`.
+    pub fn of(error: &anyhow::Error) -> Exit {
+        let is_unread = |cause: &(dyn std::error::Error + 'static)| {
+            cause.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+        };
+        if error.chain().any(is_unread) {
+            Exit::Unread
+        } else if error.is::<WrongUsage>() {
+            Exit::Usage
+        } else {
+            Exit::Error
+        }
+    }
 }
