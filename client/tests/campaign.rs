@@ -109,9 +109,10 @@ fn small_remainder(cluster: &Cluster) {
 
 fn reasons(cluster: &Cluster) {
     let folder = cluster.folder("reasons");
-    cluster.generate(&folder, &format!("{STUDY} --client-nodes 1 --rate 100 --iterations 3000000 --repeats 2"));
+    let endless = format!("{STUDY} --client-nodes 1 --rate 100 --iterations 3000000 --repeats 2");
+    let scripts = cluster.generate(&folder, &endless);
     cluster.shardscale(&folder, "submit out --only '*-r1'", 0);
-    let run = |repeat: u32| format!("colocated-n1x2-db1-none-lo-tcp-r{repeat}");
+    let run = |repeat: usize| scripts[repeat - 1].file_stem().unwrap().to_string_lossy().into_owned();
     wait_for("the client", || {
         !processes("shardscale-clie").is_empty()
             && folder.join("out").join(run(1)).join("attempt-1/progress.json").exists()

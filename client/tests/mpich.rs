@@ -33,8 +33,11 @@ fn main() -> ExitCode {
 fn client(cluster: &Cluster) -> PathBuf {
     let target = cluster.root.join("target/mpich");
     let built = Path::new(CLIENT).parent().unwrap();
-    if built == cluster.root.join("target/debug") && !target.exists() {
-        let line = "mkdir -p \"$1/deps\" && cp -a \"$0/.fingerprint\" \"$0/build\" \"$1/\" && \
+    let made = |path: PathBuf| fs::metadata(path).and_then(|file| file.modified()).ok();
+    // the library has changed since: to take it is quicker than to build it
+    let is_old = made(target.join("debug/shardscale-client")) < made(built.join("shardscale"));
+    if built == cluster.root.join("target/debug") && is_old {
+        let line = "rm -rf \"$1\" && mkdir -p \"$1/deps\" && cp -a \"$0/.fingerprint\" \"$0/build\" \"$1/\" && \
             cp -a \"$0\"/deps/*.{rlib,rmeta,so} \"$1/deps/\" && rm -r \"$1\"/.fingerprint/{mpi,shardscale-client}-*";
         let output = Command::new("bash").args(["-c", line]).arg(built).arg(target.join("debug")).output().unwrap();
         assert!(output.status.success(), "{}", text(&output));
