@@ -14,8 +14,10 @@ stop "$RUN/pid/munged" munged TERM
 for bridge in "$MGT" "$HSN" "$HSN1"; do
   ! ip link show "$bridge" >/dev/null 2>&1 || ip link del "$bridge"
 done
-# what CGROUPS=1 made
-unshare --mount bash -c 'mount -t cgroup -o cpuset none /mnt && find /mnt -depth -path "/mnt/slurm_cn*" -type d -exec rmdir {} +' 2>/dev/null
+# what CGROUPS=1 made; all clusters of this machine see one tree of cpusets, and the empty ones of another are in use
+if grep -qx CGROUPS=1 "$RUN/node.env" 2>/dev/null; then
+  unshare --mount bash -c 'mount -t cgroup -o cpuset none /mnt && find /mnt -depth -path "/mnt/slurm_cn*" -type d -exec rmdir {} +' 2>/dev/null
+fi
 # the kernel takes dead namespaces apart in the background, and late where a connection died in the middle
 mapfile -t interfaces < <(ip -o link | grep -oE '\bls[mhi][0-9]+\b')
 for interface in "${interfaces[@]}"; do ip link del "$interface" 2>/dev/null; done
