@@ -1,6 +1,6 @@
 # What a person types first. `make demo` shows the whole thing on this machine, `make test` is what a change must pass.
 
-.PHONY: build check demo docs install lint setup-test test test-units
+.PHONY: build check demo docs install lint setup-test test test-lib test-units
 
 # Open MPI refuses to start processes for root unless told that this is meant
 ifeq ($(shell id -u),0)
@@ -36,13 +36,13 @@ demo:
 	$(MAKE) build
 	tests/demo.sh
 
-# the inner loop: what needs no server, scheduler, browser or MPI launch, in about a minute once it is built
+# the inner loop: what needs no server, scheduler, browser or MPI launch, in about a minute once it is built; the longest begin
+CHECKS = cache check baseline book collect directives gen_compute history manual old_records schedulers size smartsim statistics \
+  study trace verdict
 check:
 	cargo fmt --all --check
-	cargo test --locked --workspace --lib
-	cargo test --locked --workspace --test baseline --test book --test cache --test check --test collect --test directives \
-	  --test gen_compute --test history --test manual --test old_records --test schedulers --test size --test smartsim --test statistics \
-	  --test study --test trace --test verdict
+	cargo test --locked --workspace --lib $(CHECKS:%=--test %) --no-run
+	$(MAKE) --jobs=$(TEST_JOBS) --output-sync=target --keep-going $(CHECKS:%=test-%) test-lib
 
 setup-test:
 	tests/setup.sh --test
@@ -61,13 +61,17 @@ TEST_JOBS ?= 4
 LONGEST = faults slurm mpich local browser queue campaign packs security pbs binding
 TESTS = $(LONGEST) $(filter-out $(LONGEST),$(sort $(basename $(notdir $(wildcard tests/*.rs client/tests/*.rs)))))
 
+# examples are built by clippy alone
 test: lint
 	cargo test --locked --workspace --lib --bins --tests --no-run
 	$(MAKE) --jobs=$(TEST_JOBS) --output-sync=target --keep-going $(TESTS:%=test-%) test-units
 
-test-units:
-	cargo test --locked --workspace --lib --bins
+test-units: test-lib
+	cargo test --locked --workspace --bins
 	cargo test --locked --workspace --doc
+
+test-lib:
+	cargo test --locked --workspace --lib
 
 test-%:
 	cargo test --locked --workspace --test $*

@@ -292,7 +292,7 @@ fn every_fault(cluster: &Cluster) {
         let row = format!("| {} | {stage} | `{}` | {reason} | {kept} of 2 | {left} |", fault.what, fault.command);
         broken.push((subject, row));
     }
-    // all runs again, to their ends
+    // all runs again, to their ends, as many at once as end within the patience of a case on a busy machine
     for some in broken.chunks(6) {
         some.iter().for_each(|(subject, _)| subject.submit_again());
         cluster.wait_until_idle();

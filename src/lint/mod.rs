@@ -20,6 +20,7 @@ use crate::scheduler::script::Script;
 use crate::scheduler::{self, Version};
 use files::Checked;
 pub use settings::{Line, lines, sets};
+pub use tools::shape;
 
 /// What a check found, each script's findings in the order of its lines.
 pub struct Report {

@@ -80,8 +80,8 @@ fn shapes(scripts: &[Checked]) -> Vec<Vec<usize>> {
 }
 
 /// The text without what cannot make it another program to bash: all numbers are alike, lists of numbers too, however long (masks,
-/// CPUs, sizes), and comments are left out.
-fn shape(text: &str) -> String {
+/// CPUs, sizes), and comments are left out, directives with them.
+pub fn shape(text: &str) -> String {
     let mut shape = String::with_capacity(text.len());
     for line in text.split_inclusive('\n').filter(|line| !is_comment(line)) {
         let mut rest = line;
@@ -118,7 +118,7 @@ fn after_numbers(text: &str) -> &str {
 /// no sign that could end or begin such a text.
 fn is_comment(line: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || " #.|,:;=+*/_-\n".contains(c);
-    line.starts_with("# ") && line.chars().all(plain) && !line.contains("shellcheck")
+    line.starts_with('#') && line.chars().all(plain) && !line.contains("shellcheck")
 }
 
 fn check_syntax(script: &Checked) -> Vec<Finding> {
@@ -194,6 +194,12 @@ mod tests {
         assert!(!same("# shellcheck disable=SC2086\necho 1\n", "echo 1\n"));
         // in a text over several lines these are no comments, and the quotes end it
         assert!(!same("x='\n# it is'\n", "x='\n# it is\n") && !same("#!/bin/sh\n", "#!/bin/bash\n"));
+    }
+
+    #[test]
+    fn directives_are_comments_to_bash() {
+        assert_eq!(shape("#SBATCH --account=abc\n#PBS -l walltime=00:10:00\necho 1\n"), shape("echo 2\n"));
+        assert_ne!(shape("#SBATCH --comment='a b'\necho 1\n"), shape("echo 1\n"));
     }
 
     #[test]

@@ -11,24 +11,10 @@ use std::sync::Mutex;
 
 use tempfile::TempDir;
 
-/// What a script says to bash beside numbers, masks and lists of them.
+/// What a script says to bash beside numbers and the test's folder.
 fn shape(script: &Path) -> String {
     let folder = script.parent().and_then(Path::parent).unwrap();
-    let text = fs::read_to_string(script).unwrap().replace(&*folder.to_string_lossy(), "FOLDER");
-    // comments and directives with nothing in them that could end or begin a text in quotes
-    let plain = |c: char| c.is_ascii_alphanumeric() || " #.|,:;=+*/_-".contains(c);
-    let is_comment = |line: &str| line.starts_with('#') && line.chars().all(plain) && !line.contains("shellcheck");
-    let mut shape = String::with_capacity(text.len());
-    let mut in_number = false;
-    for c in text.lines().filter(|line| !is_comment(line)).flat_map(|line| line.chars().chain(['\n'])) {
-        in_number = c.is_ascii_digit() || in_number && (c.is_ascii_hexdigit() || "x,:;-".contains(c));
-        match in_number {
-            true if shape.ends_with('0') => {}
-            true => shape.push('0'),
-            false => shape.push(c),
-        }
-    }
-    shape
+    shardscale::lint::shape(&fs::read_to_string(script).unwrap().replace(&*folder.to_string_lossy(), "FOLDER"))
 }
 
 /// Shapes of scripts that were found clean.
