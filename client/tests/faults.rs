@@ -13,7 +13,9 @@ use serde_json::Value;
 use shardscale::record::attempt::Attempt;
 
 mod slurm_support;
-use slurm_support::{Case, Cluster, assert_clean, assert_nothing_left, processes, processes_with, scratch, wait_for};
+use slurm_support::{
+    Case, Cluster, assert_clean, assert_nothing_left, processes, processes_with, scratch, servers, wait_for,
+};
 
 const CASES: &[Case] = &[("every part killed at each stage", every_fault), ("a node that dies", node_failure)];
 
@@ -46,13 +48,15 @@ struct Fault {
     reasons: &'static [&'static str],
 }
 
-fn kill(pid: i32, signal: nix::sys::signal::Signal) {
-    let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), signal);
+/// Kills one of what is found, as soon as there is one: what was seen a moment before may have ended by itself.
+fn kill_one(find: impl Fn() -> Vec<i32>) {
+    let kill =
+        |pid: &i32| nix::sys::signal::kill(nix::unistd::Pid::from_raw(*pid), nix::sys::signal::Signal::SIGKILL).is_ok();
+    quickly(|| find().first().is_some_and(kill));
 }
 
-fn kill_first(name: &str, part: &str) {
-    let pids = if part.is_empty() { processes(name) } else { processes_with(name, part) };
-    kill(*pids.first().unwrap_or_else(|| panic!("there is no {name} to kill")), nix::sys::signal::Signal::SIGKILL);
+fn ranks() -> Vec<i32> {
+    processes_with("shardscale-clie", "run\0--attempt")
 }
 
 fn on_the_job(cluster: &Cluster, line: &str) {
@@ -74,10 +78,7 @@ fn kill_rank(rank: u32) {
         let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
         environment.split(|byte| *byte == 0).any(|one| one == wanted.as_bytes())
     };
-    let find = || processes_with("shardscale-clie", "run\0--attempt").into_iter().find(is_wanted);
-    // some ranks are there before others
-    quickly(|| find().is_some());
-    kill(find().expect("the rank runs"), nix::sys::signal::Signal::SIGKILL);
+    kill_one(|| ranks().into_iter().filter(is_wanted).collect());
 }
 
 const FAULTS: &[Fault] = &[
@@ -86,7 +87,7 @@ const FAULTS: &[Fault] = &[
         study: PACED,
         stage: Stage::Starting,
         command: "kill -9 (redis-server)",
-        inject: |_| kill_first("redis-server", ""),
+        inject: |_| kill_one(servers),
         reasons: &["store did not start"],
     },
     Fault {
@@ -94,7 +95,7 @@ const FAULTS: &[Fault] = &[
         study: THROUGHPUT,
         stage: Stage::Looping,
         command: "kill -9 (redis-server)",
-        inject: |_| kill_first("redis-server", ""),
+        inject: |_| kill_one(servers),
         reasons: &["store died"],
     },
     Fault {
@@ -102,7 +103,7 @@ const FAULTS: &[Fault] = &[
         study: THROUGHPUT,
         stage: Stage::Looping,
         command: "kill -9 (shardscale-client serve)",
-        inject: |_| kill_first("shardscale-clie", "serve"),
+        inject: |_| kill_one(|| processes_with("shardscale-clie", "serve")),
         reasons: &["client error", "store died"],
     },
     Fault {
@@ -110,7 +111,7 @@ const FAULTS: &[Fault] = &[
         study: PACED,
         stage: Stage::Connecting,
         command: "kill -9 (shardscale-client run)",
-        inject: |_| kill_first("shardscale-clie", "run\0--attempt"),
+        inject: |_| kill_one(ranks),
         reasons: &["rank died", "client error"],
     },
     Fault {
@@ -118,7 +119,7 @@ const FAULTS: &[Fault] = &[
         study: THROUGHPUT,
         stage: Stage::Looping,
         command: "kill -9 (shardscale-client run)",
-        inject: |_| kill_first("shardscale-clie", "run\0--attempt"),
+        inject: |_| kill_one(ranks),
         reasons: &["rank died", "client error"],
     },
     Fault {
@@ -126,7 +127,7 @@ const FAULTS: &[Fault] = &[
         study: PACED,
         stage: Stage::Looping,
         command: "kill -9 (slurm_script)",
-        inject: |_| kill_first("slurm_script", ""),
+        inject: |_| kill_one(|| processes("slurm_script")),
         reasons: &["killed", "cancelled"],
     },
     Fault {
@@ -198,7 +199,7 @@ const FAULTS: &[Fault] = &[
         study: AGGREGATION,
         stage: Stage::Looping,
         command: "kill -9 (redis-server)",
-        inject: |_| kill_first("redis-server", ""),
+        inject: |_| kill_one(servers),
         reasons: &["store died", "client error"],
     },
 ];
@@ -225,10 +226,8 @@ impl<'a> Subject<'a> {
     fn wait_until(&self, stage: Stage) {
         let said = |event: &str| self.attempt(1).events.iter().any(|one| one.word == event);
         quickly(|| match stage {
-            Stage::Starting => !processes("redis-server").is_empty(),
-            Stage::Connecting => {
-                said("client-started") && !processes_with("shardscale-clie", "run\0--attempt").is_empty()
-            }
+            Stage::Starting => !servers().is_empty(),
+            Stage::Connecting => said("client-started") && !ranks().is_empty(),
             Stage::Looping => self.attempt(1).progress.is_some_and(|progress| progress.sizes_done == 1),
         });
     }

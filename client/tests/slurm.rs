@@ -12,7 +12,7 @@ use shardscale::record::cpus::CpuSet;
 use shardscale::record::samples::SamplesFile;
 
 mod slurm_support;
-use slurm_support::{CLIENT, Case, Cluster, assert_nothing_left, attempt, processes, processes_with, wait_for};
+use slurm_support::{CLIENT, Case, Cluster, assert_nothing_left, attempt, processes_with, servers, wait_for};
 
 const CASES: &[Case] = &[
     ("sbatch out/*.sh runs standard and colocated, and collect reports them", main_job),
@@ -325,7 +325,7 @@ fn killed_rank(cluster: &Cluster) {
 
 fn killed_server(cluster: &Cluster) {
     let script = long_run(cluster, "killed-server");
-    let servers = processes("redis-server");
+    let servers = servers();
     assert_eq!(servers.len(), 3);
     for pid in servers {
         nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL).unwrap();

@@ -232,6 +232,15 @@ pub fn processes_with(name: &str, part: &str) -> Vec<i32> {
     processes(name).into_iter().filter(has).collect()
 }
 
+/// The stores' servers. One that only tells its version, or has ended and is not yet buried, is none.
+pub fn servers() -> Vec<i32> {
+    let serves = |pid: &i32| {
+        fs::read(format!("/proc/{pid}/cmdline"))
+            .is_ok_and(|line| !line.is_empty() && !String::from_utf8_lossy(&line).contains("--version"))
+    };
+    processes("redis-server").into_iter().filter(serves).collect()
+}
+
 pub fn assert_nothing_left() {
     let left = [processes("redis-server"), processes("shardscale-clie")].concat();
     assert!(left.is_empty(), "processes are left: {left:?}");
