@@ -41,7 +41,8 @@ pub fn abort() -> ! {
     if mpi::environment::is_initialized() && !mpi::environment::is_finalized() {
         SimpleCommunicator::world().abort(1);
     }
-    std::process::exit(1);
+    // SAFETY: it ends the process without exit handlers: those of MPI may wait for an MPI_Init that another thread is in
+    unsafe { nix::libc::_exit(1) }
 }
 
 /// First line of what the MPI library says of itself; MPI need not have started.

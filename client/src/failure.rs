@@ -79,11 +79,12 @@ impl Reporter {
         } else {
             launcher::let_the_first_speak();
         }
-        if let Some(attempt) = &self.attempt
-            // the first rank that fails is the cause, the others often only its echo
-            && let Err(second) = files::create_json_once(&attempt.join(ClientError::FILE), &error)
-        {
-            say(format_args!("rank {} cannot leave that message: {second:#}", self.rank));
+        // the first rank that fails is the cause, the others often only its echo
+        match self.attempt.as_ref().map(|attempt| files::create_json_once(&attempt.join(ClientError::FILE), &error)) {
+            // who was to speak is not there
+            Some(Ok(true)) if !self.speaks => say(&error),
+            Some(Err(second)) => say(format_args!("rank {} cannot leave that message: {second:#}", self.rank)),
+            _ => {}
         }
         comm::abort()
     }

@@ -3,8 +3,8 @@
 //! Reading order: [`args`] (subcommands), [`store`] (servers: begin, join, serve, await, stop), [`run`] (the story of a measurement),
 //! [`timed_loop`], [`tensors`], [`pace`] and [`wire`] (what is timed), [`application`] (what a rank computes in between), [`comm`] (everything that is MPI), [`address`],
 //! [`keys`] and [`survey`] (which server, which key), [`connecting`] (how ranks come to it), [`recorder`] (what is written),
-//! [`environment`], [`watch`] and [`node`] (what was true meanwhile), [`affinity`] (on which CPUs), [`failure`] (how it ends when it fails), [`leaving`] (and when MPI does not
-//! end), [`say`] (what it says). [`doctor`] looks at a
+//! [`environment`], [`watch`] and [`node`] (what was true meanwhile), [`affinity`] (on which CPUs), [`failure`] (how it ends when it fails), [`entering`] and [`leaving`]
+//! (and when MPI does not start or end), [`say`] (what it says). [`doctor`] looks at a
 //! node before any of that, [`version`] at the program. A subcommand has a module
 //! with its arguments.
 //!
@@ -26,6 +26,7 @@ pub mod connecting;
 pub mod connection;
 pub mod doctor;
 pub mod effort;
+pub mod entering;
 pub mod environment;
 pub mod failure;
 pub mod hosts;

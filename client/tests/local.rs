@@ -214,6 +214,25 @@ fn a_killed_server_is_the_reason_that_is_told() {
     assert!(detail.contains("it ended unasked (signal: 9") && detail.contains("1 of 2 sizes measured"), "{detail}");
 }
 
+/// Rank 0, which speaks for all, never comes to MPI_Init.
+#[test]
+fn a_rank_that_never_starts_costs_a_stated_time() {
+    let study = Study::standard(&SHORT);
+    let script = fs::read_to_string(&study.script).unwrap();
+    let run = "sh -c '[ \"$OMPI_COMM_WORLD_RANK\" != 0 ] || exec sleep 600; exec \"$@\"' sh \"$client\" run --start-timeout 2 ";
+    fs::write(&study.script, script.replace("\"$client\" run ", run)).unwrap();
+    let begun = std::time::Instant::now();
+    let output = study.run();
+    assert!(!output.status.success() && begun.elapsed().as_secs() < 30, "{}", text(&output));
+    study.assert_nothing_left();
+    let (kind, detail) = study.failure();
+    assert_eq!(kind, FailureKind::ClientError, "{detail}");
+    let due = "in start MPI: MPI_Init did not return within the 2 s of --start-timeout: another rank did not start";
+    assert!(detail.starts_with("rank 1 on ") && detail.contains(due), "{detail}");
+    let log = fs::read_to_string(study.attempt(1).path.join("client.log")).unwrap();
+    assert_eq!(log.matches(due).count(), 1, "{log}");
+}
+
 /// Ranks that never return from MPI_Finalize, or die there: all is measured, and the script goes by that.
 #[test]
 fn an_mpi_that_does_not_end_costs_a_stated_time_and_no_run() {

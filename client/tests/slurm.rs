@@ -27,6 +27,7 @@ const CASES: &[Case] = &[
     ("a server killed with -9 ends the job and is named", killed_server),
     ("a bus port that is blocked between shards is named within seconds", blocked_bus),
     ("a hang in MPI_Finalize costs a stated time, and the run is done", hang_at_the_end),
+    ("a rank that never starts costs a stated time", missing_rank),
     ("a time limit leaves what was measured", time_limit),
     ("what the submitting shell holds for Slurm decides nothing", polluted),
     ("steps share memory that is given per node", memory_per_node),
@@ -382,6 +383,25 @@ fn hang_at_the_end(cluster: &Cluster) {
     assert!(table.contains("1 done"), "{table}");
     let runs = fs::read_to_string(folder.join("out/report/runs.csv")).unwrap();
     assert!(runs.contains("MPI_Finalize did not return within 3 s (rank "), "{runs}");
+}
+
+/// The launch of one rank never comes to MPI_Init, and srun leaves the others there.
+fn missing_rank(cluster: &Cluster) {
+    let folder = cluster.folder("missing-rank");
+    let script = cluster.generate(&folder, "--deployment standard").remove(0);
+    let run = "sh -c '[ \"$SLURM_PROCID\" != 3 ] || exec sleep 600; exec \"$@\"' sh \"$client\" run --start-timeout 3 ";
+    let text = fs::read_to_string(&script).unwrap();
+    fs::write(&script, text.replace("\"$client\" run ", run)).unwrap();
+    cluster.bash(&folder, "sbatch out/*.sh");
+    cluster.wait_until_idle();
+    assert_nothing_left();
+    let attempt = attempt(&script, 3);
+    let (kind, detail) = failure(&attempt);
+    assert_eq!(kind, FailureKind::ClientError, "{detail}");
+    assert!(detail.contains("MPI_Init did not return within the 3 s of --start-timeout"), "{detail}");
+    let at = |word: &str| attempt.events.iter().find(|event| event.word == word).unwrap().unix_s;
+    let seconds = at("failed") - at("client-started");
+    assert!(seconds < 20, "it took {seconds} s");
 }
 
 fn time_limit(cluster: &Cluster) {

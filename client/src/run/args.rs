@@ -94,6 +94,10 @@ pub struct RunArgs {
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = value_parser!(u64).range(1..))]
     pub reply_timeout: u64,
 
+    /// Longest wait for MPI to start; then a rank ends the launch, since another one never came
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = value_parser!(u64).range(1..=86_400))]
+    pub start_timeout: u64,
+
     /// Longest wait for MPI to end when all is measured and on disk; then ranks leave without it
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = value_parser!(u64).range(1..=86_400))]
     pub finalize_timeout: u64,

@@ -17,6 +17,7 @@ use shardscale::record::samples::{HostClock, Meta};
 use crate::affinity;
 use crate::clock;
 use crate::comm::Comm;
+use crate::entering;
 use crate::environment::{Report, StartUp};
 use crate::failure::{During, Failure, Reporter};
 use crate::hosts::{self, Hosts};
@@ -36,10 +37,7 @@ pub fn run(args: &RunArgs) -> ExitCode {
     if let Some(Err(error)) = args.cpus.as_ref().map(affinity::bind_self) {
         reporter.end(&Failure::new("bind to --cpus", error));
     }
-    let comm = match Comm::init() {
-        Ok(comm) => comm,
-        Err(error) => reporter.end(&Failure::new("start MPI", error)),
-    };
+    let comm = entering::within(Duration::from_secs(args.start_timeout), &reporter);
     reporter.rank = comm.rank();
     if let Err(failure) = check_world(&comm, args.ranks).during("start") {
         reporter.end(&failure);

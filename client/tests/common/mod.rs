@@ -1,10 +1,12 @@
 //! What the tests of the client share: servers on loopback that die with their owner, and the client under mpirun.
 #![allow(dead_code, reason = "each test file uses its part of this module")]
 
+pub mod aftermath;
 pub mod stand_in;
 pub mod study;
 
 use std::fs;
+use std::io::{Read, Seek};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -50,13 +52,21 @@ fn own_hundred() -> u16 {
     HELD.get_or_init(|| (0..HUNDREDS).find_map(hold).expect("fewer than a hundred test programs at once")).1
 }
 
-/// A child process that is killed when dropped.
-pub struct Running(pub Child);
+/// A child process that is killed when dropped. A test that fails meanwhile prints whether it had ended, and what it said.
+pub struct Running(pub Child, Option<fs::File>);
 
 impl Drop for Running {
     fn drop(&mut self) {
+        let ended = self.0.try_wait();
         let _ = self.0.kill();
         let _ = self.0.wait();
+        if let Some(mut said) = self.1.take()
+            && std::thread::panicking()
+        {
+            let mut text = String::new();
+            let _ = said.rewind().and_then(|()| said.read_to_string(&mut text));
+            println!("the client, ended: {ended:?}, said:\n{text}");
+        }
     }
 }
 
@@ -79,7 +89,7 @@ impl Redis {
         let mut command = Command::new(program);
         command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--dir"]).arg(folder.path());
         command.arg("--unixsocket").arg(folder.path().join("socket")).args(extra).stdout(Stdio::null());
-        let redis = Redis { port, process: Running(command.spawn().unwrap()), folder };
+        let redis = Redis { port, process: Running(command.spawn().unwrap(), None), folder };
         wait_for("redis-server", || redis.socket().exists() && TcpListener::bind(("127.0.0.1", port)).is_err());
         redis
     }
@@ -161,7 +171,11 @@ impl Run {
         command.env("OMPI_ALLOW_RUN_AS_ROOT", "1").env("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1");
         // more ranks than cores: a rank that waits must leave its core to the others
         command.env("OMPI_MCA_mpi_yield_when_idle", "1").env_remove("SSDB").env_remove("SHARDSCALE_PASSWORD");
-        command.args(["--oversubscribe", "-n", &ranks.to_string()]).args(wrapper).args([CLIENT, "run"]);
+        // other launches are on the machine, and would be bound to the same first core
+        command
+            .args(["--oversubscribe", "--bind-to", "none", "-n", &ranks.to_string()])
+            .args(wrapper)
+            .args([CLIENT, "run"]);
         Run { command }
     }
 
@@ -214,9 +228,11 @@ impl Run {
         String::from_utf8(output.stderr).unwrap()
     }
 
-    /// Runs on while the test does something to it. What it prints is not kept.
+    /// Runs on while the test does something to it.
     pub fn start(mut self) -> Running {
-        Running(self.command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
+        let said = tempfile::tempfile().unwrap();
+        let child = self.command.stdout(Stdio::null()).stderr(said.try_clone().unwrap()).spawn().unwrap();
+        Running(child, Some(said))
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use shardscale::record::attempt::{Attempt, FailureKind, Outcome};
 
-use super::{CLIENT, free_port, require, text, wait_for};
+use super::{CLIENT, aftermath, free_port, require, text, wait_for};
 
 /// Each study starts its servers and ranks on the machine's few cores: one at a time, or all wait for all.
 static MACHINE: Mutex<()> = Mutex::new(());
@@ -23,6 +23,14 @@ pub struct Study {
     _machine: MutexGuard<'static, ()>,
     pub folder: tempfile::TempDir,
     pub script: PathBuf,
+}
+
+impl Drop for Study {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            aftermath::print(self.folder.path());
+        }
+    }
 }
 
 impl Study {

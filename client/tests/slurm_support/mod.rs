@@ -17,6 +17,9 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use shardscale::record::attempt::Attempt;
 
+#[path = "../common/aftermath.rs"]
+mod aftermath;
+
 pub const CLIENT: &str = env!("CARGO_BIN_EXE_shardscale-client");
 /// Longest that the jobs of one case may take.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -42,6 +45,9 @@ pub fn run(cases: &[Case], variables: &[(&str, &str)]) -> ExitCode {
     let (mut passed, mut failed) = (0, 0);
     for (name, case) in cases.iter().filter(|(name, _)| arguments.iter().all(|part| name.contains(part.as_str()))) {
         let good = std::panic::catch_unwind(|| case(&cluster)).is_ok();
+        if let Some(folder) = newest_folder().filter(|_| !good) {
+            aftermath::print(&folder);
+        }
         println!("test {name} ... {}", if good { "ok" } else { "FAILED" });
         *(if good { &mut passed } else { &mut failed }) += 1;
         cluster.clear();
@@ -61,6 +67,17 @@ pub fn in_networks_of_its_own() {
     let mut again = Command::new("unshare");
     again.args(["--net", "--mount", "sh", "-c", line]).args(std::env::args_os()).env(INSIDE, "1");
     panic!("unshare: {}", again.exec());
+}
+
+/// Where this file's cases work.
+fn workplace() -> PathBuf {
+    root().join("target/slurm-tests").join(env!("CARGO_CRATE_NAME"))
+}
+
+/// The folder of the case that began last.
+fn newest_folder() -> Option<PathBuf> {
+    let folders = fs::read_dir(workplace()).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
+    folders.max_by_key(|folder| fs::metadata(folder).and_then(|it| it.modified()).ok())
 }
 
 /// State of this file's cluster.
@@ -107,7 +124,7 @@ impl Cluster {
 
     /// An empty folder that all nodes see.
     pub fn folder(&self, name: &str) -> PathBuf {
-        let folder = self.root.join("target/slurm-tests").join(env!("CARGO_CRATE_NAME")).join(name);
+        let folder = workplace().join(name);
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).unwrap();
         folder
