@@ -68,7 +68,7 @@ test: lint
 
 test-units: test-lib
 	cargo test --locked --workspace --bins
-	cargo test --locked --workspace --doc
+	MAKEFLAGS= cargo test --locked --workspace --doc
 
 test-lib:
 	cargo test --locked --workspace --lib

@@ -134,7 +134,7 @@ fn a_save_in_the_middle_is_noticed_at_the_end() {
     let redis = Redis::start(&[]);
     let attempt = tempfile::tempdir().unwrap();
     let run = Run::new(1, "4MiB").attempt(attempt.path()).arg("--address", redis.address());
-    let mut running = run.arg("--iterations", 1000).start();
+    let mut running = run.arg("--rate", 40).arg("--iterations", 200).start();
     wait_for("the measurement", || attempt.path().join(store::FILE).exists());
     redis::cmd("BGSAVE").exec(&mut redis.connection()).unwrap();
     assert!(end_of(&mut running).success());
@@ -212,7 +212,7 @@ fn the_password_is_in_no_process_list_and_no_file_but_its_own() {
         bytes.windows(password.len()).any(|window| window == password.as_bytes())
     };
     let run = Run::new(2, "1MiB").attempt(attempt.path()).arg("--address", redis.address());
-    let mut running = run.arg("--iterations", 4000).start();
+    let mut running = run.arg("--rate", 40).arg("--iterations", 200).start();
     wait_for("the measurement", || attempt.path().join(store::FILE).exists());
     assert_eq!(ranks_of(&running).len(), 2);
     for process in fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().path()) {

@@ -401,7 +401,7 @@ fn missing_rank(cluster: &Cluster) {
     assert!(detail.contains("MPI_Init did not return within the 3 s of --start-timeout"), "{detail}");
     let at = |word: &str| attempt.events.iter().find(|event| event.word == word).unwrap().unix_s;
     let seconds = at("failed") - at("client-started");
-    assert!(seconds < 20, "it took {seconds} s");
+    assert!(seconds < 60, "it took {seconds} s");
 }
 
 fn time_limit(cluster: &Cluster) {
