@@ -35,12 +35,12 @@ fn series<'a>(contents: &'a Contents<'_>, meta: &Meta, rank: u32, size: u32, op:
     contents.series.iter().find(of).unwrap_or_else(|| panic!("{op} of rank {rank} at size {size}"))
 }
 
-/// Ranks of a busy machine take longer, none a tenth of the time.
+/// Most calls of a busy machine's rank may take longer, the quickest not ten times as long; and they do not take a tenth.
 fn is_about_asked(one: &SeriesView<'_>) {
     let mut durations: Vec<u64> = one.durations_ns().collect();
     durations.sort_unstable();
-    let median = durations[durations.len() / 2];
-    assert!((ASKED_NS / 10..ASKED_NS * 10).contains(&median), "{median} ns of {ASKED_NS}");
+    let (quickest, median) = (durations[0], durations[durations.len() / 2]);
+    assert!(quickest < ASKED_NS * 10 && median > ASKED_NS / 10, "{quickest} ns, median {median} ns, of {ASKED_NS}");
 }
 
 #[test]
